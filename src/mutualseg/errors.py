@@ -1,0 +1,42 @@
+"""Typed errors: each message is one sentence that says what is wrong, where, and what to do next.
+
+Every class takes exactly one message, so that an error raised in a worker process pickles.
+"""
+
+from __future__ import annotations
+
+
+class MutualSegError(Exception):
+    """Base of every error that a user can mend; the command prints it and exits with code 2."""
+
+
+class DataError(MutualSegError):
+    """The data folder does not hold what the run needs."""
+
+
+class ImageError(DataError):
+    """An image or mask file cannot be read."""
+
+
+class MaskError(DataError):
+    """A mask is readable but wrong: size, values or encoding."""
+
+
+class SplitError(DataError):
+    """The asked-for split of labeled and unlabeled images cannot be made."""
+
+
+class ConfigError(MutualSegError):
+    """An option or a configuration key is unknown, malformed or in conflict with another."""
+
+
+class NetworkError(MutualSegError):
+    """A network and encoder do not fit together."""
+
+
+class WeightsError(MutualSegError):
+    """Weights are missing, unreadable or made for another network."""
+
+
+class RunError(MutualSegError):
+    """A run folder is missing, incomplete or in the way."""
