@@ -40,3 +40,14 @@ class WeightsError(MutualSegError):
 
 class RunError(MutualSegError):
     """A run folder is missing, incomplete or in the way."""
+
+
+class TrainingError(MutualSegError):
+    """Training itself went wrong, for example the loss became infinite."""
+
+
+class Interrupted(Exception):  # noqa: N818  # not an error: the run was asked to stop, and has saved
+    """A signal stopped a run after its checkpoint was written; the message is the signal's name."""
+
+    run: str = ""
+    """The run folder."""

@@ -6,16 +6,11 @@ results do not depend on the number of workers, and a resumed run needs only its
 
 from __future__ import annotations
 
-import hashlib
-
 import torch
 
+from mutualseg.addressing import address
 
-def address(seed: int, *path: int | str) -> int:
-    """Return a 63-bit integer that depends on every part of the address, in order."""
-    text = "/".join(str(part) for part in (seed, *path))
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1
+__all__ = ["address", "generator_at", "permutation"]
 
 
 def generator_at(seed: int, *path: int | str) -> torch.Generator:

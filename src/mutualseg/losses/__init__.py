@@ -1,0 +1,1 @@
+"""Loss functions and class statistics; none knows a network, a method or a trainer."""

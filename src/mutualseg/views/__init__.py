@@ -1,0 +1,1 @@
+"""What networks see of an image: geometry drawn once, weak and strong colors, CutMix."""

@@ -1,0 +1,106 @@
+"""From a time budget to a step count: a few real steps are timed, then thrown away."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from statistics import mean, median
+
+import torch
+
+from mutualseg.data.datamodule import TwoStreams
+from mutualseg.data.streams import BadFile, collate_labeled, collate_unlabeled
+from mutualseg.devices import autocast
+from mutualseg.errors import ConfigError, DataError
+from mutualseg.methods.base import Progress
+from mutualseg.training import Training
+
+_SHARES = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
+"""Where in the run a step is timed: methods cost different time in different phases."""
+_PRETENDED_STEPS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was measured."""
+
+    seconds_per_step: float
+    seconds_per_evaluation: float
+    steps: int
+
+    def sentence(self, budget: str) -> str:
+        """Return it in words."""
+        return (
+            f"--budget {budget} is {self.steps} steps: {self.seconds_per_step:.2f} s a step and "
+            f"{self.seconds_per_evaluation:.0f} s an evaluation were measured"
+        )
+
+
+def calibrate(
+    training: Training,
+    streams: TwoStreams,
+    *,
+    seconds: float,
+    evaluations: int,
+    seconds_per_evaluation: float,
+    device: str,
+    precision: str,
+) -> Calibration:
+    """Time steps spread over the run's phases, on a training that is thrown away afterwards.
+
+    Args:
+        training: trained by this call; build another for the run.
+        streams: whose first batches are used.
+        seconds: the budget.
+        evaluations: how many the run will make.
+        seconds_per_evaluation: of one of them.
+        device: where to compute.
+        precision: in what.
+
+    Raises:
+        ConfigError: not even ten steps fit.
+    """
+    training.to(device).train()
+    optimizer = training.optimization.build(training.method.students().values())
+    batch = _first_batch(streams, device)
+    times = []
+    for number, share in enumerate((_SHARES[-1], *_SHARES)):  # the first warms up and is not counted
+        progress = Progress(int(share * _PRETENDED_STEPS), _PRETENDED_STEPS)
+        started = time.perf_counter()
+        optimizer.zero_grad()
+        with autocast(device, precision):
+            loss = training.loss_at(batch, progress)
+        loss.backward()
+        optimizer.step()
+        training.method.after_step(progress)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        if number:
+            times.append(time.perf_counter() - started)
+    # A step's time has rare outliers upward; phases differ for good. Hence medians within thirds.
+    third = len(times) // 3
+    per_step = mean([median(times[:third]), median(times[third : 2 * third]), median(times[2 * third :])])
+    steps = int((seconds - evaluations * seconds_per_evaluation) / per_step)
+    if steps < 10:
+        raise ConfigError(
+            f"--budget of {seconds:.0f} s leaves {max(steps, 0)} steps ({per_step:.1f} s each, "
+            f"{seconds_per_evaluation:.0f} s an evaluation); give more, or a smaller --crop or --batch."
+        )
+    return Calibration(per_step, seconds_per_evaluation, steps)
+
+
+def _first_batch(streams: TwoStreams, device: str) -> dict[str, object]:
+    received: dict[str, object] = {
+        "labeled": collate_labeled([streams.labeled[i] for i in range(streams.sizes.labeled)])
+    }
+    if streams.unlabeled is not None:
+        received["unlabeled"] = collate_unlabeled(
+            [streams.unlabeled[i] for i in range(streams.sizes.unlabeled)]
+        )
+    moved: dict[str, object] = {}
+    for name, batch in received.items():
+        if isinstance(batch, BadFile):
+            raise DataError(batch.message)
+        assert isinstance(batch, tuple)
+        moved[name] = type(batch)(*(part.to(device) for part in batch))
+    return moved

@@ -1,0 +1,181 @@
+"""The command `mutualseg`: verbs, exit codes and what is printed; the arguments come from `api`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from mutualseg import __version__, api
+from mutualseg.command_line import parse_verb
+from mutualseg.errors import ConfigError, Interrupted, MutualSegError
+from mutualseg.nearest import nearest_name
+
+_EXIT_SKIPS = 1
+_EXIT_FAULT = 2
+_EXIT_SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
+
+_VERBS = {
+    "train": "train a network from labeled and unlabeled images",
+    "evaluate": "score a trained network on the val or test part",
+    "predict": "segment images with a trained network",
+    "split": "choose labeled and held-out images ahead",
+    "check": "look a data folder over and name what is wrong with it",
+}
+
+_HELP = """\
+usage: mutualseg VERB [options]
+
+Semantic segmentation from a few labeled and many unlabeled images,
+by mutual knowledge distillation: two networks and their mean teachers
+teach each other on images that nobody has labeled.
+
+verbs:
+{verbs}
+
+  mutualseg VERB --help    the options of a verb
+  mutualseg --version      the version
+
+first steps, without any data of your own:
+  mutualseg train --data generated --out runs/first
+  mutualseg evaluate runs/first --split test
+
+your own images (DIR/images/*.jpg, DIR/masks/*.png for some of them):
+  mutualseg check DIR
+  mutualseg train --data DIR --unlabeled MORE_IMAGES --out runs/mine
+  mutualseg predict runs/mine photos/ --out masks/
+
+exit codes: 0 done; 1 done, but some files were skipped and are listed;
+2 something you can mend, said in one sentence; 130, 143 stopped by a
+signal, after saving."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code.
+
+    Args:
+        argv: arguments without the program's name; those of the process if not given.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorBoard's optional parts talk otherwise
+    try:
+        return _run(arguments)
+    except MutualSegError as error:
+        print(f"mutualseg: {error}", file=sys.stderr)
+        return _EXIT_FAULT
+    except Interrupted as stopped:
+        print(
+            f"mutualseg: stopped by {stopped} and saved; "
+            f"continue with: mutualseg train --resume {stopped.run}",
+            file=sys.stderr,
+        )
+        return _EXIT_SIGNALS[str(stopped)]
+    except KeyboardInterrupt:
+        print("mutualseg: stopped", file=sys.stderr)
+        return _EXIT_SIGNALS["SIGINT"]
+    except BrokenPipeError:  # the reader of a pipe went away, as `| head` does
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # kept open until exit
+        return 0
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_HELP.format(verbs="\n".join(f"  {verb:<10} {text}" for verb, text in _VERBS.items())))
+        return 0 if arguments else _EXIT_FAULT
+    if arguments[0] == "--version":
+        print(f"mutualseg {__version__}")
+        return 0
+    verb, rest = arguments[0], arguments[1:]
+    if verb not in _VERBS:
+        raise ConfigError(
+            f"There is no verb '{verb}'; did you mean '{nearest_name(verb, _VERBS)}'? "
+            f"The verbs are {', '.join(_VERBS)}."
+        )
+    parsed = parse_verb(verb, _VERBS[verb], rest)
+    if parsed is None:  # help was printed
+        return 0
+    return _PERFORM[verb](parsed.arguments, parsed.as_json)
+
+
+def _train(arguments: dict[str, Any], as_json: bool) -> int:
+    summary = api.train(**arguments)
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False))
+        return 0
+    run = arguments["resume"] if isinstance(arguments.get("resume"), str) else arguments.get("out")
+    print(
+        f"mIoU {summary['miou']:.2f} ({summary['deployed']}, last step; best evaluation "
+        f"{summary['miou_best']:.2f}) after {summary['steps']} steps in {summary['seconds'] / 60:.1f} min"
+    )
+    print(f"pictures: {run}/views.png, {run}/pseudo_labels/; all results: {run}/summary.json")
+    return 0
+
+
+def _evaluate(arguments: dict[str, Any], as_json: bool) -> int:
+    scores = api.evaluate(**arguments | {"quiet": as_json or arguments["quiet"]})
+    if as_json:
+        print(json.dumps(scores, ensure_ascii=False))
+        return 0
+    print(f"{scores['split']} mIoU {scores['miou']:.2f}, pixel accuracy {scores['pixel_accuracy']:.2f}")
+    return 0
+
+
+def _predict(arguments: dict[str, Any], as_json: bool) -> int:
+    done = api.predict(**arguments)
+    if as_json:
+        skipped = [{"file": str(path), "reason": reason} for path, reason in done.skipped]
+        print(json.dumps({"written": [str(path) for path in done.written], "skipped": skipped}))
+    else:
+        print(f"{len(done.written)} masks written to {arguments['out']}")
+        for _, reason in done.skipped:
+            print(f"skipped: {reason}", file=sys.stderr)
+    return _EXIT_SKIPS if done.skipped else 0
+
+
+def _split(arguments: dict[str, Any], as_json: bool) -> int:
+    made = api.split(**arguments)
+    counts = {
+        "labeled": len(made.labeled),
+        "unlabeled": len(made.unlabeled),
+        "val": len(made.val),
+        "test": len(made.test),
+    }
+    if as_json:
+        print(json.dumps({"out": arguments["out"], **counts, "notes": list(made.notes)}))
+        return 0
+    for note in made.notes:
+        print(note)
+    print(", ".join(f"{count} {part}" for part, count in counts.items()), f"-> {arguments['out']}")
+    return 0
+
+
+def _check(arguments: dict[str, Any], as_json: bool) -> int:
+    from mutualseg.data.doctor import format_report
+
+    report = api.check(**arguments)
+    if as_json:
+        findings = [
+            {
+                "severity": finding.severity,
+                "what": finding.what,
+                "count": finding.count,
+                "files": [str(path) for path in finding.files],
+                "cure": finding.cure,
+            }
+            for finding in report.findings
+        ]
+        print(json.dumps({"ok": report.ok, "findings": findings}, ensure_ascii=False))
+    else:
+        print(format_report(report))
+    return 0 if report.ok else _EXIT_FAULT
+
+
+_PERFORM = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "predict": _predict,
+    "split": _split,
+    "check": _check,
+}

@@ -1,0 +1,63 @@
+"""Configuration files: a preset by name or a YAML file, as plain values under the names of `train`."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mutualseg.errors import ConfigError
+from mutualseg.nearest import unknown_name
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that the package carries."""
+    folder = files("mutualseg.configs")
+    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+
+
+def read_configuration(name: str) -> dict[str, Any]:
+    """Read a preset or a YAML file.
+
+    Args:
+        name: a preset's name, or a path that ends in .yaml or .yml.
+
+    Returns:
+        Its keys and values; `method` is always a mapping with a `name`.
+
+    Raises:
+        ConfigError: there is no such preset or file, or it is not a mapping of plain values.
+    """
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise ConfigError(f"There is no configuration file '{name}'; check the path.")
+        text = path.read_text(encoding="utf-8", errors="replace")
+    elif name in preset_names():
+        text = files("mutualseg.configs").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    else:
+        refusal = unknown_name(f"preset '{name}'", name, preset_names()).rstrip(".?")
+        raise ConfigError(f"{refusal}? A file's name must end in .yaml.")
+    try:
+        values = yaml.safe_load(text)  # plain values only: a tag such as !!python is refused
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        where = f" (line {place.line + 1})" if place is not None else ""
+        raise ConfigError(f"'{name}' is no plain YAML{where}; correct it.") from None
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ConfigError(f"'{name}' must hold options and their values, such as 'steps: 1000'.")
+    return _normalized(values, name)
+
+
+def _normalized(values: dict[str, Any], name: str) -> dict[str, Any]:
+    normalized: dict[str, Any] = {}
+    for key, value in values.items():
+        key = key.replace("-", "_")
+        if key == "method" and isinstance(value, str):
+            value = {"name": value}
+        if key in ("method", "views", "optimization") and not isinstance(value, dict):
+            raise ConfigError(f"'{key}' in '{name}' must hold options and their values.")
+        normalized[key] = value
+    return normalized

@@ -1,0 +1,89 @@
+"""The two streams of a run as loaders: labeled and unlabeled crops, delivered together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities import CombinedLoader
+from torch.utils.data import DataLoader
+
+from mutualseg.data.samples import Sample
+from mutualseg.data.streams import (
+    LabeledStream,
+    Positions,
+    UnlabeledStream,
+    collate_labeled,
+    collate_unlabeled,
+)
+from mutualseg.views.pipelines import LabeledViews, UnlabeledViews
+
+
+@dataclass(frozen=True)
+class StreamSizes:
+    """How many images of each kind one optimizer step takes."""
+
+    labeled: int
+    unlabeled: int
+
+
+class TwoStreams(pl.LightningDataModule):
+    """Labeled and unlabeled training crops.
+
+    One endless epoch: the loaders start where the trainer's global step says, so that a resumed run
+    goes on with the very next sample.
+
+    Args:
+        labeled: samples with masks.
+        unlabeled: samples without; may be empty if `needs_unlabeled` is False.
+        views: of the unlabeled stream; the labeled one takes the same scale, flip and weak colors.
+        sizes: images per step.
+        total_steps: of the whole run.
+        num_classes: K.
+        seed: addresses every choice of both streams.
+        needs_unlabeled: False loads no unlabeled image.
+        workers: loader processes per stream; 0 loads in the training process.
+    """
+
+    def __init__(
+        self,
+        labeled: Sequence[Sample],
+        unlabeled: Sequence[Sample],
+        *,
+        views: UnlabeledViews,
+        sizes: StreamSizes,
+        total_steps: int,
+        num_classes: int,
+        seed: int,
+        needs_unlabeled: bool,
+        workers: int,
+    ) -> None:
+        super().__init__()
+        labeled_views = LabeledViews(
+            views.crop, scale=views.scale, flip=views.flip, weak_strength=views.weak_strength
+        )
+        self.labeled = LabeledStream(labeled, labeled_views, num_classes=num_classes, seed=seed)
+        self.unlabeled = UnlabeledStream(unlabeled, views, seed=seed) if needs_unlabeled else None
+        self.sizes = sizes
+        self.total_steps = total_steps
+        self.workers = workers
+
+    def train_dataloader(self) -> CombinedLoader:
+        """Return the loaders from the trainer's global step on."""
+        step = self.trainer.global_step if self.trainer is not None else 0
+        loaders = {"labeled": self._loader(self.labeled, self.sizes.labeled, step, collate_labeled)}
+        if self.unlabeled is not None:
+            loaders["unlabeled"] = self._loader(self.unlabeled, self.sizes.unlabeled, step, collate_unlabeled)
+        return CombinedLoader(loaders, "min_size")
+
+    def _loader(self, stream: Any, size: int, step: int, collate: Any) -> DataLoader[Any]:
+        return DataLoader(
+            stream,
+            batch_size=size,
+            sampler=Positions(step * size, self.total_steps * size),
+            num_workers=self.workers,
+            collate_fn=collate,
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+        )

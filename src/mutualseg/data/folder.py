@@ -1,0 +1,152 @@
+"""A data folder: images/ and masks/, with or without train/, val/, test/ below each."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mutualseg.data.class_names import read_classes
+from mutualseg.data.listing import Tree, list_tree
+from mutualseg.data.samples import IMAGE_SUFFIXES, PARTS, Part, Sample
+from mutualseg.errors import DataError
+
+__all__ = ["DataFolder", "load_listing", "orphan_masks", "pair", "read_classes", "read_folder", "shown"]
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """The samples of a data folder by part, each part sorted by name."""
+
+    root: Path
+    train: tuple[Sample, ...]
+    """With masks and without: an image without one is unlabeled."""
+    val: tuple[Sample, ...]
+    test: tuple[Sample, ...]
+    classes: tuple[str, ...]
+    """Names in index order."""
+    class_source: str
+    """Where the names come from: "classes.txt", "dataset.yaml" or "masks"."""
+    unscored: tuple[Sample, ...] = ()
+    """Images of val and test without a mask: neither scored nor trained on."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user about what was left out."""
+
+    @property
+    def num_classes(self) -> int:
+        """Return the number of classes."""
+        return len(self.classes)
+
+    @property
+    def labeled(self) -> tuple[Sample, ...]:
+        """Return the training samples that have a mask."""
+        return tuple(sample for sample in self.train if sample.mask is not None)
+
+
+def read_folder(root: Path) -> DataFolder:
+    """List a data folder, pair images with masks, and find its classes.
+
+    Args:
+        root: Folder that holds images/ and masks/.
+
+    Returns:
+        The folder's samples and classes.
+
+    Raises:
+        DataError: The folder is missing, empty or contradicts itself.
+        MaskError: The masks cannot be what a class count needs.
+    """
+    images, masks = load_listing(root)
+    for kind, tree in (("images", images), ("masks", masks)):
+        clashes = tree.clashes()
+        if clashes:
+            raise DataError(
+                f"{len(clashes)} {kind} share their name with another but for the suffix "
+                f"({shown(clashes[0])}); keep one of each."
+            )
+    orphans = orphan_masks(images, masks)
+    if orphans:
+        hint = "rename them as their images, or remove them"
+        if images.has_parts != masks.has_parts:
+            hint = "train/, val/, test/ must lie below both images/ and masks/, or below neither"
+        raise DataError(f"{len(orphans)} masks have no image of the same name ({shown(orphans)}); {hint}.")
+    parts = {part: pair(images, masks, part) for part in PARTS}
+    if not any(sample.mask for sample in parts["train"]):
+        raise DataError(
+            f"{root} has no labeled training image; put a mask with the image's name below {root / 'masks'}."
+        )
+    classes, source = read_classes(root, [s.mask for part in PARTS for s in parts[part] if s.mask])
+    scored = {part: tuple(sample for sample in parts[part] if sample.mask) for part in PARTS}
+    unscored = tuple(sample for part in PARTS[1:] for sample in parts[part] if not sample.mask)
+    return DataFolder(
+        root=root,
+        train=tuple(parts["train"]),
+        val=scored["val"],
+        test=scored["test"],
+        classes=classes,
+        class_source=source,
+        unscored=unscored,
+        notes=tuple(_notes(images, masks, unscored)),
+    )
+
+
+def load_listing(root: Path) -> tuple[Tree, Tree]:
+    """List images/ and masks/ of a data folder; a DataError if there is nothing to begin with."""
+    if not root.is_dir():
+        raise DataError(f"The data folder {root} does not exist; check the path.")
+    if os.access(root, os.R_OK) and not any(root.iterdir()):
+        raise DataError(f"The data folder {root} is empty; put images into {root / 'images'}.")
+    if not (root / "images").is_dir():
+        raise DataError(f"{root} has no folder images/; put the images there, and their masks into masks/.")
+    images, masks = list_tree(root / "images"), list_tree(root / "masks")
+    if not images.count():
+        others = f", only {_counted(images.unknown)}" if images.unknown else ""
+        kinds = ", ".join(sorted(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES))
+        raise DataError(f"{root / 'images'} holds no image{others}; the suffixes read are {kinds}.")
+    return images, masks
+
+
+def pair(images: Tree, masks: Tree, part: Part) -> list[Sample]:
+    """Return the samples of one part, sorted by name; of files that clash, the first."""
+    prefix = f"{part}/" if images.has_parts else ""
+    return [
+        Sample(paths[0], masks.files[part].get(stem, [None])[0], prefix + stem, part)
+        for stem, paths in sorted(images.files[part].items())
+    ]
+
+
+def orphan_masks(images: Tree, masks: Tree) -> list[Path]:
+    """Return the masks without an image of the same part and stem."""
+    return [
+        path
+        for part in PARTS
+        for stem, paths in masks.files[part].items()
+        if stem not in images.files[part]
+        for path in paths
+    ]
+
+
+def shown(paths: Sequence[Path], most: int = 3) -> str:
+    """Return the first few paths, for a message."""
+    text = ", ".join(str(path) for path in paths[:most])
+    return text if len(paths) <= most else f"{text}, ..."
+
+
+def _notes(images: Tree, masks: Tree, unscored: Sequence[Sample]) -> Iterable[str]:
+    if unscored:
+        first = shown([sample.image for sample in unscored])
+        yield f"{len(unscored)} images of val and test have no mask and are left out ({first})."
+    for tree in (images, masks):
+        if tree.outside:
+            yield (
+                f"{len(tree.outside)} files lie beside train/ in {tree.root} and are left out "
+                f"({shown(tree.outside)})."
+            )
+        if tree.unknown:
+            yield f"{_counted(tree.unknown)} in {tree.root} are no images and are left out."
+
+
+def _counted(unknown: Counter[str]) -> str:
+    return ", ".join(f"{count} {suffix} files" for suffix, count in sorted(unknown.items()))

@@ -1,0 +1,108 @@
+"""Choosing labeled images: how many `--labeled` means, which are kept, which are held out as val."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from mutualseg.addressing import address
+from mutualseg.data.grouping import Grouping, nearest_prefix
+from mutualseg.data.samples import Sample
+from mutualseg.errors import SplitError
+
+_HELD_OUT_SHARE = 10  # one in ten
+_HELD_OUT_LEAST = 2
+
+
+def labeled_count(labeled: str | int, available: int) -> int | None:
+    """Return how many labeled images to keep of those available; None if `labeled` is a file.
+
+    1/n keeps ceil(available / n).
+    """
+    text = str(labeled).strip()
+    fraction = re.fullmatch(r"1\s*/\s*(\d+)", text)
+    if fraction and int(fraction[1]) > 0:
+        return -(-available // int(fraction[1]))
+    if re.fullmatch(r"\d+", text) and int(text) > 0:
+        if int(text) > available:
+            raise SplitError(
+                f"--labeled {text} asks for more than the {available} labeled images that may be trained "
+                "on; give a smaller number."
+            )
+        return int(text)
+    if not Path(text).is_file():
+        raise SplitError(
+            f"--labeled {text} is neither a fraction such as 1/16, nor a number of images, nor a file of "
+            "names; give one of these."
+        )
+    return None
+
+
+def _ranked(samples: Sequence[Sample], grouping: Grouping, seed: int, purpose: str) -> list[list[Sample]]:
+    groups = grouping.gather(samples)
+    return [groups[key] for key in sorted(groups, key=lambda key: (address(seed, purpose, key), key))]
+
+
+def hold_out(
+    masked: Sequence[Sample], listed: Sequence[Sample], grouping: Grouping, seed: int
+) -> list[Sample]:
+    """Return a tenth of the images with masks; those that a list wants to train on come last."""
+    wanted = {sample.name for sample in listed}
+    groups = _ranked(masked, grouping, seed, "held out")
+    groups.sort(key=lambda group: any(sample.name in wanted for sample in group))
+    count = max(_HELD_OUT_LEAST, -(-len(masked) // _HELD_OUT_SHARE))
+    taken = nearest_prefix(groups, count) if groups else 0
+    while taken < len(groups) and sum(map(len, groups[:taken])) < _HELD_OUT_LEAST:
+        taken += 1
+    if taken >= len(groups):
+        kind = "groups of labeled images" if grouping.pattern else "labeled images"
+        raise SplitError(
+            f"There is no val part, and {len(groups)} {kind} are too few to hold some out; label more "
+            "images, or add a val/ part."
+        )
+    return [sample for group in groups[:taken] for sample in group]
+
+
+def choose(
+    masked: Sequence[Sample],
+    labeled: str | int | None,
+    grouping: Grouping,
+    seed: int,
+    notes: list[str],
+) -> list[Sample]:
+    """Return the labeled training images that `labeled` keeps."""
+    if not masked:
+        raise SplitError("No labeled image is left to train on; label more images, or change --group.")
+    count = len(masked) if labeled is None else labeled_count(labeled, len(masked))
+    if count is None or count == len(masked):
+        return list(masked)
+    groups = _ranked(masked, grouping, seed, "labeled")
+    taken = nearest_prefix(groups, count)
+    chosen = [sample for group in groups[:taken] for sample in group]
+    if len(chosen) != count:
+        notes.append(f"--labeled {labeled} means {count} images; whole groups make it {len(chosen)}.")
+    return chosen
+
+
+def whole_groups(
+    listed: Sequence[Sample], train: Sequence[Sample], grouping: Grouping, path: Path, notes: list[str]
+) -> list[Sample]:
+    """Return the listed images that were not held out; a list that divides a group is an error."""
+    left = {sample.name for sample in train}
+    chosen = [sample for sample in listed if sample.name in left]
+    if len(chosen) < len(listed):
+        notes.append(
+            f"{len(listed) - len(chosen)} images of {path} are not trained on: they or their group are val."
+        )
+    names = {sample.name for sample in chosen}
+    keys = {grouping.key(sample): sample for sample in chosen}
+    for sample in train:
+        if sample.mask and sample.name not in names and grouping.key(sample) in keys:
+            raise SplitError(
+                f"{path} names {keys[grouping.key(sample)].name} but not {sample.name} of the same group; "
+                "list whole groups, or leave out --group."
+            )
+    if not chosen:
+        raise SplitError(f"{path} leaves no labeled image to train on; list more images.")
+    return chosen

@@ -1,0 +1,133 @@
+"""Which training images are labeled, which unlabeled, and which are held out to measure on.
+
+Every choice ranks names by `address(split_seed, purpose, name)`: it does not depend on the order in
+which a file system lists files, and fewer labels are always a subset of more (1/32 lies within 1/16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mutualseg.data.folder import DataFolder
+from mutualseg.data.grouping import Grouping
+from mutualseg.data.labeled_choice import choose, hold_out, labeled_count, whole_groups
+from mutualseg.data.name_lists import find_listed, read_names
+from mutualseg.data.samples import Sample, Split
+from mutualseg.data.split_file import reuse_split
+from mutualseg.data.unlabeled import drop_used, list_unlabeled
+from mutualseg.errors import DataError, SplitError
+
+__all__ = ["Split", "make_split", "require_unlabeled"]
+
+
+def make_split(
+    folder: DataFolder,
+    *,
+    labeled: str | int | None = None,
+    unlabeled: Sequence[Path] = (),
+    split_seed: int = 0,
+    group: str | None = None,
+) -> Split:
+    """Split a data folder into labeled, unlabeled, val and test.
+
+    Without a val part, ceil(10%) of all images with masks, at least 2, are held out as val. That
+    happens before `labeled` reduces the rest, so that runs with fewer labels are measured on the
+    same images; a fraction is of those that remain.
+
+    Args:
+        folder: The data folder.
+        labeled: "1/16" keeps ceil(labeled / 16) images, 23 keeps 23, a path names a list of
+            images or a file that `mutualseg split` wrote; None keeps all that have a mask.
+        unlabeled: Folders of further images.
+        split_seed: Chooses the held-out and the labeled images.
+        group: Regular expression on names; images for which its group 1 (else its match) is equal
+            are never divided between labeled, unlabeled and val. Counts are then met as
+            nearly as whole groups allow. Unlabeled images of a labeled group remain unlabeled.
+
+    Returns:
+        The split.
+
+    Raises:
+        SplitError: The asked-for split cannot be made.
+        DataError: An `unlabeled` folder is missing or empty.
+    """
+    listed_in = None
+    if labeled is not None and labeled_count(labeled, len(folder.labeled)) is None:
+        listed_in = Path(str(labeled).strip())
+        if listed_in.suffix.lower() == ".json":
+            if group is not None:
+                raise SplitError(f"{listed_in} already fixes the groups; leave out --group.")
+            return reuse_split(listed_in, folder, unlabeled)
+    grouping = Grouping(group)
+    grouping.require_match(folder.train)
+    notes = list(folder.notes)
+    scored = (*folder.val, *folder.test, *folder.unscored)
+    train = _without_groups_of(scored, folder.train, grouping, notes)
+    listed: list[Sample] = []
+    if listed_in is not None:
+        listed = find_listed(read_names(listed_in), listed_in, folder.root, folder.train, scored)
+    masked = [sample for sample in train if sample.mask is not None]
+    val = list(folder.val)
+    if not folder.val:
+        val = hold_out(masked, listed, grouping, split_seed)
+        notes.append(
+            f"There is no val part with masks: {len(val)} of {len(masked)} labeled images are held out "
+            "as val and never trained on."
+        )
+        train = _without_groups_of(val, train, grouping, notes, expected={sample.name for sample in val})
+        masked = [sample for sample in train if sample.mask is not None]
+        scored = (*scored, *val)
+    if listed_in is not None:
+        chosen = whole_groups(listed, train, grouping, listed_in, notes)
+    else:
+        chosen = choose(masked, labeled, grouping, split_seed, notes)
+    names = {sample.name for sample in chosen}
+    rest = [replace(sample, mask=None) for sample in train if sample.name not in names]
+    found = list_unlabeled(unlabeled, [sample.name for sample in (*folder.train, *scored)])
+    found, dropped = drop_used(found, scored, chosen, rest)
+    notes += dropped
+    found = _without_groups_of(scored, found, grouping, notes)
+    return Split(
+        labeled=_by_name(chosen),
+        unlabeled=_by_name([*rest, *found]),
+        val=_by_name([replace(sample, part="val") for sample in val]),
+        test=folder.test,
+        split_seed=split_seed,
+        val_from="part" if folder.val else "held out",
+        group=group,
+        notes=tuple(notes),
+    )
+
+
+def require_unlabeled(split: Split) -> None:
+    """Raise a DataError if a split has no unlabeled image, which all methods but one need."""
+    if not split.unlabeled:
+        raise DataError(
+            "There is no unlabeled image; give a folder with --unlabeled DIR, keep fewer labels with "
+            "--labeled 1/16, or train without any by --method labels_only."
+        )
+
+
+def _by_name(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    return tuple(sorted(samples, key=lambda sample: sample.name))
+
+
+def _without_groups_of(
+    scored: Sequence[Sample],
+    samples: Sequence[Sample],
+    grouping: Grouping,
+    notes: list[str],
+    expected: frozenset[str] | set[str] = frozenset(),
+) -> list[Sample]:
+    """Return the samples whose group is not among the scored ones, and note how many others there were."""
+    keys = {grouping.key(sample) for sample in scored}
+    kept = [sample for sample in samples if grouping.key(sample) not in keys]
+    dropped = [s for s in samples if grouping.key(s) in keys and s.name not in expected]
+    if dropped:
+        notes.append(
+            f"{len(dropped)} training images are left out, since images of their group are in val or test "
+            f"({dropped[0].name})."
+        )
+    return kept

@@ -1,0 +1,67 @@
+"""What every method is: networks, a step that returns named losses, and who follows whom after it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from mutualseg.networks.segmenter import Segmenter
+from mutualseg.types import Batch, StepOutput
+
+BuildNetwork = Callable[[str], Segmenter]
+"""From a role, such as "student_a", to a fresh network whose decoder start depends on the role."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands; every schedule is a pure function of it."""
+
+    step: int
+    """Optimizer steps finished before this one, from 0."""
+    total: int
+    """Optimizer steps of the whole run."""
+
+    @property
+    def share(self) -> float:
+        """P in [0, 1]."""
+        return self.step / max(self.total, 1)
+
+
+class Method(nn.Module, ABC):
+    """Base of all methods; it knows tensors, never files, loaders or the trainer.
+
+    The constructor's keyword arguments are the method's configuration: they become the flags
+    `--method.NAME` and the keys below `method:` in a configuration file.
+    """
+
+    uses_unlabeled: ClassVar[bool] = True
+    """Whether the step reads `batch.unlabeled`; if not, no unlabeled image is loaded."""
+    deployed: ClassVar[str]
+    """The network that is shipped and whose mIoU is the run's: a fixed choice, made over many runs."""
+
+    @abstractmethod
+    def step(self, batch: Batch, progress: Progress) -> StepOutput:
+        """Return the weighted loss terms of one batch (images float in [0, 1])."""
+
+    def needs_unlabeled(self, progress: Progress) -> bool:
+        """Whether this step reads the unlabeled half at all; False lets the caller skip preparing it."""
+        return self.uses_unlabeled
+
+    def after_step(self, progress: Progress) -> None:
+        """Move what follows by averaging; called once after each optimizer step.
+
+        Args:
+            progress: counts the step that has just finished.
+        """
+
+    @abstractmethod
+    def students(self) -> dict[str, Segmenter]:
+        """Return the networks that the optimizer trains, by role."""
+
+    @abstractmethod
+    def networks(self) -> dict[str, Segmenter]:
+        """Return every network that can be evaluated, by role, students first."""

@@ -1,0 +1,253 @@
+"""Mutual knowledge distillation: two students, two mean teachers, each taught by the other branch.
+
+Yuan, Ge, Wang and Liu, "Semi-supervised Semantic Segmentation with Mutual Knowledge Distillation",
+ACM MM 2023, arXiv 2208.11499.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from mutualseg.errors import ConfigError
+from mutualseg.losses.mutual import mutual_distillation_loss
+from mutualseg.losses.pseudo_label import confidence, disagreement, keep_confident, share_kept
+from mutualseg.losses.resize import resize_branch, resize_labels
+from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
+from mutualseg.losses.supervised import supervised_loss
+from mutualseg.methods.base import BuildNetwork, Method, Progress
+from mutualseg.networks.ema import BatchNormPolicy, MeanTeacher
+from mutualseg.networks.segmenter import Segmenter
+from mutualseg.schedules import ema_momentum, semantic_strength, unlabeled_weight
+from mutualseg.types import Batch, BranchOutput, Pair, SegmenterOutput, StepOutput
+from mutualseg.views import cutmix
+
+
+class Mutual(Method):
+    """Mutual knowledge distillation (MKD).
+
+    Every argument's off-value is named. `configs/mkd_reference.yaml` has the authors' values; the
+    defaults are what measured best (docs/experiments.md).
+
+    Args:
+        build_network: makes each student, from its role.
+        teacher_weight: weight of what the other branch's teacher teaches; 0 turns it off.
+        peer_weight: weight of what the other student teaches; 0 turns it off.
+        taught_by: `other` branch's teacher, as the paper has it, or the student's `own`.
+        threshold: least confidence of a teacher's pseudo-label to count; 0 counts all.
+        peer_threshold: least confidence of a peer's pseudo-label to count; 0 counts all.
+        burn_in: share of the run that is supervised only; 0 starts distilling at once.
+        ramp: share of the run over which distillation then rises to its weight; 0 jumps.
+        semantic_strength: final strength (lambda) of the semantic augmentation; 0 turns it off.
+        augment_students: whether students' logits are augmented.
+        augment_teachers: whether teachers' logits are augmented.
+        distill_labeled: whether labeled images enter the distillation terms too.
+        ema: final momentum of the teachers; 0 makes each a copy of its student.
+        teacher_batch_norm: `own` statistics from the teacher's batches, or `average` of the student's.
+        loss_scale: distillation is computed at this share of the decoder's resolution; 1 leaves it.
+    """
+
+    deployed: ClassVar[str] = "teacher_a"
+
+    def __init__(
+        self,
+        build_network: BuildNetwork,
+        *,
+        teacher_weight: float = 1.0,
+        peer_weight: float = 0.5,
+        taught_by: Literal["other", "own"] = "other",
+        threshold: float = 0.9,
+        peer_threshold: float = 0.9,
+        burn_in: float = 0.3,
+        ramp: float = 0.2,
+        semantic_strength: float = 0.5,
+        augment_students: bool = True,
+        augment_teachers: bool = True,
+        distill_labeled: bool = True,
+        ema: float = 0.99,
+        teacher_batch_norm: BatchNormPolicy = "own",
+        loss_scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        _require_shares(
+            threshold=threshold, peer_threshold=peer_threshold, burn_in=burn_in, ramp=ramp, ema=ema
+        )
+        self.teacher_weight = teacher_weight
+        self.peer_weight = peer_weight
+        self.taught_by = taught_by
+        self.threshold = threshold
+        self.peer_threshold = peer_threshold
+        self.burn_in = burn_in
+        self.ramp = ramp
+        self.semantic_strength = semantic_strength
+        self.augment_students = augment_students
+        self.augment_teachers = augment_teachers
+        self.distill_labeled = distill_labeled
+        self.ema = ema
+        self.loss_scale = loss_scale
+        self.student_a = build_network("student_a")
+        self.student_b = build_network("student_b")
+        self.teacher_a = MeanTeacher(self.student_a, batch_norm=teacher_batch_norm)
+        self.teacher_b = MeanTeacher(self.student_b, batch_norm=teacher_batch_norm)
+        self.statistics = nn.ModuleDict(
+            {
+                role: ClassStatistics(network.num_classes, network.num_features)
+                for role, network in self.networks().items()
+            }
+        )
+
+    def step(self, batch: Batch, progress: Progress) -> StepOutput:
+        """Return the loss terms of one step (see `Method.step`)."""
+        weight = self._unlabeled_weight(progress)
+        if weight == 0.0 or batch.unlabeled is None:
+            return self._burn_in_step(batch)
+        labeled, unlabeled = batch.labeled, batch.unlabeled
+        num_labeled = len(labeled.images)
+        keep = unlabeled.keep
+        partner = cutmix.partner(len(keep), device=keep.device)
+
+        # Students see the mixed strong view, teachers the weak one, mixed only afterwards.
+        for_students = torch.cat([labeled.images, cutmix.mix(unlabeled.strong, keep, partner)])
+        for_teachers = torch.cat([labeled.images, unlabeled.weak])
+        student_a, student_b = self.student_a(for_students), self.student_b(for_students)
+        teacher_a, teacher_b = self.teacher_a.teach(for_teachers), self.teacher_b.teach(for_teachers)
+        teacher_a = _mix_unlabeled(teacher_a, num_labeled, keep, partner)
+        teacher_b = _mix_unlabeled(teacher_b, num_labeled, keep, partner)
+
+        valid = torch.cat([labeled.valid, cutmix.mix(unlabeled.valid, keep, partner)])
+        supervised_a = supervised_loss(student_a.logits[:num_labeled], labeled.masks)
+        supervised_b = supervised_loss(student_b.logits[:num_labeled], labeled.masks)
+
+        # Confidence is judged before the augmentation, pseudo-labels are taken after it.
+        outputs = {
+            "student_a": student_a,
+            "student_b": student_b,
+            "teacher_a": teacher_a,
+            "teacher_b": teacher_b,
+        }
+        branches = {
+            role: resize_branch(self._branch(role, outputs[role]), self.loss_scale) for role in outputs
+        }
+        height, width = branches["student_a"].logits.shape[-2:]
+        labels, valid = (resize_labels(maps, (height, width)) for maps in (labeled.masks, valid))
+        confident = {role: confidence(branch.logits) for role, branch in branches.items()}
+        augmented = {
+            role: self._augment(role, branch, labels, valid, progress) for role, branch in branches.items()
+        }
+        first = 0 if self.distill_labeled else num_labeled
+        teachers = ("teacher_a", "teacher_b") if self.taught_by == "other" else ("teacher_b", "teacher_a")
+        teacher_keep = self._keep(confident, teachers, self.threshold, first)
+        peer_keep = self._keep(confident, ("student_a", "student_b"), self.peer_threshold, first)
+        loss = mutual_distillation_loss(
+            (augmented["student_a"][first:], augmented["student_b"][first:]),
+            (augmented[teachers[0]][first:], augmented[teachers[1]][first:]),
+            teacher_weight=self.teacher_weight,
+            peer_weight=self.peer_weight,
+            teacher_keep=teacher_keep,
+            peer_keep=peer_keep,
+            valid=valid[first:],
+        )
+        return StepOutput(
+            losses={
+                "supervised_a": supervised_a,
+                "supervised_b": supervised_b,
+                "teacher": weight * self.teacher_weight * loss.teacher,
+                "peer": weight * self.peer_weight * loss.peer,
+            },
+            logs=_monitor(augmented, confident, self.threshold, valid, num_labeled),
+        )
+
+    def needs_unlabeled(self, progress: Progress) -> bool:
+        """Return False during the burn-in."""
+        return self._unlabeled_weight(progress) > 0.0
+
+    def after_step(self, progress: Progress) -> None:
+        """Move both teachers (equation 3): t <- m t + (1 - m) f."""
+        momentum = ema_momentum(progress.step, self.ema)
+        taught = self.needs_unlabeled(Progress(progress.step - 1, progress.total))
+        self.teacher_a.update(self.student_a, momentum, taught=taught)
+        self.teacher_b.update(self.student_b, momentum, taught=taught)
+
+    def students(self) -> dict[str, Segmenter]:
+        """Return both students."""
+        return {"student_a": self.student_a, "student_b": self.student_b}
+
+    def networks(self) -> dict[str, Segmenter]:
+        """Return both students and both teachers."""
+        return {
+            **self.students(),
+            "teacher_a": self.teacher_a.network,
+            "teacher_b": self.teacher_b.network,
+        }
+
+    def _unlabeled_weight(self, progress: Progress) -> float:
+        return unlabeled_weight(progress.step, progress.total, self.burn_in, self.ramp)
+
+    def _burn_in_step(self, batch: Batch) -> StepOutput:
+        images, masks = batch.labeled.images, batch.labeled.masks
+        return StepOutput(
+            {
+                "supervised_a": supervised_loss(self.student_a(images).logits, masks),
+                "supervised_b": supervised_loss(self.student_b(images).logits, masks),
+            }
+        )
+
+    def _branch(self, role: str, output: SegmenterOutput) -> BranchOutput:
+        statistics = self.statistics[role]
+        assert isinstance(statistics, ClassStatistics)
+        return BranchOutput(*output, self.networks()[role].classifier_weight, statistics)
+
+    def _augment(
+        self, role: str, branch: BranchOutput, labels: Tensor, valid: Tensor, progress: Progress
+    ) -> Tensor:
+        """Return the logits after the semantic augmentation, if this network's is on."""
+        wanted = self.augment_teachers if role.startswith("teacher") else self.augment_students
+        if not wanted or self.semantic_strength == 0.0:
+            return branch.logits.float()
+        strength = semantic_strength(progress.share, self.semantic_strength)
+        return perturb(branch, labels, strength, valid=valid)
+
+    @staticmethod
+    def _keep(
+        confident: dict[str, Tensor], roles: Pair[str], threshold: float, first: int
+    ) -> Pair[Tensor] | None:
+        if threshold == 0.0:
+            return None
+        kept_a, kept_b = (keep_confident(confident[role][first:], threshold) for role in roles)
+        return kept_a, kept_b
+
+
+def _mix_unlabeled(
+    output: SegmenterOutput, num_labeled: int, keep: Tensor, partner: Tensor
+) -> SegmenterOutput:
+    """CutMix a teacher's logits and features of the unlabeled half as the students' images were."""
+    height, width = output.logits.shape[-2:]
+    keep = cutmix.resize_keep(keep, (height, width))
+    return SegmenterOutput(
+        *(torch.cat([part[:num_labeled], cutmix.mix(part[num_labeled:], keep, partner)]) for part in output)
+    )
+
+
+def _monitor(
+    augmented: dict[str, Tensor], confident: dict[str, Tensor], threshold: float, valid: Tensor, first: int
+) -> dict[str, Tensor]:
+    """Return how much of the unlabeled half is kept and where the networks disagree, as shares."""
+    labels = {role: logits[first:].argmax(1) for role, logits in augmented.items()}
+    area = valid[first:]
+    kept = [
+        share_kept(keep_confident(confident[t][first:], threshold), area) for t in ("teacher_a", "teacher_b")
+    ]
+    return {
+        "kept": (kept[0] + kept[1]) / 2,
+        "students_disagree": disagreement(labels["student_a"], labels["student_b"], area),
+        "teacher_a_disagrees": disagreement(labels["student_b"], labels["teacher_a"], area),
+        "teacher_b_disagrees": disagreement(labels["student_a"], labels["teacher_b"], area),
+    }
+
+
+def _require_shares(**shares: float) -> None:
+    for name, value in shares.items():
+        if not 0.0 <= value <= 1.0:
+            raise ConfigError(f"--method.{name} is {value}, but it is a share: give a number from 0 to 1.")

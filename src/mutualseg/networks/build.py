@@ -1,0 +1,177 @@
+"""From names to a Segmenter: smp architectures with a 1x1 classifier on the timm encoders that fit."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import segmentation_models_pytorch as smp
+import timm
+import torch
+from segmentation_models_pytorch.decoders.dpt.decoder import DPTDecoder
+from torch import nn
+
+from mutualseg.errors import NetworkError
+from mutualseg.networks.dpt import GridDPTDecoder
+from mutualseg.networks.segmenter import Segmenter
+from mutualseg.networks.weights import load_pretrained
+from mutualseg.seeding import address
+
+DEFAULT_ENCODERS = {"dpt": "vit_small_patch14_dinov2.lvd142m"}
+"""What `--encoder auto` means; `tf_efficientnet_lite0` for every architecture not named here."""
+
+CONVOLUTIONAL = ("tf_efficientnet_lite0", "resnet50", "resnet101", "mobilenetv3_large_100", "convnext_tiny")
+PYRAMIDS = (*CONVOLUTIONAL, "pvt_v2_b0", "hrnet_w18")
+TESTED_PAIRS = {
+    "deeplabv3plus": CONVOLUTIONAL,
+    "fpn": PYRAMIDS,
+    "upernet": PYRAMIDS,
+    "segformer": PYRAMIDS,
+    "dpt": (
+        "vit_small_patch14_dinov2.lvd142m",
+        "vit_base_patch14_dinov2.lvd142m",
+        "vit_small_patch16_224.augreg_in21k",
+    ),
+}
+"""Architecture to encoders that a test builds and runs; other timm encoders are tried as asked."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """All that is needed to rebuild a network before its weights are loaded."""
+
+    network: str
+    encoder: str
+    num_classes: int
+
+    def to_dict(self) -> dict[str, str | int]:
+        """Return plain values for a file."""
+        return asdict(self)
+
+
+def resolve_encoder(network: str, encoder: str) -> str:
+    """Return the encoder's name, with `auto` replaced; raise NetworkError for an unknown network."""
+    if network not in TESTED_PAIRS:
+        nearest = difflib.get_close_matches(network, TESTED_PAIRS, 1, 0.0)[0]
+        raise NetworkError(
+            f"There is no network '{network}'; did you mean '{nearest}'? "
+            f"The networks are {', '.join(TESTED_PAIRS)}."
+        )
+    return DEFAULT_ENCODERS.get(network, "tf_efficientnet_lite0") if encoder == "auto" else encoder
+
+
+def build_segmenter(config: NetworkConfig, *, weights: str = "none", seed: int = 0) -> Segmenter:
+    """Build a network.
+
+    Args:
+        config: names and class count; the encoder is a timm name, not `auto`.
+        weights: `imagenet`, `none`, or the path of a file of encoder weights.
+        seed: of the random initialization; two seeds give two decoders.
+
+    Raises:
+        NetworkError: the architecture and the encoder do not fit, or one is unknown.
+        WeightsError: the weights cannot be had or do not fit.
+    """
+    resolve_encoder(config.network, config.encoder)
+    # timm raises for "name.tag" it does not know, but only once weights are asked for.
+    architecture_name = config.encoder.split(".", 1)[0]
+    if architecture_name not in timm.list_models():
+        nearest = difflib.get_close_matches(architecture_name, timm.list_models(), 3, 0.0)
+        raise NetworkError(f"timm has no encoder '{config.encoder}'; near names are {', '.join(nearest)}.")
+    # The initialization must not depend on what was drawn before, nor disturb what is drawn after.
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # smp and timm warn of their own deprecations
+        torch.manual_seed(address(seed, "network"))
+        try:
+            segmenter = _ASSEMBLERS[config.network](config)
+            _probe(segmenter)
+        except Exception as error:
+            raise NetworkError(
+                f"The encoder '{config.encoder}' does not fit the network '{config.network}' "
+                f"({_first_line(error)}); encoders that fit it: {', '.join(TESTED_PAIRS[config.network])}."
+            ) from error
+    load_pretrained(segmenter.encoder, config.encoder, weights)
+    return segmenter
+
+
+def _probe(segmenter: Segmenter) -> None:
+    """Run one small image, since several misfits show only in a forward pass."""
+    was_training = segmenter.training
+    segmenter.eval()
+    with torch.no_grad():
+        side = segmenter.multiple * 3
+        logits = segmenter(torch.zeros(1, 3, side, side)).logits
+    segmenter.train(was_training)
+    if logits.shape[-1] < side // 8:
+        raise ValueError(f"its output is {logits.shape[-1]} pixels wide for an input of {side}")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__).rstrip(".")
+
+
+def _normalization(encoder: str) -> dict[str, tuple[float, ...]]:
+    config = timm.get_pretrained_cfg(encoder, allow_unregistered=True)
+    if config is None:  # a known architecture under an unknown tag
+        raise ValueError("timm knows no weights of that tag")
+    return {"pixel_mean": config.mean, "pixel_std": config.std}
+
+
+def _assemble_pyramid(config: NetworkConfig, architecture: Callable[..., Any]) -> Segmenter:
+    """Assemble an smp model on a convolutional (or other pyramid) encoder; its head starts 1x1."""
+    model = architecture(
+        encoder_name=f"tu-{config.encoder}", encoder_weights=None, classes=config.num_classes
+    )
+    classifier = model.segmentation_head[0]
+    return Segmenter(
+        model.encoder,
+        model.decoder,
+        nn.Identity(),
+        _require_pointwise(classifier),
+        multiple=int(model.encoder.output_stride),
+        **_normalization(config.encoder),
+    )
+
+
+def _assemble_dpt(config: NetworkConfig) -> Segmenter:
+    """Assemble DPT on a plain vision transformer with any patch size."""
+    model = smp.DPT(
+        encoder_name=f"tu-{config.encoder}",
+        encoder_weights=None,
+        classes=config.num_classes,
+        dynamic_img_size=True,
+    )
+    patch = int(model.encoder.output_strides[0])
+    blocks = DPTDecoder(
+        encoder_out_channels=model.encoder.out_channels,
+        encoder_output_strides=[16] * 4,  # reassemble relative to the grid, whatever the patch
+        encoder_has_prefix_tokens=model.encoder.has_prefix_tokens,
+    )
+    head = model.segmentation_head.head
+    return Segmenter(
+        model.encoder,
+        GridDPTDecoder(blocks),
+        head[:4],
+        _require_pointwise(head[4]),
+        multiple=patch,
+        **_normalization(config.encoder),
+    )
+
+
+def _require_pointwise(classifier: nn.Module) -> nn.Conv2d:
+    if not isinstance(classifier, nn.Conv2d) or classifier.kernel_size != (1, 1):
+        raise TypeError("its classifier is not a 1x1 convolution")
+    return classifier
+
+
+_ASSEMBLERS: dict[str, Callable[[NetworkConfig], Segmenter]] = {
+    "deeplabv3plus": lambda config: _assemble_pyramid(config, smp.DeepLabV3Plus),
+    "fpn": lambda config: _assemble_pyramid(config, smp.FPN),
+    "upernet": lambda config: _assemble_pyramid(config, smp.UPerNet),
+    "segformer": lambda config: _assemble_pyramid(config, smp.Segformer),
+    "dpt": _assemble_dpt,
+}

@@ -1,0 +1,99 @@
+"""`views.png` and the pseudo-label pictures of a run: the same images from start to end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mutualseg.data.datamodule import TwoStreams
+from mutualseg.data.streams import BadFile
+from mutualseg.devices import autocast
+from mutualseg.errors import DataError
+from mutualseg.methods.base import Method
+from mutualseg.reporting.pictures import Pixels, hide, overlay, sheet
+from mutualseg.types import IGNORE_INDEX
+from mutualseg.views import cutmix
+
+_IMAGES = 4
+
+
+def draw_views(streams: TwoStreams, classes: Sequence[str], path: Path) -> None:
+    """Write what the networks see of the first images of each stream.
+
+    Columns: labeled crop, its mask, then the weak view, the strong view, the strong view after CutMix
+    and its valid area.
+    """
+    labeled = _load(streams.labeled)
+    rows = [
+        [_pixels(image), hide(overlay(_pixels(image), _indices(mask), len(classes)), valid.numpy())]
+        for image, mask, valid in labeled
+    ]
+    titles = ["labeled crop", "its mask"]
+    if streams.unlabeled is not None:
+        weak, strong, valid, keep = (
+            torch.stack(column) for column in zip(*_load(streams.unlabeled), strict=True)
+        )
+        partner = cutmix.partner(len(weak))
+        mixed = cutmix.mix(strong, keep, partner)
+        mixed_valid = cutmix.mix(valid, keep, partner)
+        titles += ["unlabeled, weak", "strong", "strong, CutMix", "valid"]
+        for index, row in enumerate(rows):
+            area = mixed_valid[index].numpy()
+            row += [_pixels(weak[index]), _pixels(strong[index]), _pixels(mixed[index])]
+            row.append(hide(np.full((*area.shape, 3), 120, np.uint8), area))
+    sheet(rows, titles, classes).save(path)
+
+
+@torch.no_grad()
+def draw_pseudo_labels(
+    method: Method,
+    streams: TwoStreams,
+    classes: Sequence[str],
+    path: Path,
+    *,
+    threshold: float,
+    device: str,
+    precision: str,
+) -> None:
+    """Write the deployed network's labels of the first unlabeled crops, all and those confident enough."""
+    source = streams.unlabeled
+    if source is None:
+        return
+    network = method.networks()[method.deployed]
+    was_training = network.training
+    network.eval()
+    rows = []
+    for weak, _, valid, _ in _load(source):
+        with autocast(device, precision):
+            logits = network.segment(weak[None].to(device).float().div(255))[0]
+        confidence, labels = (part.cpu() for part in logits.softmax(0).max(0))
+        picture, area = _pixels(weak), valid.numpy()
+        drawn = [hide(overlay(picture, _indices(labels), len(classes)), area)]
+        kept = labels.masked_fill(confidence < threshold, IGNORE_INDEX)
+        drawn.append(hide(overlay(picture, _indices(kept), len(classes)), area))
+        rows.append([picture, *drawn])
+    network.train(was_training)
+    titles = ["unlabeled, weak", "pseudo-labels", f"confidence >= {threshold:g}"]
+    sheet(rows, titles, classes).save(path)
+
+
+def _load(stream: object) -> list[tuple[Tensor, ...]]:
+    items = []
+    for position in range(_IMAGES):
+        item = stream[position]  # type: ignore[index]  # a Dataset, whose item type is generic
+        if isinstance(item, BadFile):
+            raise DataError(item.message)
+        items.append(item)
+    return items
+
+
+def _pixels(image: Tensor) -> Pixels:
+    return image.permute(1, 2, 0).numpy()
+
+
+def _indices(labels: Tensor) -> Pixels:
+    return labels.to(torch.uint8).numpy()

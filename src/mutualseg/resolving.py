@@ -1,0 +1,149 @@
+"""From what a user gave `train` to resolved settings: every `auto` and every default is decided here."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from mutualseg.data.folder import DataFolder, read_folder
+from mutualseg.data.images import image_size
+from mutualseg.data.splits import Split
+from mutualseg.errors import ConfigError
+from mutualseg.nearest import unknown_name
+
+GENERATED = "generated"
+"""`--data generated`: the embedded data set."""
+
+_DEFAULT_STEPS = {"cpu": 1200, "mps": 3000, "cuda": 10000}
+_LARGEST_CROP = {"cpu": 192, "mps": 320, "cuda": 512}
+_CROP_MULTIPLE = 32
+_EVALUATIONS = 5
+_SAMPLED_IMAGES = 50
+
+
+def data_root(data: str) -> Path:
+    """Return the folder that `--data` means, drawing the embedded data set if it is asked for."""
+    if data == GENERATED:
+        from mutualseg.data.generated import generated_folder
+
+        return generated_folder()
+    return Path(data)
+
+
+def read_data(data: str) -> DataFolder:
+    """Return the data folder of `--data`."""
+    return read_folder(data_root(data))
+
+
+def default_workers() -> int:
+    """Return how many loader processes fit beside the training on this machine: 1 on 2 cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(8, cores // 2))
+
+
+def default_labeled(data: str) -> int | None:
+    """Return how many labels are kept when the user does not say: all, but for the embedded data."""
+    if data == GENERATED:
+        from mutualseg.data.generated import GENERATED_LABELED
+
+        return GENERATED_LABELED
+    return None
+
+
+def resolve_method(method: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Return `name` and every argument of a method, defaults filled in.
+
+    Raises:
+        ConfigError: the method or an argument is unknown.
+    """
+    from mutualseg.methods import method_class
+
+    given = {"name": method} if isinstance(method, str) else dict(method)
+    name = str(given.pop("name", "mutual"))
+    found = method_class(name)
+    return {"name": name, **_fill(found, given, f"method.{{}} of '{name}'", skip=("build_network",))}
+
+
+def resolve_views(views: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every argument of the views but the crop, defaults filled in."""
+    from mutualseg.views.pipelines import UnlabeledViews
+
+    filled = _fill(UnlabeledViews, views, "views.{}", skip=("crop",))
+    UnlabeledViews(64, **{key: _frozen(value) for key, value in filled.items()})  # checks the values
+    return filled
+
+
+def resolve_optimization(optimization: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every argument of the optimization, defaults filled in."""
+    from mutualseg.optimization import Optimization
+
+    unknown = set(optimization) - {field.name for field in fields(Optimization)}
+    if unknown:
+        _fill(Optimization, optimization, "optimization.{}")
+    return _plain(vars(Optimization(**optimization)))
+
+
+def resolve_crop(crop: int | None, split: Split, device: str) -> int:
+    """Return the side of training crops: the images' short side, rounded down and bounded by the device.
+
+    Raises:
+        ConfigError: an explicit crop exceeds twice the median short side.
+    """
+    samples = (*split.labeled, *split.unlabeled)
+    stride = max(1, len(samples) // _SAMPLED_IMAGES)
+    short = median(min(image_size(sample.image)) for sample in samples[::stride])
+    if crop is None:
+        fitting = int(short) // _CROP_MULTIPLE * _CROP_MULTIPLE
+        return max(_CROP_MULTIPLE, min(fitting, _LARGEST_CROP[device]))
+    if crop < 1:
+        raise ConfigError(f"--crop {crop} must be at least 1 pixel.")
+    if crop > 2 * short:
+        raise ConfigError(
+            f"--crop {crop} is more than twice the images' median short side of {short:.0f} pixels, "
+            f"so most of each crop would be padding; use at most {int(2 * short)}."
+        )
+    return crop
+
+
+def default_steps(device: str) -> int:
+    """Return the length of a run that the user left open."""
+    return _DEFAULT_STEPS[device]
+
+
+def evaluation_interval(evaluate_every: int | None, steps: int) -> int:
+    """Return steps between evaluations: a fifth of the run if the user left it open."""
+    if evaluate_every is not None and evaluate_every < 1:
+        raise ConfigError(f"--evaluate-every {evaluate_every} must be at least 1 step.")
+    return evaluate_every or max(1, -(-steps // _EVALUATIONS))
+
+
+def _fill(
+    target: type[object], given: Mapping[str, Any], label: str, skip: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the constructor's defaults overlaid with the given values."""
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(target).parameters.items()
+        if name not in skip
+    }
+    for name in given:
+        if name not in parameters:
+            raise ConfigError(
+                unknown_name(label.format(name), name, parameters, "--" + label.split(".")[0] + ".")
+            )
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    return _plain(defaults | dict(given))
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as YAML writes them: tuples become lists."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,259 @@
+"""The run folder: which file is where, and how it is written and read."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from mutualseg.errors import RunError, WeightsError
+from mutualseg.networks.build import NetworkConfig, build_segmenter
+from mutualseg.networks.segmenter import Segmenter
+
+_REPORTED_PACKAGES = (
+    "mutualseg",
+    "torch",
+    "torchvision",
+    "pytorch-lightning",
+    "segmentation-models-pytorch",
+    "timm",
+)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one run."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        """All resolved values; `train --config` takes it."""
+        return self.root / "config.yaml"
+
+    @property
+    def split(self) -> Path:
+        """Which images were labeled, unlabeled, val and test."""
+        return self.root / "split.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One row per evaluation, without times."""
+        return self.root / "metrics.csv"
+
+    @property
+    def timing(self) -> Path:
+        """One row per evaluation: seconds and images per second."""
+        return self.root / "timing.csv"
+
+    @property
+    def summary(self) -> Path:
+        """The result; it exists only once the run is finished."""
+        return self.root / "summary.json"
+
+    @property
+    def views(self) -> Path:
+        """Picture of what the networks see."""
+        return self.root / "views.png"
+
+    @property
+    def pseudo_labels(self) -> Path:
+        """Folder of pseudo-label pictures, one per evaluation."""
+        return self.root / "pseudo_labels"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The newest checkpoint."""
+        return self.root / "checkpoints" / "last.ckpt"
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        """The one before."""
+        return self.root / "checkpoints" / "previous.ckpt"
+
+    @property
+    def weights(self) -> Path:
+        """The deployed network."""
+        return self.root / "weights" / "deployed.safetensors"
+
+    @property
+    def best_weights(self) -> Path:
+        """The deployed network at its best evaluation; written for `--select best` only."""
+        return self.root / "weights" / "best.safetensors"
+
+    def is_finished(self) -> bool:
+        """Whether the run has its summary."""
+        return self.summary.is_file()
+
+    def check_free(self, *, overwrite: bool) -> None:
+        """Raise RunError if the folder holds something that may not be replaced."""
+        if self.root.exists() and not self.root.is_dir():
+            raise RunError(f"--out {self.root} is a file; name a folder.")
+        if not self.root.is_dir() or not any(self.root.iterdir()):
+            return
+        if not overwrite:
+            raise RunError(
+                f"--out {self.root} is not empty; use --resume to continue that run, "
+                "--overwrite to start it anew, or another folder."
+            )
+        if not self.config.is_file():
+            raise RunError(
+                f"--out {self.root} holds files but no run, so --overwrite leaves it alone; "
+                "name another folder."
+            )
+
+    def prepare(self, *, overwrite: bool) -> None:
+        """Make the folder, empty; raise RunError where `check_free` does."""
+        self.check_free(overwrite=overwrite)
+        try:
+            if self.root.exists():
+                shutil.rmtree(self.root)
+            for folder in (self.checkpoint.parent, self.weights.parent, self.pseudo_labels):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"--out {self.root} cannot be made ({error.strerror}); name another folder."
+            ) from error
+
+    def write_config(self, values: dict[str, Any], comment: str | None = None) -> None:
+        """Write every resolved value of the run, under a comment that says where they come from."""
+        head = f"# {comment}\n" if comment else ""
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        self.config.write_text(head + text, encoding="utf-8")
+
+    def read_config(self) -> dict[str, Any]:
+        """Return what `write_config` wrote.
+
+        Raises:
+            RunError: this is no run folder.
+        """
+        if not self.config.is_file():
+            raise RunError(
+                f"'{self.root}' is no run folder (it has no config.yaml); give the --out of a train."
+            )
+        try:
+            values = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise RunError(f"'{self.config}' cannot be read; restore it or train again.") from error
+        if not isinstance(values, dict):
+            raise RunError(f"'{self.config}' holds no settings; restore it or train again.")
+        return values
+
+    def append_row(self, path: Path, row: dict[str, float | int | str]) -> None:
+        """Append one row to a CSV file of this run; the first row sets the header."""
+        is_new = not path.is_file()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(row))
+            if is_new:
+                writer.writeheader()
+            writer.writerow(row)
+
+    def cut_rows(self, path: Path, last_step: int) -> None:
+        """Drop the rows of a CSV file that stand after a step: a resumed run writes them again."""
+        if not path.is_file():
+            return
+        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [row for row in rows if int(row.split(",", 1)[0]) <= last_step]
+        path.write_text(header + "".join(kept), encoding="utf-8")
+
+    def read_rows(self) -> list[dict[str, str]]:
+        """Return the rows of metrics.csv."""
+        if not self.metrics.is_file():
+            return []
+        with self.metrics.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write the result."""
+        self.summary.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def save_network(path: Path, network: Segmenter, config: NetworkConfig, facts: dict[str, Any]) -> None:
+    """Write weights with all that is needed to rebuild the network, as one JSON string.
+
+    Args:
+        path: a .safetensors file.
+        network: the network.
+        config: its names and class count.
+        facts: further plain values: classes, role, method.
+    """
+    # safetensors takes neither channels_last nor shared storage.
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    metadata = {"mutualseg": json.dumps({"network": config.to_dict(), **facts}, ensure_ascii=False)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".partial")
+    save_file(tensors, temporary, metadata=metadata)
+    temporary.replace(path)
+
+
+def load_network(path: Path) -> tuple[Segmenter, NetworkConfig, dict[str, Any]]:
+    """Return the network of a file that `save_network` wrote, its configuration and its facts.
+
+    Raises:
+        WeightsError: the file is missing, broken, or not of this program.
+    """
+    if not path.is_file():
+        raise WeightsError(f"There are no weights at '{path}'; finish the training, or give another path.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        tensors = load_file(path)
+        facts = json.loads(metadata["mutualseg"])
+        described = facts.pop("network")
+        config = NetworkConfig(
+            str(described["network"]), str(described["encoder"]), int(described["num_classes"])
+        )
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"'{path}' is no complete safetensors file; copy or train it again.") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(
+            f"'{path}' does not say which network it is for; use a file that train wrote."
+        ) from error
+    network = build_segmenter(config)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"The weights in '{path}' do not fit the network that it names; train it again."
+        ) from error
+    return network.eval(), config, facts
+
+
+def weights_of(path: Path) -> Path:
+    """Return the deployed weights of a run folder, or the path itself if it is a file."""
+    return RunFolder(path).weights if path.is_dir() else path
+
+
+def provenance() -> dict[str, Any]:
+    """Return package versions, and the commit of the working folder where there is one."""
+    versions: dict[str, str] = {}
+    for package in _REPORTED_PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "unknown"
+    return {"versions": versions, "commit": _commit()}
+
+
+def _commit() -> str | None:
+    """Return the commit of this source file, with + if the tree has changes; None outside a checkout."""
+    here = Path(__file__)
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here.parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", here.name)  # an installed copy may lie in another project
+        return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,77 @@
+"""`evaluate`: a finished run's network on a labeled part."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mutualseg.data.folder import DataFolder
+from mutualseg.data.samples import Sample
+from mutualseg.data.split_file import read_split
+from mutualseg.errors import DataError
+from mutualseg.evaluation.inference import evaluate_networks
+from mutualseg.predictor import Predictor
+from mutualseg.reporting.console import RunConsole
+from mutualseg.reporting.progress import file_progress
+from mutualseg.resolving import read_data
+from mutualseg.runs import RunFolder
+from mutualseg.settings import Settings
+
+
+def score_run(root: Path, *, data: str | None, part: str, quiet: bool) -> dict[str, Any]:
+    """Score a run's deployed network; see `mutualseg.evaluate`."""
+    folder = RunFolder(root)
+    settings = Settings.from_dict(folder.read_config(), str(folder.config))
+    predictor = Predictor.load(root)
+    source = read_data(data if data is not None else settings.data)
+    if source.classes != predictor.classes:
+        raise DataError(
+            f"{source.root} has the classes {', '.join(source.classes)}, but the run learned "
+            f"{', '.join(predictor.classes)}; give data with the same classes in the same order."
+        )
+    samples = _part(source, folder, part, own=data is None)
+    with file_progress("evaluating", quiet=quiet) as progress:
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            progress(done, len(samples))
+
+        scores = evaluate_networks(
+            {"deployed": predictor.network},
+            samples,
+            len(predictor.classes),
+            device=predictor.device,
+            precision=predictor.precision,
+            advance=advance,
+        )["deployed"]
+    per_class = dict(zip(predictor.classes, scores.per_class, strict=True))
+    console = RunConsole(quiet=quiet)
+    console.per_class(per_class, f"{part}: {len(samples)} images, mIoU {scores.miou:.2f}")
+    return {
+        "run": str(root),
+        "split": part,
+        "images": len(samples),
+        "miou": round(scores.miou, 4),
+        "per_class_iou": {name: None if v is None else round(v, 4) for name, v in per_class.items()},
+        "pixel_accuracy": round(scores.pixel_accuracy, 4),
+    }
+
+
+def _part(source: DataFolder, folder: RunFolder, part: str, *, own: bool) -> list[Sample]:
+    """Return the samples of a part: held-out val images are in the run's split, not in the folder."""
+    if part == "test":
+        samples = list(source.test)
+    elif own:
+        samples = list(read_split(folder.split, source).val)
+    else:
+        # Of foreign data without parts everything that has a mask can be scored.
+        samples = list(source.val) or [replace(s, part="val") for s in source.labeled]
+    if not samples:
+        raise DataError(
+            f"{source.root} has no {part} part with masks; add images/{part} and masks/{part}, "
+            "or use another --split."
+        )
+    return samples

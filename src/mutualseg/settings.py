@@ -1,0 +1,58 @@
+"""All values of a training run, resolved once: what config.yaml holds and every part is built from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from mutualseg.errors import RunError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Resolved arguments of `train`, under the names of its flags; nothing in it is `auto`."""
+
+    data: str
+    unlabeled: list[str]
+    labeled: str | int | None
+    group: str | None
+    method: dict[str, Any]
+    """`name` and the method's own arguments."""
+    steps: int
+    seed: int
+    split_seed: int
+    batch: int
+    unlabeled_batch: int
+    crop: int
+    network: str
+    encoder: str
+    weights: str
+    init: str | None
+    device: str
+    precision: str
+    workers: int
+    evaluate_every: int
+    checkpoint_every: str | int
+    select: str
+    views: dict[str, Any]
+    optimization: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for a file."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], source: str) -> Settings:
+        """Rebuild what `to_dict` returned.
+
+        Raises:
+            RunError: a value is missing or unknown.
+        """
+        names = {field.name for field in fields(cls)}
+        wrong = sorted(names ^ set(values))
+        if wrong:
+            raise RunError(
+                f"'{source}' lacks or has one value too many ('{wrong[0]}'), so another version wrote it; "
+                "train again."
+            )
+        return cls(**values)

@@ -1,0 +1,126 @@
+"""The bridge from a method to the trainer: device, precision, optimizer step, teachers, logging."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from mutualseg.data.streams import BadFile
+from mutualseg.errors import DataError, TrainingError
+from mutualseg.methods.base import Method, Progress
+from mutualseg.networks.segmenter import pad_to_multiple
+from mutualseg.optimization import Optimization
+from mutualseg.schedules import poly_decay
+from mutualseg.seeding import address
+from mutualseg.types import IGNORE_INDEX, Batch, LabeledBatch, UnlabeledBatch
+
+
+class Training(pl.LightningModule):
+    """Run a method's step under a trainer.
+
+    Args:
+        method: what is trained.
+        optimization: how.
+        total_steps: optimizer steps of the whole run; all schedules are functions of step / total.
+        seed: addresses what networks draw (dropout), by step and rank.
+    """
+
+    def __init__(self, method: Method, optimization: Optimization, *, total_steps: int, seed: int) -> None:
+        super().__init__()
+        self.method = method
+        self.optimization = optimization
+        self.total_steps = total_steps
+        self.seed = seed
+        self.multiple = next(iter(method.students().values())).multiple
+        self.latest: dict[str, Tensor] = {}
+        """Losses and logs of the latest step by name, detached and still on the device."""
+        self._moved = 0
+
+    def configure_optimizers(self) -> Optimizer:
+        """Return the one optimizer of all students."""
+        return self.optimization.build(self.method.students().values())
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands."""
+        return Progress(self.global_step, self.total_steps)
+
+    def on_train_start(self) -> None:
+        """Lay networks out as convolutions like them best; the values do not change."""
+        for network in self.method.networks().values():
+            network.to(memory_format=torch.channels_last)
+        self._moved = self.global_step
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Set the learning rates of this step, and seed what networks draw in it."""
+        for received in batch.values():
+            if isinstance(received, BadFile):
+                raise DataError(received.message)
+        factor = poly_decay(
+            self.global_step, self.total_steps, self.optimization.poly_power, self.optimization.warmup
+        )
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, Optimizer)
+        for group in optimizer.param_groups:
+            group["lr"] = factor * group["peak_lr"]
+        torch.manual_seed(address(self.seed, "step", self.global_step, "rank", self.global_rank))
+
+    def training_step(self, received: dict[str, Any], batch_idx: int) -> Tensor:
+        """Return the sum of the method's loss terms."""
+        return self.loss_at(received, self.progress)
+
+    def loss_at(self, received: dict[str, Any], progress: Progress) -> Tensor:
+        """Return the sum of the method's loss terms at a point of the run."""
+        output = self.method.step(self._prepare(received, progress), progress)
+        total = torch.stack(list(output.losses.values())).sum()
+        self.latest = {name: term.detach() for name, term in output.losses.items()}
+        self.latest |= {"loss": total.detach()} | output.logs
+        return total
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Move the teachers, if the optimizer has stepped."""
+        if self.global_step > self._moved:
+            self._moved = self.global_step
+            self.method.after_step(self.progress)
+
+    def check_finite(self) -> None:
+        """Raise TrainingError if the latest loss is not a number; called where the device is read anyway."""
+        loss = float(self.latest.get("loss", torch.zeros(())))
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"The loss became {loss} at step {self.global_step}; train again with lower rates, "
+                "e.g. --optimization.encoder_rate 1e-4 --optimization.decoder_rate 5e-4, or --precision 32."
+            )
+
+    def _prepare(self, received: dict[str, Any], progress: Progress) -> Batch:
+        """Return the batch with float images, padded to what the networks divide by."""
+        labeled: LabeledBatch = received["labeled"]
+        prepared = LabeledBatch(
+            self._images(labeled.images),
+            self._pad(labeled.masks, IGNORE_INDEX),
+            self._pad(labeled.valid, False),
+        )
+        unlabeled: UnlabeledBatch | None = received.get("unlabeled")
+        if unlabeled is None or not self.method.needs_unlabeled(progress):
+            return Batch(prepared, None)
+        return Batch(
+            prepared,
+            UnlabeledBatch(
+                self._images(unlabeled.weak),
+                self._images(unlabeled.strong),
+                self._pad(unlabeled.valid, False),
+                self._pad(unlabeled.keep, True),
+            ),
+        )
+
+    def _images(self, images: Tensor) -> Tensor:
+        floats = self._pad(images.float().div_(255.0), 0.5)
+        return floats.contiguous(memory_format=torch.channels_last)
+
+    def _pad(self, tensor: Tensor, value: float) -> Tensor:
+        return pad_to_multiple(tensor, self.multiple, value)

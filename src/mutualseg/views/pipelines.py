@@ -1,0 +1,144 @@
+"""From one loaded image to the views a batch holds: geometry once, then colors, then padding, then CutMix.
+
+Each part draws from its own generator, derived from the one passed in, so turning a part off leaves what
+the others draw unchanged. Colors come before padding: gray padding would otherwise shift contrast and
+histogram, and blur into the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mutualseg.errors import ConfigError
+from mutualseg.seeding import generator_at
+from mutualseg.views import photometric
+from mutualseg.views.cutmix import check_cutmix, draw_keep
+from mutualseg.views.geometry import check_geometry, draw_geometry
+
+
+def _derive(generator: torch.Generator) -> int:
+    """Draw the one number from which all parts of a sample derive their generators."""
+    return int(torch.randint(2**62, (), generator=generator))
+
+
+def _check_weak(strength: float) -> None:
+    if not 0 <= strength <= 1:
+        raise ConfigError(f"weak_strength is {strength}; give 0 (off) to 1")
+
+
+@dataclass(frozen=True)
+class LabeledViews:
+    """Make the training crop of a labeled image."""
+
+    crop: int
+    """Side of the square crop in pixels."""
+    scale: tuple[float, float] = (0.5, 2.0)
+    """Smallest and largest scale factor; (1, 1) is off."""
+    flip: bool = True
+    """Mirror left to right half the time."""
+    weak_strength: float = 0.2
+    """Weak color jitter in [0, 1]; 0 is off."""
+
+    def __post_init__(self) -> None:
+        check_geometry(self.crop, self.scale)
+        _check_weak(self.weak_strength)
+
+    def __call__(
+        self, image: Tensor, mask: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (image, mask, valid) of one random crop.
+
+        Args:
+            image: [3,H,W] uint8.
+            mask: [H,W] uint8 class indices, 255 where unknown.
+            generator: CPU generator addressed by this sample; one number is drawn from it.
+
+        Returns:
+            [3,c,c] uint8; [c,c] int64, 255 where unknown or padded; [c,c] bool, False where padded.
+
+        Raises:
+            ImageError: The image is not uint8 [3,H,W].
+            MaskError: The mask's size is not the image's.
+        """
+        seed = _derive(generator)
+        height, width = image.shape[-2:]
+        geometry = draw_geometry(
+            generator_at(seed, "geometry"), (height, width), self.crop, scale=self.scale, flip=self.flip
+        )
+        colored = photometric.weak(
+            geometry.cut(image), generator_at(seed, "weak"), strength=self.weak_strength
+        )
+        return geometry.pad(colored), geometry.apply_mask(mask).long(), geometry.valid()
+
+
+@dataclass(frozen=True)
+class UnlabeledViews:
+    """Make the weak and the strong view of one crop of an unlabeled image, with its CutMix mask."""
+
+    crop: int
+    """Side of the square crop in pixels."""
+    scale: tuple[float, float] = (0.5, 2.0)
+    """Smallest and largest scale factor; (1, 1) is off."""
+    flip: bool = True
+    """Mirror left to right half the time."""
+    weak_strength: float = 0.2
+    """Weak color jitter in [0, 1]; 0 is off."""
+    strong: bool = True
+    """Off: the strong view is the weak view."""
+    strong_recipe: photometric.Recipe = "one_of"
+    """MKD's "one_of" or UniMatch's "compose", see `photometric.strong`."""
+    strong_operations: Sequence[str] | None = None
+    """Names of the operations to use; None for all of the recipe's, empty for the plain crop."""
+    strong_count: int = 1
+    """How many distinct operations "one_of" applies."""
+    cutmix_boxes: int = 3
+    """Number of CutMix boxes; 0 is off."""
+    cutmix_share: tuple[float, float] = (0.25, 0.5)
+    """Range of the area that all boxes together would cover if they did not overlap."""
+
+    def __post_init__(self) -> None:
+        check_geometry(self.crop, self.scale)
+        _check_weak(self.weak_strength)
+        photometric.strong_operations(self.strong_recipe, self.strong_operations, self.strong_count)
+        check_cutmix(self.cutmix_boxes, self.cutmix_share)
+
+    def __call__(self, image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return (weak, strong, valid, keep) of one random crop; the two views are aligned by pixel.
+
+        Args:
+            image: [3,H,W] uint8.
+            generator: CPU generator addressed by this sample; one number is drawn from it.
+
+        Returns:
+            [3,c,c] uint8; [3,c,c] uint8; [c,c] bool, False where padded; [1,c,c] bool, the CutMix mask.
+
+        Raises:
+            ImageError: The image is not uint8 [3,H,W].
+        """
+        seed = _derive(generator)
+        height, width = image.shape[-2:]
+        geometry = draw_geometry(
+            generator_at(seed, "geometry"), (height, width), self.crop, scale=self.scale, flip=self.flip
+        )
+        plain = geometry.cut(image)
+        weak_view = photometric.weak(plain, generator_at(seed, "weak"), strength=self.weak_strength)
+        strong_view = weak_view
+        if self.strong:
+            strong_view = photometric.strong(
+                plain,
+                generator_at(seed, "strong"),
+                recipe=self.strong_recipe,
+                operations=self.strong_operations,
+                count=self.strong_count,
+            )
+        keep = draw_keep(
+            generator_at(seed, "cutmix"),
+            (self.crop, self.crop),
+            boxes=self.cutmix_boxes,
+            share=self.cutmix_share,
+        )
+        return geometry.pad(weak_view), geometry.pad(strong_view), geometry.valid(), keep

@@ -1,0 +1,56 @@
+"""Small image and mask files for the tests of this folder."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from mutualseg.addressing import address
+
+
+def pixels(name: str, height: int = 6, width: int = 8) -> npt.NDArray[np.uint8]:
+    """Return an RGB picture that depends on the name alone."""
+    rng = np.random.default_rng(address(0, name))
+    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def write_image(path: Path, height: int = 6, width: int = 8) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels(str(path), height, width)).save(path)
+    return path
+
+
+def write_mask(path: Path, values: Sequence[int] = (0, 1, 2, 255), height: int = 6, width: int = 8) -> Path:
+    """Write a mask whose pixels repeat the values."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.resize(np.array(values, np.uint8), (height, width))).save(path)
+    return path
+
+
+def write_folder(root: Path, labeled: Iterable[str], unlabeled: Iterable[str] = ()) -> Path:
+    """Write a data folder of PNG images by name, such as "train/a" or "a"."""
+    for name in labeled:
+        write_image(root / "images" / f"{name}.png")
+        write_mask(root / "masks" / f"{name}.png")
+    for name in unlabeled:
+        write_image(root / "images" / f"{name}.png")
+    return root
+
+
+def write_png_16(path: Path, color_type: int, channels: int) -> Path:
+    """Write a 16-bit PNG of 4x3 pixels; Pillow itself writes only gray ones."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 4, 3, 16, color_type, 0, 0, 0)
+    rows = b"".join(b"\0" + b"\1\2" * (4 * channels) for _ in range(3))
+    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    return path
