@@ -65,15 +65,9 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
         exit_on_error=False,
         allow_abbrev=False,
         default_env=False,
+        print_config=None,
     )
     _add_function(parser, verb)
-    if verb == "train":
-        parser.add_argument("--config", action="config", help=_CONFIG_HELP)
-        # Methods need PyTorch, which takes seconds to import: plain help does without.
-        if method is not None or not wants_help:
-            _add_settings(parser, str(method or "mutual"))
-        else:
-            parser.epilog = _MORE_HELP
     parser.add_argument(
         "--json",
         type=bool,
@@ -82,7 +76,16 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
         default=False,
         help="Print the result as one line of JSON.",
     )
-    _refuse_unknown(words, configuration, parser)
+    if verb == "train":
+        parser.add_argument("--config", action="config", help=_CONFIG_HELP)
+        _refuse_unknown(words, parser, plain_only=True)  # before imports that take seconds
+        # Methods need PyTorch, which takes seconds to import: plain help does without.
+        if method is not None or not wants_help:
+            _add_settings(parser, str(method or "mutual"))
+        else:
+            parser.epilog = _MORE_HELP
+    _refuse_unknown(words, parser)
+    _refuse_unknown_keys(configuration, parser)
     if configuration:
         _drop_pair(words, configuration)
         words = ["--config", json.dumps(configuration), *_without_config(words)]
@@ -117,7 +120,7 @@ def _add_function(parser: ArgumentParser, verb: str) -> None:
         annotation = eval(parameter.annotation, vars(api))  # our own source, not input
         required = parameter.default is inspect.Parameter.empty
         if name in _POSITIONAL.get(verb, ()):
-            many = {"nargs": "+"} if _takes_many(annotation) else {}
+            many: dict[str, Any] = {"nargs": "+"} if _takes_many(annotation) else {}
             parser.add_argument(name, type=str, help=texts[name], **many)
             continue
         flag = "--" + name.replace("_", "-")
@@ -125,7 +128,7 @@ def _add_function(parser: ArgumentParser, verb: str) -> None:
             parser.add_argument(flag, type=str, action="append", default=[], help=texts[name])
             continue
         default = None if required else parameter.default
-        bare = {"nargs": "?", "const": True} if annotation is bool or name in _BARE else {}
+        bare: dict[str, Any] = {"nargs": "?", "const": True} if annotation is bool or name in _BARE else {}
         parser.add_argument(flag, type=annotation, default=default, help=texts[name], **bare)
 
 
@@ -241,13 +244,18 @@ def _with_value(word: str, words: Sequence[str], index: int, parser: ArgumentPar
     return word if is_value else f"{word}=true"
 
 
-def _refuse_unknown(words: Sequence[str], configuration: Mapping[str, Any], parser: ArgumentParser) -> None:
+def _refuse_unknown(words: Sequence[str], parser: ArgumentParser, *, plain_only: bool = False) -> None:
     known = _options(parser)
     for word in words:
         flag = word.partition("=")[0]
+        if plain_only and "." in flag:
+            continue
         if flag.startswith("--") and len(flag) > 2 and flag not in known:
             raise ConfigError(unknown_name(f"option '{flag}'", flag, known))
-    keys = {action.dest for action in known.values()}
+
+
+def _refuse_unknown_keys(configuration: Mapping[str, Any], parser: ArgumentParser) -> None:
+    keys = {action.dest for action in _options(parser).values()}
     for key, value in configuration.items():
         nested = [f"{key}.{inner}" for inner in value] if key in _SETTINGS else [key]
         for full in nested:
