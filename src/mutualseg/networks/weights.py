@@ -93,11 +93,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 def _fit(encoder: nn.Module, state: dict[str, Tensor], source: str) -> None:
     """Copy tensors by name, with or without smp's `model.` prefix; the classifier's are left over."""
     own = encoder.state_dict()
-    named = {key.removeprefix("encoder.").removeprefix("model."): value for key, value in state.items()}
+    named = {_plain(key.removeprefix("encoder.")): value for key, value in state.items()}
     fitted: dict[str, Tensor] = {}
     wrong: list[str] = []
     for key, tensor in own.items():
-        given = named.get(key.removeprefix("model."))
+        given = named.get(_plain(key))
         if given is None or given.shape != tensor.shape:
             wrong.append(key)
         else:
@@ -108,3 +108,8 @@ def _fit(encoder: nn.Module, state: dict[str, Tensor], source: str) -> None:
             f"shape, e.g. '{wrong[0]}'; choose the encoder that the file was made for."
         )
     encoder.load_state_dict(fitted)
+
+
+def _plain(key: str) -> str:
+    """Return a name without prefix, and with `stem_0` for the `stem.0` that timm's extractors unfold."""
+    return key.removeprefix("model.").replace(".", "_")

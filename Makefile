@@ -1,0 +1,39 @@
+# `make demo` and `make test` work on a fresh clone: they make .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test check format soak bench clean
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "mutualseg needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[dev,offline]'
+	@touch $@
+
+demo: setup
+	$(BIN)/python examples/demo.py --out runs/demo
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_imports.py
+
+# The fast tests first, so that a mistake shows early.
+test: check
+	$(BIN)/python -m pytest -m "not slow and not soak"
+	$(BIN)/python -m pytest -m "slow and not soak"
+
+soak: setup
+	$(BIN)/python -m pytest -m soak
+
+bench: setup
+	$(BIN)/python benchmarks/semantic_augmentation.py
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
