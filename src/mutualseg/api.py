@@ -64,7 +64,7 @@ def train(
         budget: Time to train, such as 20min; a short calibration turns it into steps. Excludes steps.
         seed: Of weights, order, crops and colors.
         split_seed: Of the choice of labeled and held-out images.
-        batch: Labeled images per step.
+        batch: Labeled images per step. At least 2.
         unlabeled_batch: Unlabeled images per step; as many as labeled if not given. At least 2.
         crop: Side of the training crops in pixels; derived from the images if not given.
         network: deeplabv3plus, fpn, upernet, segformer or dpt.
@@ -111,7 +111,7 @@ def train(
     from mutualseg.settings import Settings
 
     _require_at_least(
-        steps=(steps, 1), batch=(batch, 1), unlabeled_batch=(unlabeled_batch, 2), workers=(workers, 0)
+        steps=(steps, 1), batch=(batch, 2), unlabeled_batch=(unlabeled_batch, 2), workers=(workers, 0)
     )
     parse_interval(checkpoint_every, "checkpoint-every")
     seconds = parse_duration(budget, "budget") if budget is not None else None
@@ -199,7 +199,7 @@ def _resume(root: Path, *, quiet: bool) -> dict[str, Any]:
         console.say(f"{root} is finished already; nothing to resume.")
         summary: dict[str, Any] = json.loads(folder.summary.read_text(encoding="utf-8"))
         return summary
-    if not folder.checkpoint.is_file():
+    if not folder.newest_checkpoint.is_file():
         raise RunError(f"{root} has no checkpoint yet; start it anew with --overwrite.")
     source = resolving.read_data(settings.data)
     split = read_split(folder.split, source)

@@ -48,7 +48,9 @@ class Evaluation(pl.Callback):
         self._mark = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock of training."""
+        """Start the clock of training; drop records of steps after the checkpoint that is resumed."""
+        for path in (self.folder.metrics, self.folder.timing):
+            self.folder.cut_rows(path, trainer.global_step)
         self._mark = time.monotonic()
 
     def on_train_batch_end(
@@ -190,9 +192,14 @@ class Signals(pl.Callback):
         self._before: dict[int, Any] = {}
 
     def install(self) -> None:
-        """Take over the two signals, after the trainer has set its own."""
+        """Take over the two signals."""
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._receive)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take them back from the trainer, whose own handler would leave without saving."""
+        for number in self._before:
+            signal.signal(number, self._receive)
 
     def restore(self) -> None:
         """Give the signals back."""

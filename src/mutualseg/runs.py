@@ -81,6 +81,11 @@ class RunFolder:
         return self.root / "checkpoints" / "previous.ckpt"
 
     @property
+    def newest_checkpoint(self) -> Path:
+        """The checkpoint to resume from: a kill between two renames leaves only the previous one."""
+        return self.checkpoint if self.checkpoint.is_file() else self.previous_checkpoint
+
+    @property
     def weights(self) -> Path:
         """The deployed network."""
         return self.root / "weights" / "deployed.safetensors"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +36,30 @@ from mutualseg.seeding import address
 from mutualseg.settings import Settings
 from mutualseg.training import Training
 from mutualseg.views.pipelines import UnlabeledViews
+
+
+class _Events(TensorBoardLogger):
+    """TensorBoard's event file alone: the run's settings are in config.yaml."""
+
+    def save(self) -> None:
+        """Write what is pending, and no file of hyperparameters."""
+        self.experiment.flush()
+
+
+@contextmanager
+def _trainer_silenced() -> Iterator[None]:
+    """Keep the trainer's advice and advertisements, which a user cannot act on, from the terminal."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="pytorch_lightning")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 class Session:
@@ -163,32 +190,34 @@ class Session:
             every=settings.evaluate_every,
             after=lambda step, scores: self._after_evaluation(method, streams, step, scores),
         )
-        trainer = self._trainer([evaluation, checkpoints, ConsoleLines(self.console), signals])
         if threading.current_thread() is threading.main_thread():
             signals.install()
         try:
-            trainer.fit(
-                training,
-                datamodule=streams,
-                ckpt_path=str(self.folder.checkpoint) if resume else None,
-                weights_only=True,
-            )
+            with _trainer_silenced():
+                trainer = self._trainer([evaluation, checkpoints, ConsoleLines(self.console), signals])
+                trainer.fit(
+                    training,
+                    datamodule=streams,
+                    ckpt_path=str(self.folder.newest_checkpoint) if resume else None,
+                    weights_only=True,
+                )
         except Interrupted as stopped:
             stopped.run = str(self.folder.root)
             raise
+        except SystemExit:  # the trainer's answer to a second SIGINT
+            raise KeyboardInterrupt from None
         finally:
             signals.restore()
         return self._finish(method, evaluation)
 
     def _trainer(self, callbacks: list[pl.Callback]) -> pl.Trainer:
         settings = self.settings
-        warnings.filterwarnings("ignore", module="pytorch_lightning")  # advice that a user cannot take
         return pl.Trainer(
             accelerator=settings.device,
             devices=1,
             precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
             max_steps=settings.steps,
-            logger=TensorBoardLogger(self.folder.root, name="", version="", default_hp_metric=False),
+            logger=_Events(self.folder.root, name="", version="", default_hp_metric=False),
             callbacks=callbacks,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -211,7 +240,9 @@ class Session:
             device=settings.device,
             precision=settings.precision,
         )
-        if settings.select == "best" and scores[method.deployed].miou >= self._best_so_far(method.deployed):
+        # Rounded like the recorded ones, among which this one is already.
+        miou = round(scores[method.deployed].miou, 4)
+        if settings.select == "best" and miou >= self._best_so_far(method.deployed):
             self._save(method, self.folder.best_weights, step)
 
     def _best_so_far(self, role: str) -> float:

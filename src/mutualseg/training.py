@@ -39,7 +39,6 @@ class Training(pl.LightningModule):
         self.multiple = next(iter(method.students().values())).multiple
         self.latest: dict[str, Tensor] = {}
         """Losses and logs of the latest step by name, detached and still on the device."""
-        self._moved = 0
 
     def configure_optimizers(self) -> Optimizer:
         """Return the one optimizer of all students."""
@@ -54,7 +53,6 @@ class Training(pl.LightningModule):
         """Lay networks out as convolutions like them best; the values do not change."""
         for network in self.method.networks().values():
             network.to(memory_format=torch.channels_last)
-        self._moved = self.global_step
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Set the learning rates of this step, and seed what networks draw in it."""
@@ -82,11 +80,14 @@ class Training(pl.LightningModule):
         self.latest |= {"loss": total.detach()} | output.logs
         return total
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Move the teachers, if the optimizer has stepped."""
-        if self.global_step > self._moved:
-            self._moved = self.global_step
-            self.method.after_step(self.progress)
+    def optimizer_step(self, *arguments: Any, **options: Any) -> None:
+        """Step the optimizer, then move the teachers.
+
+        Here and not at the end of the batch, where callbacks come first and would evaluate and save
+        teachers that lag a step behind. Under gradient accumulation this runs once per optimizer step.
+        """
+        super().optimizer_step(*arguments, **options)
+        self.method.after_step(Progress(self.global_step + 1, self.total_steps))
 
     def check_finite(self) -> None:
         """Raise TrainingError if the latest loss is not a number; called where the device is read anyway."""

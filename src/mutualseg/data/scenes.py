@@ -8,16 +8,14 @@ and clutter draw theirs from one distribution. The same shapes without a texture
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from mutualseg.seeding import address
-
-Floats = NDArray[np.floating[Any]]
+from mutualseg.addressing import address
+from mutualseg.data.patterns import SHAPES, TEXTURES, Floats, turned
 
 SCENE_SIZE = 128
 """Side of a scene in pixels; every length below is for this size and grows with it."""
@@ -120,9 +118,9 @@ def _stamp(
     top, left, side = int(row) - reach, int(column) - reach, 2 * reach + 1
     down = np.arange(top - row, top - row + side - 0.5, dtype=np.float32)[:, None]
     right = np.arange(left - column, left - column + side - 0.5, dtype=np.float32)[None, :]
-    along, across = _turned(down, right, rng.uniform(0, 2 * np.pi))
+    along, across = turned(down, right, rng.uniform(0, 2 * np.pi))
     u, v = along * np.float32(1 / radius / stretch), across * np.float32(stretch / radius)
-    depth = _SHAPES[shape](u, v, rng)
+    depth = SHAPES[shape](u, v, rng)
     cover = np.clip(depth * np.float32(radius) + np.float32(0.5), 0, 1)
 
     drop = scene.unit * rng.uniform(1.5, 4.5)
@@ -132,8 +130,8 @@ def _stamp(
 
     color, other = _two_tones(rng)
     if texture != "plain":
-        x, y = _turned(down, right, rng.uniform(0, np.pi))
-        wave = _TEXTURES[texture](x, y, np.float32(2 * np.pi / scene.unit / rng.uniform(8, 13)))
+        x, y = turned(down, right, rng.uniform(0, np.pi))
+        wave = TEXTURES[texture](x, y, np.float32(2 * np.pi / scene.unit / rng.uniform(8, 13)))
         color = color + (other - color) * np.clip(wave + np.float32(0.5), 0, 1)[..., None]
     painted = scene.image[top : top + side, left : left + side]
     painted += cover[..., None] * (color - painted)
@@ -166,95 +164,9 @@ def _photograph(image: Floats, rng: np.random.Generator, light: float, unit: flo
     """Add what a camera adds: uneven light, vignette, blur and sensor noise; uint8, same shape."""
     right = np.linspace(-1, 1, len(image), dtype=np.float32)[None, :]
     down = right.T
-    slope, _ = _turned(down, right, light)
+    slope, _ = turned(down, right, light)
     gain = rng.uniform(0.85, 1.15) + rng.uniform(0, 0.25) * slope - rng.uniform(0, 0.2) * (right**2 + down**2)
     lit = np.clip(image * (gain * 255).astype(np.float32)[..., None], 0, 255).astype(np.uint8)
     blurred = np.asarray(Image.fromarray(lit).filter(ImageFilter.GaussianBlur(rng.uniform(0, 0.6) * unit)))
     noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(1, 6))
     return np.asarray(np.clip(blurred + noise, 0, 255).astype(np.uint8))
-
-
-def _turned(down: Floats, right: Floats, angle: float) -> tuple[Floats, Floats]:
-    """Rotate offsets, down [h,1] and right [1,w]: the part along the angle and the part across it, [h,w]."""
-    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-    return cos * right + sin * down, cos * down - sin * right
-
-
-# Shapes: how deep below the outline (negative outside), in radii, the offsets u, v [h,w] lie.
-
-
-def _disk(u: Floats, v: Floats, rng: np.random.Generator) -> Floats:
-    depth: Floats = 1 - _length(u, v)
-    return depth
-
-
-def _ring(u: Floats, v: Floats, rng: np.random.Generator) -> Floats:
-    half = np.float32(rng.uniform(0.24, 0.32))
-    depth: Floats = half - abs(_length(u, v) - (1 - half))
-    return depth
-
-
-def _cross(u: Floats, v: Floats, rng: np.random.Generator) -> Floats:
-    half = np.float32(rng.uniform(0.34, 0.44))
-    near, far = np.minimum(abs(u), abs(v)), np.maximum(abs(u), abs(v))
-    depth: Floats = np.minimum(1 - far, half - near)
-    return depth
-
-
-def _star(u: Floats, v: Floats, rng: np.random.Generator) -> Floats:
-    half, notch = np.float32(np.pi / 5), rng.uniform(0.45, 0.58)
-    # Folding the angle maps all ten edges onto the one from the tip (1, 0) to the notch.
-    folded = abs((np.arctan2(v, u) + half) % (2 * half) - half)
-    tilt = np.float32(np.arctan2(1 - notch * np.cos(half), notch * np.sin(half)))
-    depth: Floats = np.cos(tilt) - _length(u, v) * np.cos(folded - tilt)
-    return depth
-
-
-def _blob(u: Floats, v: Floats, rng: np.random.Generator) -> Floats:
-    angle = np.arctan2(v, u)
-    depth = np.float32(0.75) - _length(u, v)
-    for waves in (2, 3, 4):
-        depth += np.float32(rng.uniform(0.04, 0.12)) * np.sin(waves * angle + np.float32(rng.uniform(0, 6)))
-    return depth
-
-
-def _bar(u: Floats, v: Floats, rng: np.random.Generator) -> Floats:
-    depth: Floats = np.minimum(1 - abs(u), np.float32(rng.uniform(0.05, 0.2)) - abs(v))
-    return depth
-
-
-def _length(u: Floats, v: Floats) -> Floats:
-    return np.asarray(np.sqrt(u * u + v * v))
-
-
-# Textures at pixel offsets x, y [h,w], `pace` radians a pixel: one color below -0.5, the other above 0.5.
-
-
-def _stripes(x: Floats, y: Floats, pace: np.float32) -> Floats:
-    wave: Floats = 2 * np.sin(x * pace)
-    return wave
-
-
-def _dots(x: Floats, y: Floats, pace: np.float32) -> Floats:
-    wave: Floats = 2 * (np.cos(x * pace) + np.cos(y * pace)) - np.float32(1.4)
-    return wave
-
-
-def _checks(x: Floats, y: Floats, pace: np.float32) -> Floats:
-    wave: Floats = 4 * np.sin(x * (pace / 2)) * np.sin(y * (pace / 2))
-    return wave
-
-
-_SHAPES: dict[str, Callable[[Floats, Floats, np.random.Generator], Floats]] = {
-    "disk": _disk,
-    "ring": _ring,
-    "cross": _cross,
-    "star": _star,
-    "blob": _blob,
-    "bar": _bar,
-}
-_TEXTURES: dict[str, Callable[[Floats, Floats, np.float32], Floats]] = {
-    "stripes": _stripes,
-    "dots": _dots,
-    "checks": _checks,
-}
