@@ -131,6 +131,7 @@ def train(
     )
     if method_class(resolved_method["name"]).uses_unlabeled:
         _require_unlabeled(split)
+    resolving.refuse_bad_files(split, source.num_classes)
     length = steps or resolving.default_steps(resolved_device)
     settings = Settings(
         data=data if data == resolving.GENERATED else str(Path(data).absolute()),

@@ -59,6 +59,8 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
     wants_help = any(word in ("-h", "--help") for word in words)
     configuration = _configuration(verb, words)
     method = _method_name(words) or configuration.get("method", {}).get("name")
+    if method != configuration.get("method", {}).get("name", method):
+        del configuration["method"]  # arguments of another method than the flag's
     parser = ArgumentParser(
         prog=f"mutualseg {verb}",
         description=_description(verb, description),
@@ -96,6 +98,7 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
     except ArgumentError as error:
         raise ConfigError(_explain(error, verb, parser)) from None
     values = {key: value for key, value in namespace.as_dict().items() if key not in ("config", "json")}
+    _require_values(verb, values)
     return Parsed(values, bool(namespace["json"]))
 
 
@@ -261,6 +264,12 @@ def _refuse_unknown_keys(configuration: Mapping[str, Any], parser: ArgumentParse
         for full in nested:
             if full not in keys:
                 raise ConfigError(unknown_name(f"key '{full}' in the configuration", full, keys))
+
+
+def _require_values(verb: str, values: Mapping[str, Any]) -> None:
+    for name, parameter in inspect.signature(getattr(api, verb)).parameters.items():
+        if parameter.default is inspect.Parameter.empty and values.get(name) is None:
+            raise ConfigError(f"{verb} needs --{name}; see mutualseg {verb} --help.")
 
 
 def _explain(error: ArgumentError, verb: str, parser: ArgumentParser) -> str:

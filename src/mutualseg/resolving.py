@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from statistics import median
@@ -12,6 +13,8 @@ from typing import Any
 
 from mutualseg.data.folder import DataFolder, read_folder
 from mutualseg.data.images import image_size
+from mutualseg.data.masks import check_mask, read_mask
+from mutualseg.data.samples import Sample
 from mutualseg.data.splits import Split
 from mutualseg.errors import ConfigError
 from mutualseg.nearest import unknown_name
@@ -108,6 +111,25 @@ def resolve_crop(crop: int | None, split: Split, device: str) -> int:
             f"so most of each crop would be padding; use at most {int(2 * short)}."
         )
     return crop
+
+
+def refuse_bad_files(split: Split, num_classes: int) -> None:
+    """Read each image's header and each mask, so that a bad one stops a run before it starts.
+
+    Pixels are decoded when they are used: a picture that is cut short shows only then.
+
+    Raises:
+        DataError: for the first bad file.
+    """
+
+    def look(sample: Sample) -> None:
+        size = image_size(sample.image)
+        if sample.mask is not None:
+            check_mask(read_mask(sample.mask), size, num_classes, sample.mask)
+
+    with ThreadPoolExecutor() as pool:
+        for _ in pool.map(look, (*split.labeled, *split.val, *split.unlabeled)):
+            pass
 
 
 def default_steps(device: str) -> int:

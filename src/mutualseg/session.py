@@ -259,7 +259,8 @@ class Session:
         save_network(path, method.networks()[method.deployed], self.network, facts)
 
     def _finish(self, method: Method, evaluation: Evaluation) -> dict[str, Any]:
-        scores = evaluation.last_scores or self.evaluate(method)
+        # A run killed after its last step has no scores of this process; its networks are off the device.
+        scores = evaluation.last_scores or self.evaluate(method.to(self.settings.device))
         deployed = scores[method.deployed]
         selected: Literal["last", "best"] = "last"
         self._save(method, self.folder.weights, self.settings.steps)

@@ -16,6 +16,8 @@ Pixels = npt.NDArray[np.uint8]
 
 _GAP = 4
 _LINE = 16
+_LEAST_WIDTH = 128
+"""Narrower pictures are enlarged, so that column titles find room."""
 _INK = (30, 30, 30)
 
 
@@ -60,6 +62,9 @@ def sheet(
         titles: one per column.
         classes: names for the legend; none leaves it out.
     """
+    narrowest = min(picture.shape[1] for row in rows for picture in row)
+    factor = -(-_LEAST_WIDTH // narrowest)
+    rows = [[picture.repeat(factor, 0).repeat(factor, 1) for picture in row] for row in rows]
     widths = [max(row[column].shape[1] for row in rows) for column in range(len(titles))]
     heights = [max(picture.shape[0] for picture in row) for row in rows]
     width = sum(widths) + _GAP * (len(widths) + 1)
