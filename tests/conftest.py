@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-_THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, os.cpu_count() or 1)
-os.environ.setdefault("OMP_NUM_THREADS", str(_THREADS))  # read when torch is first imported
-os.environ["HF_HUB_OFFLINE"] = "1"  # read when timm is: a hub then fails at once
-
-import socket
-
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
@@ -22,8 +18,12 @@ from torch import nn
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.seeding import address
 
+_THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, os.cpu_count() or 1)
+os.environ.setdefault("OMP_NUM_THREADS", str(_THREADS))  # for the processes that tests start
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when timm is first imported: a hub then fails at once
+
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_NAMES = _LOOPBACK + (socket.gethostname(),)  # Lightning and gloo look up their own machine
+_NAMES = (*_LOOPBACK, socket.gethostname())  # Lightning and gloo look up their own machine
 
 
 class NetworkUsedError(RuntimeError):
@@ -87,7 +87,7 @@ CLASSES = ("ground", "disc", "box")
 HEIGHT, WIDTH = 48, 64
 
 
-def draw_scene(name: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def draw_scene(name: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Return a picture [H,W,3] of a disc and a box on noise, and its mask [H,W] with an unknown rim."""
     rng = np.random.default_rng(address(0, "scene", name))
     down, right = np.mgrid[:HEIGHT, :WIDTH]

@@ -43,7 +43,10 @@ def test_every_pair_runs_on_an_odd_size(network: str, encoder: str) -> None:
     torch.testing.assert_close(logits, expected)
     assert (segmented.amax((2, 3)) > segmented.amin((2, 3))).all()  # it depends on the place
     assert segmenter.multiple % (16 if "patch14" not in encoder else 14) == 0
-    assert torch.equal(segmenter.pixel_mean.flatten(), torch.tensor(timm.get_pretrained_cfg(encoder).mean))
+    pretraining = timm.get_pretrained_cfg(encoder)
+    assert pretraining is not None
+    assert torch.equal(segmenter.pixel_mean.flatten(), torch.tensor(pretraining.mean))
+    assert torch.equal(segmenter.pixel_std.flatten(), torch.tensor(pretraining.std))
 
 
 def test_seed_decides_the_start_and_nothing_else_does() -> None:

@@ -1,0 +1,66 @@
+"""Every preset that the package carries is run, shrunk."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mutualseg.configuration_files import preset_names, read_configuration
+from mutualseg.methods import METHODS, method_class
+from mutualseg.optimization import Optimization
+from mutualseg.views.pipelines import UnlabeledViews
+from tests.command.conftest import Command
+from tests.command.made import SMALL, flags
+
+SHRINKING = {name: value for name, value in SMALL.items() if name not in ("device", "precision")}
+
+
+def _arguments(target: type, *skipped: str) -> set[str]:
+    return {name for name in inspect.signature(target).parameters if name not in skipped}
+
+
+def test_there_are_presets() -> None:
+    assert "mkd_reference" in preset_names()
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_preset_runs_shrunk(preset: str, data: Path, tmp_path: Path, command: Command) -> None:
+    words = flags(SHRINKING, device="cpu", steps=2, evaluate_every=2)
+    outcome = command("train", "--config", preset, "--data", data, "--out", "run", *words)
+    assert outcome.code == 0, outcome
+    written = yaml.safe_load((tmp_path / "run/config.yaml").read_text(encoding="utf-8"))
+    shrunk = {*SHRINKING, "steps", "evaluate_every"}
+    for key, value in read_configuration(preset).items():
+        if key in shrunk:
+            continue
+        if isinstance(value, dict):
+            assert written[key] | value == written[key], key
+        else:
+            assert written[key] == value, key
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_preset_names_known_arguments(preset: str) -> None:
+    values = read_configuration(preset)
+    method = values.get("method", {"name": "mutual"})
+    assert method["name"] in METHODS
+    known = _arguments(method_class(method["name"]), "build_network")
+    assert set(method) - {"name"} <= known
+    assert set(values.get("views", {})) <= _arguments(UnlabeledViews, "crop")
+    assert set(values.get("optimization", {})) <= _arguments(Optimization)
+
+
+def test_reference_recipe_leaves_nothing_to_a_default() -> None:
+    """A default that changes must not change the authors' recipe."""
+    values = read_configuration("mkd_reference")
+    assert set(values["method"]) - {"name"} == _arguments(method_class("mutual"), "build_network")
+    assert set(values["optimization"]) == _arguments(Optimization)
+
+
+def test_preset_by_path_and_by_name_are_one(tmp_path: Path) -> None:
+    path = tmp_path / "copy.yaml"
+    path.write_text(yaml.safe_dump(read_configuration("mkd_reference")), encoding="utf-8")
+    assert read_configuration(str(path)) == read_configuration("mkd_reference")

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from mutualseg.data.folder import read_folder
+from mutualseg.errors import MaskError
+from mutualseg.evaluation.inference import TEACHERS_MEAN, class_logits, evaluate_networks
+
+if TYPE_CHECKING:
+    from mutualseg.data.samples import Sample
+    from mutualseg.networks.segmenter import Segmenter
+    from tests.conftest import BuildTiny
+
+ROLES = ("student_a", "teacher_a", "teacher_b")
+
+
+@pytest.fixture
+def samples(tiny_data: Path) -> list[Sample]:
+    """Return the val images, one of them smaller and of an odd size."""
+    for path in (tiny_data / kind / "val" / "01.png" for kind in ("images", "masks")):
+        with Image.open(path) as image:
+            cut = image.crop((0, 0, 37, 29))
+        cut.save(path)
+    return list(read_folder(tiny_data).val)
+
+
+@pytest.fixture
+def networks(tiny_segmenter: BuildTiny) -> dict[str, Segmenter]:
+    """Return networks whose BatchNorm statistics are not those of a fresh one."""
+    made = {role: tiny_segmenter(role) for role in ROLES}
+    for network in made.values():
+        network(torch.rand(2, 3, 16, 16))
+    return made
+
+
+def probabilities(network: Segmenter, sample: Sample) -> Tensor:
+    image = torch.from_numpy(np.array(Image.open(sample.image))).permute(2, 0, 1)[None] / 255
+    height, width = image.shape[-2:]
+    padded = network.pixel_mean.expand(1, 3, height + -height % 4, width + -width % 4).clone()
+    padded[..., :height, :width] = image
+    logits = F.interpolate(network(padded).logits, padded.shape[-2:], mode="bilinear")
+    return logits[0, :, :height, :width].softmax(0)
+
+
+@torch.no_grad()
+def iou_by_hand(networks: list[Segmenter], samples: list[Sample]) -> list[float | None]:
+    """Return the IoU per class of the arg max of the mean probability over all images together."""
+    for network in networks:
+        network.eval()
+    hits, either, true = np.zeros(3), np.zeros(3), np.zeros(3)
+    for sample in samples:
+        assert sample.mask is not None
+        mask = np.array(Image.open(sample.mask))
+        predicted = torch.stack([probabilities(n, sample) for n in networks]).mean(0).argmax(0).numpy()
+        for c in range(3):
+            p, m = (predicted == c) & (mask != 255), mask == c
+            hits[c] += (p & m).sum()
+            either[c] += (p | m).sum()
+            true[c] += m.sum()
+    return [float(100 * h / e) if t else None for h, e, t in zip(hits, either, true, strict=True)]
+
+
+def test_scores_equal_the_computation_by_hand(networks: dict[str, Segmenter], samples: list[Sample]) -> None:
+    ticks: list[None] = []
+    scores = evaluate_networks(
+        networks, samples, 3, device="cpu", precision="32", advance=lambda: ticks.append(None)
+    )
+    assert list(scores) == [*ROLES, TEACHERS_MEAN]
+    assert len(ticks) == len(samples) == 3
+    for role in ROLES:
+        assert scores[role].per_class == pytest.approx(iou_by_hand([networks[role]], samples))
+    mean = iou_by_hand([networks["teacher_a"], networks["teacher_b"]], samples)
+    assert scores[TEACHERS_MEAN].per_class == pytest.approx(mean)
+    assert scores[TEACHERS_MEAN].per_class != scores["teacher_a"].per_class
+    assert scores[TEACHERS_MEAN].miou == pytest.approx(np.mean([v for v in mean if v is not None]))
+
+
+def test_no_mean_without_both_teachers(networks: dict[str, Segmenter], samples: list[Sample]) -> None:
+    del networks["teacher_b"]
+    scores = evaluate_networks(networks, samples[:1], 3, device="cpu", precision="32")
+    assert list(scores) == ["student_a", "teacher_a"]
+
+
+def test_evaluation_changes_no_network(networks: dict[str, Segmenter], samples: list[Sample]) -> None:
+    networks["student_a"].train()
+    networks["teacher_a"].eval()
+    before = {role: {k: v.clone() for k, v in n.state_dict().items()} for role, n in networks.items()}
+    evaluate_networks(networks, samples, 3, device="cpu", precision="32")
+    assert networks["student_a"].training
+    assert not networks["teacher_a"].training
+    for role, network in networks.items():
+        assert all(torch.equal(value, before[role][key]) for key, value in network.state_dict().items())
+        assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_logits_at_the_images_own_size(networks: dict[str, Segmenter]) -> None:
+    network = networks["student_a"].train()
+    image = torch.randint(0, 256, (3, 13, 22), dtype=torch.uint8)
+    logits = class_logits(network, image, device="cpu", precision="32")
+    assert network.training
+    assert not logits.requires_grad
+    network.eval()
+    torch.testing.assert_close(logits, network.segment(image[None] / 255)[0])
+    coarse = class_logits(network, image, device="cpu", precision="bf16")
+    assert coarse.dtype == torch.float32
+    assert not torch.equal(coarse, logits)
+    torch.testing.assert_close(coarse, logits, rtol=0.1, atol=0.1)
+
+
+def test_training_mode_is_restored_after_an_error(networks: dict[str, Segmenter]) -> None:
+    network = networks["student_a"].train()
+    with pytest.raises(RuntimeError):
+        class_logits(network, torch.zeros(4, 8, 8, dtype=torch.uint8), device="cpu", precision="32")
+    assert network.training
+
+
+def test_a_class_outside_the_list_is_an_error(networks: dict[str, Segmenter], samples: list[Sample]) -> None:
+    with pytest.raises(MaskError, match=r"00\.png"):
+        evaluate_networks(networks, samples, 2, device="cpu", precision="32")
