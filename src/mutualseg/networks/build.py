@@ -15,7 +15,7 @@ from segmentation_models_pytorch.decoders.dpt.decoder import DPTDecoder
 from torch import nn
 
 from mutualseg.errors import NetworkError
-from mutualseg.networks.depthwise import keep_depthwise_float32
+from mutualseg.networks.depthwise import speed_up_depthwise
 from mutualseg.networks.dpt import GridDPTDecoder
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.networks.weights import load_pretrained
@@ -95,7 +95,7 @@ def build_segmenter(config: NetworkConfig, *, weights: str = "none", seed: int =
                 f"({_first_line(error)}); encoders that fit it: {', '.join(TESTED_PAIRS[config.network])}."
             ) from error
     load_pretrained(segmenter.encoder, config.encoder, weights)
-    keep_depthwise_float32(segmenter)
+    speed_up_depthwise(segmenter)
     return segmenter
 
 

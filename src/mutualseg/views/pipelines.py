@@ -89,7 +89,7 @@ class UnlabeledViews:
     """Weak color jitter in [0, 1]; 0 is off."""
     strong: bool = True
     """Off: the strong view is the weak view."""
-    strong_recipe: photometric.Recipe = "one_of"
+    strong_recipe: photometric.Recipe = "compose"
     """MKD's "one_of" or UniMatch's "compose", see `photometric.strong`."""
     strong_operations: Sequence[str] | None = None
     """Names of the operations to use; None for all of the recipe's, empty for the plain crop."""
