@@ -119,6 +119,9 @@ def train(
     resolved_device = resolve_device(device)
     folder = RunFolder(run_root)
     folder.check_free(overwrite=overwrite)
+    for option, given in (("init", init), ("weights", weights)):
+        if given is not None and Path(given).resolve().is_relative_to(run_root.resolve()):
+            raise ConfigError(f"--{option} {given} is in --out {out} and would be lost; name another folder.")
     source = resolving.read_data(data)
     wanted = resolving.default_labeled(data) if labeled is None else labeled
     folders = [unlabeled] if isinstance(unlabeled, str) else list(unlabeled)
@@ -165,7 +168,7 @@ def train(
     session = Session(settings, source, split, folder, console)
     calibration = None
     if seconds is not None:
-        calibration = session.calibrate(seconds)
+        calibration = session.calibrate(seconds, evaluate_every)
         steps_found = calibration.steps
         settings = replace(
             settings,

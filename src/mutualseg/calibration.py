@@ -42,6 +42,7 @@ def calibrate(
     *,
     seconds: float,
     evaluations: int,
+    evaluate_every: int | None,
     seconds_per_evaluation: float,
     device: str,
     precision: str,
@@ -52,7 +53,8 @@ def calibrate(
         training: trained by this call; build another for the run.
         streams: whose first batches are used.
         seconds: the budget.
-        evaluations: how many the run will make.
+        evaluations: how many the run will make, if `evaluate_every` is None.
+        evaluate_every: steps between evaluations, so that a longer run makes more of them.
         seconds_per_evaluation: of one of them.
         device: where to compute.
         precision: in what.
@@ -80,7 +82,10 @@ def calibrate(
     # A step's time has rare outliers upward; phases differ for good. Hence medians within thirds.
     third = len(times) // 3
     per_step = mean([median(times[:third]), median(times[third : 2 * third]), median(times[2 * third :])])
-    steps = int((seconds - evaluations * seconds_per_evaluation) / per_step)
+    if evaluate_every is None:
+        steps = int((seconds - evaluations * seconds_per_evaluation) / per_step)
+    else:
+        steps = int(seconds / (per_step + seconds_per_evaluation / evaluate_every))
     if steps < 10:
         raise ConfigError(
             f"--budget of {seconds:.0f} s leaves {max(steps, 0)} steps ({per_step:.1f} s each, "

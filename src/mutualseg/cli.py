@@ -106,7 +106,7 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
         return 0
     run = arguments["resume"] if isinstance(arguments.get("resume"), str) else arguments.get("out")
     print(
-        f"mIoU {summary['miou']:.2f} ({summary['deployed']}, last step; best evaluation "
+        f"mIoU {summary['miou']:.2f} ({summary['deployed']}, last step; best "
         f"{summary['miou_best']:.2f}) after {summary['steps']} steps in {summary['seconds'] / 60:.1f} min"
     )
     print(f"pictures: {run}/views.png, {run}/pseudo_labels/; all results: {run}/summary.json")

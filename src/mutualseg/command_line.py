@@ -58,6 +58,7 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
         words = ["--data", *words]
     wants_help = any(word in ("-h", "--help") for word in words)
     configuration = _configuration(verb, words)
+    is_configured = bool(configuration)
     method = _method_name(words) or configuration.get("method", {}).get("name")
     if method != configuration.get("method", {}).get("name", method):
         del configuration["method"]  # arguments of another method than the flag's
@@ -88,7 +89,8 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
             parser.epilog = _MORE_HELP
     _refuse_unknown(words, parser)
     _refuse_unknown_keys(configuration, parser)
-    if configuration:
+    lists = _take_lists(configuration, verb)
+    if is_configured:
         _drop_pair(words, configuration)
         words = ["--config", json.dumps(configuration), *_without_config(words)]
     try:
@@ -99,6 +101,7 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
         raise ConfigError(_explain(error, verb, parser)) from None
     values = {key: value for key, value in namespace.as_dict().items() if key not in ("config", "json")}
     _require_values(verb, values)
+    values |= {name: value for name, value in lists.items() if not values[name]}
     return Parsed(values, bool(namespace["json"]))
 
 
@@ -159,7 +162,7 @@ def _add_settings(parser: ArgumentParser, method: str) -> None:
                     type=hints[name],
                     default=parameter.default,
                     help=texts.get(name, ""),
-                    metavar=name.upper(),
+                    metavar="VALUE",
                 )
 
 
@@ -215,6 +218,18 @@ def _configuration(verb: str, words: Sequence[str]) -> dict[str, Any]:
     if verb != "train" or named is None:
         return {}
     return read_configuration(named)
+
+
+def _take_lists(configuration: dict[str, Any], verb: str) -> dict[str, list[str]]:
+    """Take the lists out of a configuration: the parser knows their options as repeated words only."""
+    taken = {}
+    for name, parameter in inspect.signature(getattr(api, verb)).parameters.items():
+        if name in configuration and _takes_many(eval(parameter.annotation, vars(api))):
+            value = configuration.pop(name)
+            taken[name] = [value] if isinstance(value, str) else value
+            if not isinstance(taken[name], list) or not all(isinstance(item, str) for item in taken[name]):
+                raise ConfigError(f"--{name} {value} does not fit: give a list of texts.")
+    return taken
 
 
 def _without_config(words: Sequence[str]) -> Iterator[str]:

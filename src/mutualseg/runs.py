@@ -29,6 +29,13 @@ _REPORTED_PACKAGES = (
 )
 
 
+_WRITTEN = {
+    *("config", "split", "metrics", "timing", "events", "summary", "report"),
+    *("views", "pseudo_labels", "checkpoints", "weights", "export"),
+}
+"""What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Paths of one run."""
@@ -110,18 +117,22 @@ class RunFolder:
                 f"--out {self.root} is not empty; use --resume to continue that run, "
                 "--overwrite to start it anew, or another folder."
             )
-        if not self.config.is_file():
+        strangers = [p.name for p in self.root.iterdir() if p.name.partition(".")[0] not in _WRITTEN]
+        if strangers or not self.config.is_file():
+            held = f"'{sorted(strangers)[0]}', which no run wrote" if strangers else "files but no run"
             raise RunError(
-                f"--out {self.root} holds files but no run, so --overwrite leaves it alone; "
-                "name another folder."
+                f"--out {self.root} holds {held}, so --overwrite leaves it alone; name another folder."
             )
 
     def prepare(self, *, overwrite: bool) -> None:
         """Make the folder, empty; raise RunError where `check_free` does."""
         self.check_free(overwrite=overwrite)
         try:
-            if self.root.exists():
-                shutil.rmtree(self.root)
+            for path in self.root.iterdir() if self.root.is_dir() else ():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
             for folder in (self.checkpoint.parent, self.weights.parent, self.pseudo_labels):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -157,7 +168,7 @@ class RunFolder:
         """Append one row to a CSV file of this run; the first row sets the header."""
         is_new = not path.is_file()
         with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
+            writer = csv.DictWriter(file, fieldnames=list(row), lineterminator="\n")
             if is_new:
                 writer.writeheader()
             writer.writerow(row)
@@ -168,7 +179,10 @@ class RunFolder:
             return
         header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [row for row in rows if int(row.split(",", 1)[0]) <= last_step]
-        path.write_text(header + "".join(kept), encoding="utf-8")
+        if len(kept) < len(rows):
+            partial = path.with_suffix(".partial")
+            partial.write_text(header + "".join(kept), encoding="utf-8")
+            partial.replace(path)
 
     def read_rows(self) -> list[dict[str, str]]:
         """Return the rows of metrics.csv."""

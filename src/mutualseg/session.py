@@ -130,13 +130,24 @@ class Session:
                 self.console.say(note)
         self.console.say(
             f"{settings.method['name']}: {len(split.labeled)} labeled, {len(split.unlabeled)} unlabeled, "
-            f"{len(split.val)} val images, {self.data.num_classes} classes; {settings.network} on "
-            f"{settings.encoder}, {settings.steps} steps of {settings.batch} + {settings.unlabeled_batch} "
-            f"crops of {settings.crop} on {settings.device} in {settings.precision}, seed {settings.seed}"
+            f"{len(split.val)} val images, {self.data.num_classes} classes"
+        )
+        uses_unlabeled = method_class(settings.method["name"]).uses_unlabeled
+        unlabeled = f" + {settings.unlabeled_batch}" if uses_unlabeled else ""
+        self.console.say(
+            f"{settings.network} on {settings.encoder}, on {settings.device} in "
+            f"{'float32' if settings.precision == '32' else settings.precision}; "
+            f"{settings.steps} steps of {settings.batch}{unlabeled} crops of {settings.crop} pixels, "
+            f"seed {settings.seed}"
         )
 
-    def calibrate(self, seconds: float) -> Calibration:
-        """Time a few steps and one image, and return how many steps fit a budget."""
+    def calibrate(self, seconds: float, evaluate_every: int | None) -> Calibration:
+        """Time a few steps and images, and return how many steps fit a budget.
+
+        Args:
+            seconds: the budget.
+            evaluate_every: steps between evaluations, None if their number does not depend on the steps.
+        """
         settings = self.settings
         method = self.build_method()
         training = self.build_training(method)
@@ -157,6 +168,7 @@ class Session:
             self.build_streams(),
             seconds=seconds,
             evaluations=evaluations,
+            evaluate_every=evaluate_every,
             seconds_per_evaluation=per_image * len(self.split.val),
             device=settings.device,
             precision=settings.precision,

@@ -164,7 +164,7 @@ def test_command_equals_python_function_whatever_the_workers(
     assert outcome.code == 0, outcome
     assert_equal_runs(finished, tmp_path / "run")
     own, other = _summary(finished), _summary(tmp_path / "run")
-    for key in ("seconds", "training_seconds"):
+    for key in ("seconds", "training_seconds", "commit"):
         del own[key], other[key]
     assert own == other
 
@@ -313,6 +313,7 @@ def test_quiet_and_json(data: Path, tmp_path: Path, command: Command) -> None:
     assert json.loads(shown.out) == _summary(tmp_path / "shown")
 
 
+@pytest.mark.slow
 def test_terminal_shows_the_run_and_nothing_else(data: Path, tmp_path: Path) -> None:
     """In a process of its own, since the trainer's loggers keep the standard error they were born with."""
     words = ["train", "--data", str(data), "--out", "run", "--json", *flags(workers=1)]
@@ -344,18 +345,24 @@ class _Clock:
         return self.now
 
 
+@pytest.mark.parametrize(("budget", "every"), [("17s", None), ("16s", 3)])
 def test_budget_becomes_steps(
-    data: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+    budget: str,
+    every: int | None,
+    data: Path,
+    tmp_path: Path,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for module in ("session", "calibration"):
         monkeypatch.setattr(f"mutualseg.{module}.time", SimpleNamespace(perf_counter=_Clock().perf_counter))
-    words = flags(steps=None, evaluate_every=None, budget="17s")
+    words = flags(steps=None, evaluate_every=every, budget=budget)
     outcome = command("train", "--data", data, "--out", "run", *words)
     assert outcome.code == 0, outcome
-    # A step takes 1 s of this clock, and 5 evaluations of 3 images 1 s each.
-    assert "--budget 17s is 12 steps" in outcome.err
+    # A step takes 1 s of this clock and an evaluation too; unless the user says else there are 5.
+    assert f"--budget {budget} is 12 steps" in outcome.err
     text = (tmp_path / "run/config.yaml").read_text(encoding="utf-8")
-    assert text.startswith("# --budget 17s is 12 steps")
+    assert text.startswith(f"# --budget {budget} is 12 steps")
     assert _config(tmp_path / "run")["steps"] == _summary(tmp_path / "run")["steps"] == 12
     assert [row["step"] for row in _rows(tmp_path / "run/metrics.csv")] == ["3", "6", "9", "12"]
 

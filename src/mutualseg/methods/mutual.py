@@ -12,8 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from mutualseg.errors import ConfigError
+from mutualseg.losses.class_confidence import ClassConfidence
 from mutualseg.losses.mutual import mutual_distillation_loss
-from mutualseg.losses.pseudo_label import confidence, disagreement, keep_confident, share_kept
+from mutualseg.losses.pseudo_label import (
+    confidence,
+    disagreement,
+    hard_labels,
+    keep_confident,
+    share_kept,
+)
 from mutualseg.losses.resize import resize_branch, resize_labels
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
 from mutualseg.losses.supervised import supervised_loss
@@ -21,7 +28,7 @@ from mutualseg.methods.base import BuildNetwork, Method, Progress
 from mutualseg.networks.ema import BatchNormPolicy, MeanTeacher
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.schedules import ema_momentum, semantic_strength, unlabeled_weight
-from mutualseg.types import Batch, BranchOutput, Pair, SegmenterOutput, StepOutput
+from mutualseg.types import Batch, BranchOutput, SegmenterOutput, StepOutput
 from mutualseg.views import cutmix
 
 
@@ -38,6 +45,8 @@ class Mutual(Method):
         taught_by: `other` branch's teacher, as the paper has it, or the student's `own`.
         threshold: least confidence of a teacher's pseudo-label to count; 0 counts all.
         peer_threshold: least confidence of a peer's pseudo-label to count; 0 counts all.
+        adaptive_threshold: whether thresholds follow each class's own mean confidence, so that
+            classes that a network is rarely sure of teach too; false has one for all classes.
         burn_in: share of the run that is supervised only; 0 starts distilling at once.
         ramp: share of the run over which distillation then rises to its weight; 0 jumps.
         semantic_strength: final strength (lambda) of the semantic augmentation; 0 turns it off.
@@ -60,6 +69,7 @@ class Mutual(Method):
         taught_by: Literal["other", "own"] = "other",
         threshold: float = 0.9,
         peer_threshold: float = 0.9,
+        adaptive_threshold: bool = False,
         burn_in: float = 0.45,
         ramp: float = 0.15,
         semantic_strength: float = 0.5,
@@ -79,6 +89,7 @@ class Mutual(Method):
         self.taught_by = taught_by
         self.threshold = threshold
         self.peer_threshold = peer_threshold
+        self.adaptive_threshold = adaptive_threshold
         self.burn_in = burn_in
         self.ramp = ramp
         self.semantic_strength = semantic_strength
@@ -96,6 +107,10 @@ class Mutual(Method):
                 role: ClassStatistics(network.num_classes, network.num_features)
                 for role, network in self.networks().items()
             }
+        )
+
+        self.confidences = nn.ModuleDict(
+            {role: ClassConfidence(network.num_classes) for role, network in self.networks().items()}
         )
 
     def step(self, batch: Batch, progress: Progress) -> StepOutput:
@@ -138,15 +153,16 @@ class Mutual(Method):
         }
         first = 0 if self.distill_labeled else num_labeled
         teachers = ("teacher_a", "teacher_b") if self.taught_by == "other" else ("teacher_b", "teacher_a")
-        teacher_keep = self._keep(confident, teachers, self.threshold, first)
-        peer_keep = self._keep(confident, ("student_a", "student_b"), self.peer_threshold, first)
+        sure = {
+            role: self._keep(role, confident[role], hard_labels(augmented[role]), valid) for role in outputs
+        }
         loss = mutual_distillation_loss(
             (augmented["student_a"][first:], augmented["student_b"][first:]),
             (augmented[teachers[0]][first:], augmented[teachers[1]][first:]),
             teacher_weight=self.teacher_weight,
             peer_weight=self.peer_weight,
-            teacher_keep=teacher_keep,
-            peer_keep=peer_keep,
+            teacher_keep=(sure[teachers[0]][first:], sure[teachers[1]][first:]),
+            peer_keep=(sure["student_a"][first:], sure["student_b"][first:]),
             valid=valid[first:],
         )
         return StepOutput(
@@ -156,7 +172,7 @@ class Mutual(Method):
                 "teacher": weight * self.teacher_weight * loss.teacher,
                 "peer": weight * self.peer_weight * loss.peer,
             },
-            logs=_monitor(augmented, confident, self.threshold, valid, num_labeled),
+            logs=_monitor(augmented, sure, valid, num_labeled),
         )
 
     def needs_unlabeled(self, progress: Progress) -> bool:
@@ -209,14 +225,15 @@ class Mutual(Method):
         strength = semantic_strength(progress.share, self.semantic_strength)
         return perturb(branch, labels, strength, valid=valid)
 
-    @staticmethod
-    def _keep(
-        confident: dict[str, Tensor], roles: Pair[str], threshold: float, first: int
-    ) -> Pair[Tensor] | None:
-        if threshold == 0.0:
-            return None
-        kept_a, kept_b = (keep_confident(confident[role][first:], threshold) for role in roles)
-        return kept_a, kept_b
+    def _keep(self, role: str, confident: Tensor, labels: Tensor, valid: Tensor) -> Tensor:
+        """Return [B,h,w] bool, which of a network's labels are sure enough to teach."""
+        threshold = self.threshold if role.startswith("teacher") else self.peer_threshold
+        if not self.adaptive_threshold:
+            return keep_confident(confident, threshold)
+        class_confidence = self.confidences[role]
+        assert isinstance(class_confidence, ClassConfidence)
+        class_confidence.update(confident, labels, valid)
+        return keep_confident(confident, class_confidence.thresholds(threshold), labels)
 
 
 def _mix_unlabeled(
@@ -231,14 +248,12 @@ def _mix_unlabeled(
 
 
 def _monitor(
-    augmented: dict[str, Tensor], confident: dict[str, Tensor], threshold: float, valid: Tensor, first: int
+    augmented: dict[str, Tensor], keep: dict[str, Tensor], valid: Tensor, first: int
 ) -> dict[str, Tensor]:
     """Return how much of the unlabeled half is kept and where the networks disagree, as shares."""
-    labels = {role: logits[first:].argmax(1) for role, logits in augmented.items()}
+    labels = {role: hard_labels(logits[first:]) for role, logits in augmented.items()}
     area = valid[first:]
-    kept = [
-        share_kept(keep_confident(confident[t][first:], threshold), area) for t in ("teacher_a", "teacher_b")
-    ]
+    kept = [share_kept(keep[role][first:], area) for role in ("teacher_a", "teacher_b")]
     return {
         "kept": (kept[0] + kept[1]) / 2,
         "students_disagree": disagreement(labels["student_a"], labels["student_b"], area),

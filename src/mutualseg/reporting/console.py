@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from itertools import groupby
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from mutualseg.evaluation.metrics import Scores
 
@@ -38,13 +39,20 @@ class RunConsole:
         self._started = time.monotonic()
         self._start_step = step
         if self.console.is_terminal and not self.console.quiet:
+            fixed = Column(no_wrap=True)
             self._bar = Progress(
-                BarColumn(bar_width=16),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(compact=True),
-                TextColumn("{task.fields[shown]}", markup=False),
+                BarColumn(bar_width=8, table_column=fixed),
+                MofNCompleteColumn(table_column=fixed),
+                TimeRemainingColumn(compact=True, table_column=fixed),
+                # The losses give way on a narrow terminal, not the time left.
+                TextColumn(
+                    "{task.fields[shown]}",
+                    markup=False,
+                    table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+                ),
                 console=self.console,
                 transient=True,
+                expand=True,
             )
             self._bar.start()
             self._task = self._bar.add_task("", total=total, completed=step, shown="")
@@ -57,7 +65,8 @@ class RunConsole:
     def advance(self, step: int, total: int, values: Mapping[str, float]) -> None:
         """Show a step and its losses by name, and the share of pseudo-labels kept."""
         self._last_line = time.monotonic()
-        shown = " ".join(_short(name, value) for name, value in values.items())
+        # Disagreements are for TensorBoard: a line has 80 columns.
+        shown = " ".join(_short(name, value) for name, value in values.items() if "disagree" not in name)
         if self._bar is not None:
             self._bar.update(self._task, completed=step, shown=shown)
             return
@@ -73,10 +82,14 @@ class RunConsole:
 
     def evaluation(self, step: int, scores: Mapping[str, Scores], deployed: str) -> None:
         """Print the mIoU of every network, the deployed one marked."""
-        parts = [
-            f"{role}{'*' if role == deployed else ''} {score.miou:.1f}" for role, score in scores.items()
-        ]
-        self.say(f"step {step}: val mIoU {', '.join(parts)}")
+        groups = []
+        for kind, roles in groupby(scores, lambda role: role.rpartition("_")[0]):
+            members = [
+                f"{role.rpartition('_')[2]}{'*' if role == deployed else ''} {scores[role].miou:.1f}"
+                for role in roles
+            ]
+            groups.append(f"{kind} {' '.join(members)}".removeprefix("teachers").strip())
+        self.say(f"step {step}: val mIoU {', '.join(groups)}")
 
     def per_class(self, classes: Mapping[str, float | None], title: str) -> None:
         """Print a table of IoU per class."""
@@ -88,8 +101,9 @@ class RunConsole:
         self.console.print(table)
 
 
-_SHORT = {"supervised_a": "sup_a", "supervised_b": "sup_b", "supervised": "sup"}
+_SHORT = {"supervised_a": "sup", "supervised_b": "", "supervised": "sup"}
+"""The second student's loss stands behind the first one's, without a name."""
 
 
 def _short(name: str, value: float) -> str:
-    return f"kept {value:.0%}" if name == "kept" else f"{_SHORT.get(name, name)} {value:.2f}"
+    return f"kept {value:.0%}" if name == "kept" else f"{_SHORT.get(name, name)} {value:.2f}".lstrip()
