@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import read_folder
+from mutualseg.engine.training import Training
 from mutualseg.errors import DataError, TrainingError
 from mutualseg.methods.base import Method, Progress
 from mutualseg.methods.labels_only import LabelsOnly
 from mutualseg.methods.mutual import Mutual
 from mutualseg.optimization import Optimization
-from mutualseg.training import Training
 from mutualseg.types import Batch
 from mutualseg.views.pipelines import UnlabeledViews
 

@@ -6,11 +6,10 @@ Heavy imports stand inside the functions, so that `import mutualseg` and `--help
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mutualseg.errors import ConfigError, RunError
+from mutualseg.errors import ConfigError
 
 if TYPE_CHECKING:
     from mutualseg.data.doctor import Report
@@ -93,124 +92,46 @@ def train(
     if resume and overwrite:
         raise ConfigError("--resume and --overwrite exclude each other; use one of them.")
     if resume:
-        return _resume(Path(resume) if isinstance(resume, str) else _required_out(out), quiet=quiet)
+        from mutualseg.engine.launch import resume_run
+
+        return resume_run(_required_out(out) if resume is True else Path(resume), quiet=quiet)
     if data is None:
         raise ConfigError("--data is missing; give a folder with images/ and masks/, or: --data generated.")
     if steps is not None and budget is not None:
         raise ConfigError("--steps and --budget exclude each other; use one of them.")
     run_root = _required_out(out)
 
-    from mutualseg import resolving
-    from mutualseg.data.splits import make_split
-    from mutualseg.devices import resolve_device, resolve_precision
-    from mutualseg.durations import parse_duration, parse_interval
-    from mutualseg.methods import method_class
-    from mutualseg.networks.build import resolve_encoder
-    from mutualseg.reporting.console import RunConsole
-    from mutualseg.runs import RunFolder
-    from mutualseg.settings import Settings
+    from mutualseg.engine.launch import launch
 
-    _require_at_least(
-        steps=(steps, 1), batch=(batch, 2), unlabeled_batch=(unlabeled_batch, 2), workers=(workers, 0)
-    )
-    parse_interval(checkpoint_every, "checkpoint-every")
-    seconds = parse_duration(budget, "budget") if budget is not None else None
-    resolved_method = resolving.resolve_method(method)
-    resolved_device = resolve_device(device)
-    folder = RunFolder(run_root)
-    folder.check_free(overwrite=overwrite)
-    for option, given in (("init", init), ("weights", weights)):
-        if given is not None and Path(given).resolve().is_relative_to(run_root.resolve()):
-            raise ConfigError(f"--{option} {given} is in --out {out} and would be lost; name another folder.")
-    source = resolving.read_data(data)
-    wanted = resolving.default_labeled(data) if labeled is None else labeled
-    folders = [unlabeled] if isinstance(unlabeled, str) else list(unlabeled)
-    split = make_split(
-        source,
-        labeled=wanted,
-        unlabeled=[Path(path) for path in folders],
-        split_seed=split_seed,
+    return launch(
+        data=str(data),
+        out=run_root,
+        unlabeled=_paths(unlabeled),
+        labeled=labeled if labeled is None or isinstance(labeled, int) else str(labeled),
         group=group,
-    )
-    if method_class(resolved_method["name"]).uses_unlabeled:
-        _require_unlabeled(split)
-    resolving.refuse_bad_files(split, source.num_classes)
-    length = steps or resolving.default_steps(resolved_device)
-    settings = Settings(
-        data=data if data == resolving.GENERATED else str(Path(data).absolute()),
-        unlabeled=[str(Path(path).absolute()) for path in folders],
-        labeled=wanted,
-        group=group,
-        method=resolved_method,
-        steps=length,
+        method=method,
+        steps=steps,
+        budget=budget,
         seed=seed,
         split_seed=split_seed,
         batch=batch,
-        unlabeled_batch=max(batch, 2) if unlabeled_batch is None else unlabeled_batch,
-        crop=resolving.resolve_crop(crop, split, resolved_device),
+        unlabeled_batch=unlabeled_batch,
+        crop=crop,
         network=network,
-        encoder=resolve_encoder(network, encoder),
-        weights=weights,
-        init=None if init is None else str(Path(init).absolute()),
-        device=resolved_device,
-        precision=resolve_precision(precision, resolved_device),
-        workers=resolving.default_workers() if workers is None else workers,
-        evaluate_every=resolving.evaluation_interval(evaluate_every, length),
+        encoder=encoder,
+        weights=str(weights),
+        init=init,
+        device=device,
+        precision=precision,
+        workers=workers,
+        evaluate_every=evaluate_every,
         checkpoint_every=checkpoint_every,
         select=select,
-        views=resolving.resolve_views(views or {}),
-        optimization=resolving.resolve_optimization(optimization or {}),
+        views=views or {},
+        optimization=optimization or {},
+        overwrite=overwrite,
+        quiet=quiet,
     )
-    from mutualseg.data.split_file import write_split
-    from mutualseg.session import Session
-
-    console = RunConsole(quiet=quiet)
-    session = Session(settings, source, split, folder, console)
-    calibration = None
-    if seconds is not None:
-        calibration = session.calibrate(seconds, evaluate_every)
-        steps_found = calibration.steps
-        settings = replace(
-            settings,
-            steps=steps_found,
-            evaluate_every=resolving.evaluation_interval(evaluate_every, steps_found),
-        )
-        session = Session(settings, source, split, folder, console)
-    else:
-        session.build_method()  # a network or weights that cannot be had must not cost a written folder
-    folder.prepare(overwrite=overwrite)
-    sentence = calibration.sentence(str(budget)) if calibration else None
-    folder.write_config(settings.to_dict(), comment=sentence)
-    write_split(split, source.root, folder.split)
-    session.introduce(sentence)
-    return session.run(resume=False)
-
-
-def _resume(root: Path, *, quiet: bool) -> dict[str, Any]:
-    """Continue a run from its newest checkpoint; everything else is in its folder."""
-    import json
-
-    from mutualseg import resolving
-    from mutualseg.data.split_file import read_split
-    from mutualseg.reporting.console import RunConsole
-    from mutualseg.runs import RunFolder
-    from mutualseg.settings import Settings
-
-    folder = RunFolder(root)
-    settings = Settings.from_dict(folder.read_config(), str(folder.config))
-    console = RunConsole(quiet=quiet)
-    if folder.is_finished():
-        console.say(f"{root} is finished already; nothing to resume.")
-        summary: dict[str, Any] = json.loads(folder.summary.read_text(encoding="utf-8"))
-        return summary
-    if not folder.newest_checkpoint.is_file():
-        raise RunError(f"{root} has no checkpoint yet; start it anew with --overwrite.")
-    source = resolving.read_data(settings.data)
-    split = read_split(folder.split, source)
-
-    from mutualseg.session import Session
-
-    return Session(settings, source, split, folder, console).run(resume=True)
 
 
 def evaluate(
@@ -252,8 +173,7 @@ def predict(run: str, images: Sequence[str] | str, *, out: str, quiet: bool = Fa
     """
     from mutualseg.predictor import predict_files
 
-    paths = [images] if isinstance(images, str) else list(images)
-    return predict_files(Path(run), [Path(path) for path in paths], Path(out), quiet=quiet)
+    return predict_files(Path(run), _paths(images), Path(out), quiet=quiet)
 
 
 def load(path: str | Path, *, device: str = "auto") -> Predictor:
@@ -308,11 +228,10 @@ def split(
     if target.is_dir() or target.suffix != ".json":
         raise ConfigError(f"--out {out} must be a file that ends in .json.")
     source = resolving.read_data(data)
-    folders = [unlabeled] if isinstance(unlabeled, str) else list(unlabeled)
     made = make_split(
         source,
         labeled=labeled,
-        unlabeled=[Path(path) for path in folders],
+        unlabeled=_paths(unlabeled),
         split_seed=split_seed,
         group=group,
     )
@@ -340,9 +259,8 @@ def check(data: str, *, unlabeled: str | Sequence[str] = (), quiet: bool = False
     from mutualseg.reporting.progress import file_progress
 
     root = resolving.data_root(data)
-    folders = [unlabeled] if isinstance(unlabeled, str) else list(unlabeled)
     with file_progress("checking", quiet=quiet) as progress:
-        return inspect(root, unlabeled=[Path(path) for path in folders], progress=progress)
+        return inspect(root, unlabeled=_paths(unlabeled), progress=progress)
 
 
 def _required_out(out: str | None) -> Path:
@@ -351,13 +269,6 @@ def _required_out(out: str | None) -> Path:
     return Path(out)
 
 
-def _require_at_least(**limits: tuple[int | None, int]) -> None:
-    for name, (value, least) in limits.items():
-        if value is not None and value < least:
-            raise ConfigError(f"--{name.replace('_', '-')} {value} is too small; give at least {least}.")
-
-
-def _require_unlabeled(split: Split) -> None:
-    from mutualseg.data.splits import require_unlabeled
-
-    require_unlabeled(split)
+def _paths(given: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Return one path or several as a list."""
+    return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]

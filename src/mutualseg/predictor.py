@@ -20,7 +20,8 @@ from mutualseg.evaluation.inference import class_logits
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.reporting.pictures import save_indexed
 from mutualseg.reporting.progress import file_progress
-from mutualseg.runs import load_network, weights_of
+from mutualseg.runs import weights_of
+from mutualseg.weights_files import load_network
 
 Pixels = npt.NDArray[np.uint8]
 

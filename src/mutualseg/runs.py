@@ -5,29 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import subprocess
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import yaml
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 
-from mutualseg.errors import RunError, WeightsError
-from mutualseg.networks.build import NetworkConfig, build_segmenter
-from mutualseg.networks.segmenter import Segmenter
-
-_REPORTED_PACKAGES = (
-    "mutualseg",
-    "torch",
-    "torchvision",
-    "pytorch-lightning",
-    "segmentation-models-pytorch",
-    "timm",
-)
-
+from mutualseg.errors import RunError
 
 _WRITTEN = {
     *("config", "split", "metrics", "timing", "events", "summary", "report"),
@@ -196,83 +180,6 @@ class RunFolder:
         self.summary.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def save_network(path: Path, network: Segmenter, config: NetworkConfig, facts: dict[str, Any]) -> None:
-    """Write weights with all that is needed to rebuild the network, as one JSON string.
-
-    Args:
-        path: a .safetensors file.
-        network: the network.
-        config: its names and class count.
-        facts: further plain values: classes, role, method.
-    """
-    # safetensors takes neither channels_last nor shared storage.
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    metadata = {"mutualseg": json.dumps({"network": config.to_dict(), **facts}, ensure_ascii=False)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".partial")
-    save_file(tensors, temporary, metadata=metadata)
-    temporary.replace(path)
-
-
-def load_network(path: Path) -> tuple[Segmenter, NetworkConfig, dict[str, Any]]:
-    """Return the network of a file that `save_network` wrote, its configuration and its facts.
-
-    Raises:
-        WeightsError: the file is missing, broken, or not of this program.
-    """
-    if not path.is_file():
-        raise WeightsError(f"There are no weights at '{path}'; finish the training, or give another path.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        tensors = load_file(path)
-        facts = json.loads(metadata["mutualseg"])
-        described = facts.pop("network")
-        config = NetworkConfig(
-            str(described["network"]), str(described["encoder"]), int(described["num_classes"])
-        )
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"'{path}' is no complete safetensors file; copy or train it again.") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(
-            f"'{path}' does not say which network it is for; use a file that train wrote."
-        ) from error
-    network = build_segmenter(config)
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise WeightsError(
-            f"The weights in '{path}' do not fit the network that it names; train it again."
-        ) from error
-    return network.eval(), config, facts
-
-
 def weights_of(path: Path) -> Path:
     """Return the deployed weights of a run folder, or the path itself if it is a file."""
     return RunFolder(path).weights if path.is_dir() else path
-
-
-def provenance() -> dict[str, Any]:
-    """Return package versions, and the commit of the working folder where there is one."""
-    versions: dict[str, str] = {}
-    for package in _REPORTED_PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "unknown"
-    return {"versions": versions, "commit": _commit()}
-
-
-def _commit() -> str | None:
-    """Return the commit of this source file, with + if the tree has changes; None outside a checkout."""
-    here = Path(__file__)
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(here.parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", here.name)  # an installed copy may lie in another project
-        return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.SubprocessError):
-        return None

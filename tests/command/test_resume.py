@@ -14,7 +14,7 @@ import pytorch_lightning as pl
 import torch
 
 import mutualseg
-from mutualseg.callbacks import Signals
+from mutualseg.engine.signals import Signals
 from tests.command.conftest import Command
 from tests.command.made import PROGRAM, SMALL, flags
 from tests.command.test_train import assert_equal_runs

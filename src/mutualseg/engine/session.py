@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import threading
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import pytorch_lightning as pl
-from pytorch_lightning.loggers import TensorBoardLogger
-
-from mutualseg.calibration import Calibration, calibrate
-from mutualseg.callbacks import Checkpoints, ConsoleLines, Evaluation, Signals
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.splits import Split
 from mutualseg.durations import parse_interval
+from mutualseg.engine.calibration import Calibration, calibrate
+from mutualseg.engine.checkpoints import Checkpoints
+from mutualseg.engine.evaluation_rounds import EvaluationRounds
+from mutualseg.engine.progress_lines import ProgressLines
+from mutualseg.engine.signals import Signals
+from mutualseg.engine.summary import summarize
+from mutualseg.engine.trainer import build_trainer, trainer_silenced
+from mutualseg.engine.training import Training
 from mutualseg.errors import Interrupted, NetworkError
 from mutualseg.evaluation.inference import evaluate_networks
 from mutualseg.evaluation.metrics import Scores
@@ -31,35 +30,11 @@ from mutualseg.networks.segmenter import Segmenter
 from mutualseg.optimization import Optimization
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.training_pictures import draw_pseudo_labels, draw_views
-from mutualseg.runs import RunFolder, load_network, provenance, save_network, weights_of
+from mutualseg.runs import RunFolder, weights_of
 from mutualseg.seeding import address
 from mutualseg.settings import Settings
-from mutualseg.training import Training
 from mutualseg.views.pipelines import UnlabeledViews
-
-
-class _Events(TensorBoardLogger):
-    """TensorBoard's event file alone: the run's settings are in config.yaml."""
-
-    def save(self) -> None:
-        """Write what is pending, and no file of hyperparameters."""
-        self.experiment.flush()
-
-
-@contextmanager
-def _trainer_silenced() -> Iterator[None]:
-    """Keep the trainer's advice and advertisements, which a user cannot act on, from the terminal."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="pytorch_lightning")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+from mutualseg.weights_files import load_network, save_network
 
 
 class Session:
@@ -195,7 +170,7 @@ class Session:
         steps, seconds = parse_interval(settings.checkpoint_every, "checkpoint-every")
         checkpoints = Checkpoints(self.folder, steps=steps, seconds=seconds)
         signals = Signals(checkpoints)
-        evaluation = Evaluation(
+        rounds = EvaluationRounds(
             self.folder,
             self.console,
             evaluate=lambda: self.evaluate(method),
@@ -205,8 +180,10 @@ class Session:
         if threading.current_thread() is threading.main_thread():
             signals.install()
         try:
-            with _trainer_silenced():
-                trainer = self._trainer([evaluation, checkpoints, ConsoleLines(self.console), signals])
+            with trainer_silenced():
+                trainer = build_trainer(
+                    settings, self.folder.root, [rounds, checkpoints, ProgressLines(self.console), signals]
+                )
                 trainer.fit(
                     training,
                     datamodule=streams,
@@ -220,23 +197,7 @@ class Session:
             raise KeyboardInterrupt from None
         finally:
             signals.restore()
-        return self._finish(method, evaluation)
-
-    def _trainer(self, callbacks: list[pl.Callback]) -> pl.Trainer:
-        settings = self.settings
-        return pl.Trainer(
-            accelerator=settings.device,
-            devices=1,
-            precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
-            max_steps=settings.steps,
-            logger=_Events(self.folder.root, name="", version="", default_hp_metric=False),
-            callbacks=callbacks,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-        )
+        return self._finish(method, rounds)
 
     def _after_evaluation(
         self, method: Method, streams: TwoStreams, step: int, scores: dict[str, Scores]
@@ -270,41 +231,21 @@ class Session:
         }
         save_network(path, method.networks()[method.deployed], self.network, facts)
 
-    def _finish(self, method: Method, evaluation: Evaluation) -> dict[str, Any]:
+    def _finish(self, method: Method, rounds: EvaluationRounds) -> dict[str, Any]:
         # A run killed after its last step has no scores of this process; its networks are off the device.
-        scores = evaluation.last_scores or self.evaluate(method.to(self.settings.device))
-        deployed = scores[method.deployed]
-        selected: Literal["last", "best"] = "last"
+        scores = rounds.last_scores or self.evaluate(method.to(self.settings.device))
         self._save(method, self.folder.weights, self.settings.steps)
         if self.settings.select == "best" and self.folder.best_weights.is_file():
             shutil.copyfile(self.folder.best_weights, self.folder.weights)
-            selected = "best"
-        rows = self.folder.read_rows()
-        best = max((float(row[f"miou_{method.deployed}"]) for row in rows), default=deployed.miou)
-        seconds = evaluation.training_seconds + evaluation.evaluation_seconds
-        summary = {
-            "method": self.settings.method["name"],
-            "seed": self.settings.seed,
-            "split_seed": self.settings.split_seed,
-            "steps": self.settings.steps,
-            "seconds": round(seconds, 1),
-            "training_seconds": round(evaluation.training_seconds, 1),
-            "labeled_images": len(self.split.labeled),
-            "unlabeled_images": len(self.split.unlabeled),
-            "val_images": len(self.split.val),
-            "val_from": self.split.val_from,
-            "miou": round(deployed.miou, 4),
-            "miou_best": round(max(best, deployed.miou), 4),
-            "select": selected,
-            "per_class_iou": {
-                name: None if value is None else round(value, 4)
-                for name, value in zip(self.data.classes, deployed.per_class, strict=True)
-            },
-            "networks": {role: round(score.miou, 4) for role, score in scores.items()},
-            "deployed": method.deployed,
-            "pixel_accuracy": round(deployed.pixel_accuracy, 4),
-            "notes": list(self.split.notes),
-            **provenance(),
-        }
+        summary = summarize(
+            self.settings,
+            self.split,
+            self.data.classes,
+            scores,
+            deployed=method.deployed,
+            recorded=[float(row[f"miou_{method.deployed}"]) for row in self.folder.read_rows()],
+            training_seconds=rounds.training_seconds,
+            evaluation_seconds=rounds.evaluation_seconds,
+        )
         self.folder.write_summary(summary)
         return summary

@@ -11,9 +11,9 @@ import torch
 from mutualseg.data.datamodule import TwoStreams
 from mutualseg.data.streams import BadFile, collate_labeled, collate_unlabeled
 from mutualseg.devices import autocast
+from mutualseg.engine.training import Training
 from mutualseg.errors import ConfigError, DataError
 from mutualseg.methods.base import Progress
-from mutualseg.training import Training
 
 _SHARES = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
 """Where in the run a step is timed: methods cost different time in different phases."""

@@ -1,0 +1,53 @@
+"""Checkpoints: the newest and the one before, never half a file."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+
+from mutualseg.runs import RunFolder
+
+
+class Checkpoints(pl.Callback):
+    """Keep the newest checkpoint and the one before; each is written aside and renamed.
+
+    Args:
+        folder: of the run.
+        steps: save when this many steps have passed, or
+        seconds: when this much time has.
+    """
+
+    def __init__(self, folder: RunFolder, *, steps: int | None, seconds: float | None) -> None:
+        self.folder = folder
+        self.steps = steps
+        self.seconds = seconds
+        self._last = time.monotonic()
+        self._saved_step = -1
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save if it is due."""
+        due = self.steps is not None and trainer.global_step % self.steps == 0
+        due |= self.seconds is not None and time.monotonic() - self._last >= self.seconds
+        if due:
+            self.save(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save the end of the run."""
+        self.save(trainer)
+
+    def save(self, trainer: pl.Trainer) -> None:
+        """Write a checkpoint of this step, once."""
+        if trainer.global_step == self._saved_step:
+            return
+        last, previous = self.folder.checkpoint, self.folder.previous_checkpoint
+        partial = last.with_suffix(".partial")
+        trainer.save_checkpoint(partial)
+        if last.is_file():
+            last.replace(previous)
+        partial.replace(last)
+        self._saved_step = trainer.global_step
+        self._last = time.monotonic()

@@ -1,0 +1,99 @@
+"""Score every network now and then, and record it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+
+from mutualseg.engine.training import Training
+from mutualseg.evaluation.metrics import Scores
+from mutualseg.reporting.console import RunConsole
+from mutualseg.runs import RunFolder
+
+
+class EvaluationRounds(pl.Callback):
+    """Score every network at regular steps and at the last one, and record it.
+
+    Args:
+        folder: where metrics.csv and timing.csv are.
+        console: prints the scores.
+        evaluate: returns the scores of every network.
+        every: steps between evaluations.
+        after: called with the step and the scores, once they are recorded.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        console: RunConsole,
+        *,
+        evaluate: Callable[[], dict[str, Scores]],
+        every: int,
+        after: Callable[[int, dict[str, Scores]], None],
+    ) -> None:
+        self.folder = folder
+        self.console = console
+        self.evaluate = evaluate
+        self.every = every
+        self.after = after
+        self.last_scores: dict[str, Scores] = {}
+        self.training_seconds = 0.0
+        self.evaluation_seconds = 0.0
+        self._mark = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock of training; drop records of steps after the checkpoint that is resumed."""
+        for path in (self.folder.metrics, self.folder.timing):
+            self.folder.cut_rows(path, trainer.global_step)
+        self._mark = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Evaluate if it is due."""
+        assert isinstance(pl_module, Training)
+        step = trainer.global_step
+        if step % self.every and step != pl_module.total_steps:
+            return
+        pl_module.check_finite()
+        started = time.monotonic()
+        self.training_seconds += started - self._mark
+        self.last_scores = self.evaluate()
+        self._mark = time.monotonic()
+        self.evaluation_seconds += self._mark - started
+        method = pl_module.method
+        scored: dict[str, float | int | str] = {
+            f"miou_{role}": round(score.miou, 4) for role, score in self.last_scores.items()
+        }
+        # The same columns at every evaluation: early steps of a method may keep no pseudo-labels yet.
+        watched = {name: pl_module.latest.get(name) for name in ("loss", "kept")}
+        row: dict[str, float | int | str] = {"step": step}
+        row |= {name: "" if value is None else round(float(value), 6) for name, value in watched.items()}
+        self.folder.append_row(self.folder.metrics, row | scored)
+        self.folder.append_row(
+            self.folder.timing,
+            {
+                "step": step,
+                "training_seconds": round(self.training_seconds, 2),
+                "evaluation_seconds": round(self.evaluation_seconds, 2),
+            },
+        )
+        if trainer.logger is not None:
+            trainer.logger.log_metrics({key: float(value) for key, value in scored.items()}, step=step)
+        self.console.evaluation(step, self.last_scores, method.deployed)
+        self.after(step, self.last_scores)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs: the seconds spent so far."""
+        now = time.monotonic()
+        self.training_seconds += now - self._mark
+        self._mark = now
+        return {"training_seconds": self.training_seconds, "evaluation_seconds": self.evaluation_seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting from a checkpoint."""
+        self.training_seconds = float(state_dict["training_seconds"])
+        self.evaluation_seconds = float(state_dict["evaluation_seconds"])

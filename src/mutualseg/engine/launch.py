@@ -1,0 +1,137 @@
+"""From the arguments of `train` to a run: resolve, refuse what cannot be, then write and start."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mutualseg import resolving
+from mutualseg.data.split_file import read_split, write_split
+from mutualseg.data.splits import make_split, require_unlabeled
+from mutualseg.devices import resolve_device, resolve_precision
+from mutualseg.durations import parse_duration, parse_interval
+from mutualseg.engine.session import Session
+from mutualseg.errors import ConfigError, RunError
+from mutualseg.methods import method_class
+from mutualseg.networks.build import resolve_encoder
+from mutualseg.reporting.console import RunConsole
+from mutualseg.runs import RunFolder
+from mutualseg.settings import Settings
+
+
+def launch(
+    *,
+    data: str,
+    out: Path,
+    unlabeled: Sequence[Path],
+    labeled: str | int | None,
+    group: str | None,
+    method: str | Mapping[str, Any],
+    steps: int | None,
+    budget: str | None,
+    seed: int,
+    split_seed: int,
+    batch: int,
+    unlabeled_batch: int | None,
+    crop: int | None,
+    network: str,
+    encoder: str,
+    weights: str,
+    init: str | None,
+    device: str,
+    precision: str,
+    workers: int | None,
+    evaluate_every: int | None,
+    checkpoint_every: str | int,
+    select: str,
+    views: Mapping[str, Any],
+    optimization: Mapping[str, Any],
+    overwrite: bool,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Train; the arguments are those of `mutualseg.train`. Nothing is written before all is well."""
+    _require_at_least(
+        steps=(steps, 1), batch=(batch, 2), unlabeled_batch=(unlabeled_batch, 2), workers=(workers, 0)
+    )
+    parse_interval(checkpoint_every, "checkpoint-every")
+    seconds = None if budget is None else parse_duration(budget, "budget")
+    resolved_method = resolving.resolve_method(method)
+    resolved_device = resolve_device(device)
+    folder = RunFolder(out)
+    folder.check_free(overwrite=overwrite)
+    for option, given in (("init", init), ("weights", weights)):
+        if given is not None and Path(given).resolve().is_relative_to(out.resolve()):
+            raise ConfigError(f"--{option} {given} is in --out {out} and would be lost; name another folder.")
+    source = resolving.read_data(data)
+    wanted = resolving.default_labeled(data) if labeled is None else labeled
+    split = make_split(source, labeled=wanted, unlabeled=unlabeled, split_seed=split_seed, group=group)
+    if method_class(resolved_method["name"]).uses_unlabeled:
+        require_unlabeled(split)
+    resolving.refuse_bad_files(split, source.num_classes)
+    length = steps or resolving.default_steps(resolved_device)
+    settings = Settings(
+        data=data if data == resolving.GENERATED else str(Path(data).absolute()),
+        unlabeled=[str(path.absolute()) for path in unlabeled],
+        labeled=wanted,
+        group=group,
+        method=resolved_method,
+        steps=length,
+        seed=seed,
+        split_seed=split_seed,
+        batch=batch,
+        unlabeled_batch=unlabeled_batch or batch,
+        crop=resolving.resolve_crop(crop, split, resolved_device),
+        network=network,
+        encoder=resolve_encoder(network, encoder),
+        weights=weights,
+        init=None if init is None else str(Path(init).absolute()),
+        device=resolved_device,
+        precision=resolve_precision(precision, resolved_device),
+        workers=resolving.default_workers() if workers is None else workers,
+        evaluate_every=resolving.evaluation_interval(evaluate_every, length),
+        checkpoint_every=checkpoint_every,
+        select=select,
+        views=resolving.resolve_views(views),
+        optimization=resolving.resolve_optimization(optimization),
+    )
+    console = RunConsole(quiet=quiet)
+    session = Session(settings, source, split, folder, console)
+    origin = None
+    if seconds is None:
+        session.build_method()  # a network or weights that cannot be had must not cost a written folder
+    else:
+        calibration = session.calibrate(seconds, evaluate_every)
+        origin = calibration.sentence(str(budget))
+        interval = resolving.evaluation_interval(evaluate_every, calibration.steps)
+        settings = replace(settings, steps=calibration.steps, evaluate_every=interval)
+        session = Session(settings, source, split, folder, console)
+    folder.prepare(overwrite=overwrite)
+    folder.write_config(settings.to_dict(), comment=origin)
+    write_split(split, source.root, folder.split)
+    session.introduce(origin)
+    return session.run(resume=False)
+
+
+def resume_run(root: Path, *, quiet: bool) -> dict[str, Any]:
+    """Continue a run from its newest checkpoint; everything else is in its folder."""
+    folder = RunFolder(root)
+    settings = Settings.from_dict(folder.read_config(), str(folder.config))
+    console = RunConsole(quiet=quiet)
+    if folder.is_finished():
+        console.say(f"{root} is finished already; nothing to resume.")
+        summary: dict[str, Any] = json.loads(folder.summary.read_text(encoding="utf-8"))
+        return summary
+    if not folder.newest_checkpoint.is_file():
+        raise RunError(f"{root} has no checkpoint yet; start it anew with --overwrite.")
+    source = resolving.read_data(settings.data)
+    split = read_split(folder.split, source)
+    return Session(settings, source, split, folder, console).run(resume=True)
+
+
+def _require_at_least(**limits: tuple[int | None, int]) -> None:
+    for name, (value, least) in limits.items():
+        if value is not None and value < least:
+            raise ConfigError(f"--{name.replace('_', '-')} {value} is too small; give at least {least}.")

@@ -1,0 +1,44 @@
+"""Losses on the console and in TensorBoard, read off the device only now and then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+
+from mutualseg.engine.training import Training
+from mutualseg.reporting.console import RunConsole
+
+
+class ProgressLines(pl.Callback):
+    """Feed the progress bar and the logger."""
+
+    def __init__(self, console: RunConsole, *, log_every: int = 20) -> None:
+        self.console = console
+        self.log_every = log_every
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Open the bar."""
+        assert isinstance(pl_module, Training)
+        self.console.start(trainer.global_step, pl_module.total_steps)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Show and log now and then: reading a loss waits for the device."""
+        assert isinstance(pl_module, Training)
+        step = trainer.global_step
+        show = self.console.is_due() or step == 1
+        log = trainer.logger is not None and step % self.log_every == 0
+        if not (show or log):
+            return
+        pl_module.check_finite()
+        values = {name: float(value) for name, value in pl_module.latest.items()}
+        if log and trainer.logger is not None:
+            trainer.logger.log_metrics(values, step=step)
+        if show:
+            self.console.advance(step, pl_module.total_steps, values)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Close the bar, also after an error."""
+        self.console.stop()

@@ -1,0 +1,53 @@
+"""SIGINT and SIGTERM: the run stops after its step, saved."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+
+from mutualseg.engine.checkpoints import Checkpoints
+from mutualseg.errors import Interrupted
+
+
+class Signals(pl.Callback):
+    """Finish the step, save and stop on SIGINT and SIGTERM; a second SIGINT stops at once.
+
+    Args:
+        checkpoints: saves.
+    """
+
+    def __init__(self, checkpoints: Checkpoints) -> None:
+        self.checkpoints = checkpoints
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def install(self) -> None:
+        """Take over the two signals."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._receive)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take them back from the trainer, whose own handler would leave without saving."""
+        for number in self._before:
+            signal.signal(number, self._receive)
+
+    def restore(self) -> None:
+        """Give the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save and leave, if a signal came during the step."""
+        if self.received is not None:
+            self.checkpoints.save(trainer)
+            raise Interrupted(signal.Signals(self.received).name)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.received == signal.SIGINT == number:
+            raise KeyboardInterrupt
+        self.received = number

@@ -1,0 +1,61 @@
+"""summary.json: what a finished run reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mutualseg.data.splits import Split
+from mutualseg.evaluation.metrics import Scores
+from mutualseg.provenance import provenance
+from mutualseg.settings import Settings
+
+
+def summarize(
+    settings: Settings,
+    split: Split,
+    classes: Sequence[str],
+    scores: Mapping[str, Scores],
+    *,
+    deployed: str,
+    recorded: Sequence[float],
+    training_seconds: float,
+    evaluation_seconds: float,
+) -> dict[str, Any]:
+    """Return the summary of a run.
+
+    Args:
+        settings: of the run.
+        split: of the run.
+        classes: names in index order.
+        scores: of every network at the last step.
+        deployed: role of the network whose scores are the run's.
+        recorded: mIoU of that network at each evaluation.
+        training_seconds: spent on steps.
+        evaluation_seconds: spent on evaluations.
+    """
+    score = scores[deployed]
+    return {
+        "method": settings.method["name"],
+        "seed": settings.seed,
+        "split_seed": settings.split_seed,
+        "steps": settings.steps,
+        "seconds": round(training_seconds + evaluation_seconds, 1),
+        "training_seconds": round(training_seconds, 1),
+        "labeled_images": len(split.labeled),
+        "unlabeled_images": len(split.unlabeled),
+        "val_images": len(split.val),
+        "val_from": split.val_from,
+        "miou": round(score.miou, 4),
+        "miou_best": round(max([*recorded, score.miou]), 4),
+        "select": settings.select,
+        "per_class_iou": {
+            name: None if value is None else round(value, 4)
+            for name, value in zip(classes, score.per_class, strict=True)
+        },
+        "networks": {role: round(each.miou, 4) for role, each in scores.items()},
+        "deployed": deployed,
+        "pixel_accuracy": round(score.pixel_accuracy, 4),
+        "notes": list(split.notes),
+        **provenance(),
+    }

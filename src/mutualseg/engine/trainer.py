@@ -1,0 +1,61 @@
+"""Lightning's Trainer, set up for a run and kept from talking."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytorch_lightning as pl
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from mutualseg.settings import Settings
+
+
+class _Events(TensorBoardLogger):
+    """TensorBoard's event file alone: the run's settings are in config.yaml."""
+
+    def save(self) -> None:
+        """Write what is pending, and no file of hyperparameters."""
+        self.experiment.flush()
+
+
+@contextmanager
+def trainer_silenced() -> Iterator[None]:
+    """Keep the trainer's advice and advertisements, which a user cannot act on, from the terminal."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="pytorch_lightning")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def build_trainer(settings: Settings, events: Path, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
+    """Return a trainer for one endless epoch of `settings.steps` steps.
+
+    Args:
+        settings: device, precision and length.
+        events: folder of TensorBoard's event file.
+        callbacks: everything that happens beside the steps.
+    """
+    return pl.Trainer(
+        accelerator=settings.device,
+        devices=1,
+        precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
+        max_steps=settings.steps,
+        logger=_Events(events, name="", version="", default_hp_metric=False),
+        callbacks=list(callbacks),
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )

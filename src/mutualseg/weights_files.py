@@ -1,0 +1,65 @@
+"""Weights on disk: one safetensors file that says which network it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from mutualseg.errors import WeightsError
+from mutualseg.networks.build import NetworkConfig, build_segmenter
+from mutualseg.networks.segmenter import Segmenter
+
+
+def save_network(path: Path, network: Segmenter, config: NetworkConfig, facts: dict[str, Any]) -> None:
+    """Write weights with all that is needed to rebuild the network, as one JSON string.
+
+    Args:
+        path: a .safetensors file.
+        network: the network.
+        config: its names and class count.
+        facts: further plain values: classes, role, method.
+    """
+    # safetensors takes neither channels_last nor shared storage.
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    metadata = {"mutualseg": json.dumps({"network": config.to_dict(), **facts}, ensure_ascii=False)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".partial")
+    save_file(tensors, temporary, metadata=metadata)
+    temporary.replace(path)
+
+
+def load_network(path: Path) -> tuple[Segmenter, NetworkConfig, dict[str, Any]]:
+    """Return the network of a file that `save_network` wrote, its configuration and its facts.
+
+    Raises:
+        WeightsError: the file is missing, broken, or not of this program.
+    """
+    if not path.is_file():
+        raise WeightsError(f"There are no weights at '{path}'; finish the training, or give another path.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        tensors = load_file(path)
+        facts = json.loads(metadata["mutualseg"])
+        described = facts.pop("network")
+        config = NetworkConfig(
+            str(described["network"]), str(described["encoder"]), int(described["num_classes"])
+        )
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"'{path}' is no complete safetensors file; copy or train it again.") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(
+            f"'{path}' does not say which network it is for; use a file that train wrote."
+        ) from error
+    network = build_segmenter(config)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"The weights in '{path}' do not fit the network that it names; train it again."
+        ) from error
+    return network.eval(), config, facts
