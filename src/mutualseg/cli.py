@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mutualseg import __version__, api
-from mutualseg.command_line import parse_verb
+from mutualseg.command_line.parsing import parse_verb
 from mutualseg.errors import ConfigError, Interrupted, MutualSegError
 from mutualseg.nearest import nearest_name
 

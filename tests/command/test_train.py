@@ -18,7 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 import mutualseg
-from mutualseg.command_line import parse_verb
+from mutualseg.command_line.parsing import parse_verb
 from mutualseg.methods import METHODS, method_class
 from mutualseg.settings import Settings
 from tests.command.conftest import Command

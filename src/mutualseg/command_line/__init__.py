@@ -1,0 +1,1 @@
+"""From words on a command line to arguments of an `api` function, by way of its signature."""

@@ -1,0 +1,56 @@
+"""The words of a command line, before any parser: one spelling, values found, switches completed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from jsonargparse import ArgumentParser
+
+from mutualseg.command_line.options import BARE, options_of
+
+
+def spelled(word: str) -> str:
+    """Return an option in its one spelling: --split-seed, --method.burn_in, --method.name."""
+    if not word.startswith("--"):
+        return word
+    name, separator, value = word[2:].partition("=")
+    if "." in name:
+        head, _, tail = name.partition(".")
+        name = f"{head}.{tail.replace('-', '_')}"
+    else:
+        name = name.replace("_", "-")
+    return f"--{'method.name' if name == 'method' else name}{separator}{value}"
+
+
+def value_of(option: str, words: Sequence[str]) -> str | None:
+    """Return the value that an option has on the command line; the last one counts."""
+    found = None
+    for index, word in enumerate(words):
+        name, separator, value = word.partition("=")
+        if name == option:
+            found = value if separator else (words[index + 1] if index + 1 < len(words) else None)
+    return found
+
+
+def without_config(words: Sequence[str]) -> Iterator[str]:
+    """Yield the words without `--config` and its value."""
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word == "--config":
+            skip = True
+        elif not word.startswith("--config="):
+            yield word
+
+
+def with_value(word: str, words: Sequence[str], index: int, parser: ArgumentParser) -> str:
+    """Return a bare switch as `--switch=true`, so that a following positional is not taken for its value."""
+    action = options_of(parser).get(word)
+    if action is None or action.nargs != "?":
+        return word
+    following = words[index + 1] if index + 1 < len(words) else "--"
+    is_value = not following.startswith("-") and (
+        action.dest in BARE or following.lower() in ("true", "false")
+    )
+    return word if is_value else f"{word}=true"
