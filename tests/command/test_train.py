@@ -355,7 +355,9 @@ def test_budget_becomes_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for module in ("session", "calibration"):
-        monkeypatch.setattr(f"mutualseg.{module}.time", SimpleNamespace(perf_counter=_Clock().perf_counter))
+        monkeypatch.setattr(
+            f"mutualseg.engine.{module}.time", SimpleNamespace(perf_counter=_Clock().perf_counter)
+        )
     words = flags(steps=None, evaluate_every=every, budget=budget)
     outcome = command("train", "--data", data, "--out", "run", *words)
     assert outcome.code == 0, outcome
@@ -371,7 +373,9 @@ def test_budget_too_small_is_refused(
     data: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("session", "calibration"):
-        monkeypatch.setattr(f"mutualseg.{module}.time", SimpleNamespace(perf_counter=_Clock().perf_counter))
+        monkeypatch.setattr(
+            f"mutualseg.engine.{module}.time", SimpleNamespace(perf_counter=_Clock().perf_counter)
+        )
     words = flags(steps=None, evaluate_every=None, budget="9s")
     outcome = command("train", "--data", data, "--out", "run", *words)
     assert outcome.code == 2

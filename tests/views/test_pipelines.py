@@ -64,7 +64,9 @@ def test_views_of_identity_colors_are_equal(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_strong_is_the_operation_on_the_plain_crop(name: str, seed: int) -> None:
     """Weak colors off, a one-to-one check: a pixel's strong color follows from its weak color alone."""
-    weak, strong, valid, _ = unlabeled(seed, weak_strength=0, strong_operations=(name,))
+    weak, strong, valid, _ = unlabeled(
+        seed, weak_strength=0, strong_recipe="one_of", strong_operations=(name,)
+    )
     if name == "blur":  # mixes neighbors: a low-pass of the same picture correlates with it in place
         flat = torch.stack([weak[:, valid].float().flatten(), strong[:, valid].float().flatten()])
         assert torch.corrcoef(flat)[0, 1] > 0.3
@@ -131,7 +133,7 @@ def test_image_larger_than_the_crop_is_padded_only_where_it_ends() -> None:
         {"weak_strength": 1.5},
         {"strong_recipe": "both"},
         {"strong_operations": ("sharpen",)},
-        {"strong_count": 9},
+        {"strong_recipe": "one_of", "strong_count": 9},
         {"cutmix_boxes": -1},
         {"cutmix_share": (0.6, 0.5)},
     ],
