@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check format soak bench clean
+.PHONY: setup demo test check format soak bench
 
 setup: .venv/.ready
 

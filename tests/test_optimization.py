@@ -57,3 +57,10 @@ def test_sgd_by_hand(tiny_segmenter: BuildTiny) -> None:
 def test_bad_arguments_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Optimization(**options)
+
+
+@pytest.mark.parametrize("name", ["weight_decay", "momentum", "poly_power", "warmup"])
+def test_negative_values_are_refused_by_name(name: str) -> None:
+    options: dict[str, Any] = {name: -1}
+    with pytest.raises(ConfigError, match=name):
+        Optimization(**options)

@@ -47,7 +47,7 @@ def make_streams(root: Path, steps: int, *, needs_unlabeled: bool = True) -> Two
         total_steps=steps,
         num_classes=3,
         seed=0,
-        needs_unlabeled=needs_unlabeled,
+        first_unlabeled_step=0 if needs_unlabeled else None,
         workers=0,
     )
 

@@ -94,7 +94,22 @@ def train(
     if resume:
         from mutualseg.engine.launch import resume_run
 
-        return resume_run(_required_out(out) if resume is True else Path(resume), quiet=quiet)
+        root = _required_out(out) if resume is True else Path(resume)
+        if out is not None and Path(out).resolve() != root.resolve():
+            raise ConfigError(f"--resume {resume} and --out {out} name two runs; leave out --out.")
+        chosen = {
+            "data": (data, None),
+            "labeled": (labeled, None),
+            "steps": (steps, None),
+            "seed": (seed, 0),
+            "split_seed": (split_seed, 0),
+            "batch": (batch, 4),
+            "crop": (crop, None),
+            "network": (network, "deeplabv3plus"),
+            "encoder": (encoder, "auto"),
+        }
+        given = {name: value for name, (value, default) in chosen.items() if value != default}
+        return resume_run(root, given=given, quiet=quiet)
     if data is None:
         raise ConfigError("--data is missing; give a folder with images/ and masks/, or: --data generated.")
     if steps is not None and budget is not None:

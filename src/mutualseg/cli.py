@@ -78,6 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe went away, as `| head` does
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # kept open until exit
         return 0
+    except OSError as error:  # a folder that may not be written, a disk that is full
+        place = f"'{error.filename}'" if error.filename else "a file"
+        reason = error.strerror or type(error).__name__
+        print(f"mutualseg: {place} cannot be used ({reason}); check path and rights.", file=sys.stderr)
+        return _EXIT_FAULT
 
 
 def _run(arguments: list[str]) -> int:
@@ -105,8 +110,9 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
         print(json.dumps(summary, ensure_ascii=False))
         return 0
     run = arguments["resume"] if isinstance(arguments.get("resume"), str) else arguments.get("out")
+    best = "deployed is the best evaluation's," if summary["select"] == "best" else "best"
     print(
-        f"mIoU {summary['miou']:.2f} ({summary['deployed']}, last step; best "
+        f"mIoU {summary['miou']:.2f} ({summary['deployed']}, last step; {best} "
         f"{summary['miou_best']:.2f}) after {summary['steps']} steps in {summary['seconds'] / 60:.1f} min"
     )
     print(f"pictures: {run}/views.png, {run}/pseudo_labels/; all results: {run}/summary.json")
@@ -166,7 +172,14 @@ def _check(arguments: dict[str, Any], as_json: bool) -> int:
             }
             for finding in report.findings
         ]
-        print(json.dumps({"ok": report.ok, "findings": findings}, ensure_ascii=False))
+        counts = {
+            name: {"pixels": pixels, "images": images}
+            for name, pixels, images in zip(
+                report.classes, report.class_pixels, report.class_images, strict=True
+            )
+        }
+        found = {"ok": report.ok, "findings": findings, "images": report.images, "labeled": report.labeled}
+        print(json.dumps(found | {"classes": counts}, ensure_ascii=False))
     else:
         print(format_report(report))
     return 0 if report.ok else _EXIT_FAULT

@@ -45,6 +45,10 @@ class Optimization:
                 "Learning rates must not be negative nor both zero; give e.g. 0.0002 and 0.001."
             )
 
+        for name in ("weight_decay", "momentum", "poly_power", "warmup"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"--optimization.{name} is {getattr(self, name)}; give 0 or more.")
+
     def build(self, networks: Iterable[Segmenter]) -> Optimizer:
         """Return an optimizer over each network's encoder and remainder."""
         import torch

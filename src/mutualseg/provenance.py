@@ -18,7 +18,7 @@ _REPORTED_PACKAGES = (
 
 
 def provenance() -> dict[str, Any]:
-    """Return package versions, and the commit of the working folder where there is one."""
+    """Return package versions, and the commit of the source checkout where there is one."""
     versions: dict[str, str] = {}
     for package in _REPORTED_PACKAGES:
         try:

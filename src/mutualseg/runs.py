@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from mutualseg.errors import RunError
 
 _WRITTEN = {
     *("config", "split", "metrics", "timing", "events", "summary", "report"),
-    *("views", "pseudo_labels", "checkpoints", "weights", "export"),
+    *("classes", "views", "pseudo_labels", "checkpoints", "weights", "export"),
 }
 """What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
 
@@ -37,13 +38,18 @@ class RunFolder:
         return self.root / "split.json"
 
     @property
+    def classes(self) -> Path:
+        """Class names, one a line by index."""
+        return self.root / "classes.txt"
+
+    @property
     def metrics(self) -> Path:
         """One row per evaluation, without times."""
         return self.root / "metrics.csv"
 
     @property
     def timing(self) -> Path:
-        """One row per evaluation: seconds and images per second."""
+        """One row per evaluation: seconds of training and of evaluation so far."""
         return self.root / "timing.csv"
 
     @property
@@ -148,6 +154,14 @@ class RunFolder:
             raise RunError(f"'{self.config}' holds no settings; restore it or train again.")
         return values
 
+    def write_classes(self, classes: Sequence[str]) -> None:
+        """Write the class names, one a line by index."""
+        self.classes.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+
+    def read_classes(self) -> tuple[str, ...]:
+        """Return what `write_classes` wrote; empty if it is not there."""
+        return tuple(self.classes.read_text(encoding="utf-8").splitlines()) if self.classes.is_file() else ()
+
     def append_row(self, path: Path, row: dict[str, float | int | str]) -> None:
         """Append one row to a CSV file of this run; the first row sets the header."""
         is_new = not path.is_file()
@@ -161,8 +175,14 @@ class RunFolder:
         """Drop the rows of a CSV file that stand after a step: a resumed run writes them again."""
         if not path.is_file():
             return
-        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [row for row in rows if int(row.split(",", 1)[0]) <= last_step]
+        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+        steps = [row.split(",", 1)[0] for row in rows]
+        # A row that a crash cut short is dropped too: it is the last, and written again.
+        kept = [
+            row
+            for step, row in zip(steps, rows, strict=True)
+            if row.endswith("\n") and step.isdigit() and int(step) <= last_step
+        ]
         if len(kept) < len(rows):
             partial = path.with_suffix(".partial")
             partial.write_text(header + "".join(kept), encoding="utf-8")

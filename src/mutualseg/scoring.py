@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.samples import Sample
-from mutualseg.data.split_file import read_split
+from mutualseg.data.split_file import read_val
 from mutualseg.errors import DataError
 from mutualseg.evaluation.inference import evaluate_networks
 from mutualseg.predictor import Predictor
@@ -30,7 +30,8 @@ def score_run(root: Path, *, data: str | None, part: str, quiet: bool) -> dict[s
             f"{source.root} has the classes {', '.join(source.classes)}, but the run learned "
             f"{', '.join(predictor.classes)}; give data with the same classes in the same order."
         )
-    samples = _part(source, folder, part, own=data is None)
+    is_own = data is None or Path(data).resolve() == Path(settings.data).resolve()
+    shown, samples = _part(source, folder, part, is_own=is_own)
     with file_progress("evaluating", quiet=quiet) as progress:
         done = 0
 
@@ -49,10 +50,10 @@ def score_run(root: Path, *, data: str | None, part: str, quiet: bool) -> dict[s
         )["deployed"]
     per_class = dict(zip(predictor.classes, scores.per_class, strict=True))
     console = RunConsole(quiet=quiet)
-    console.per_class(per_class, f"{part}: {len(samples)} images, mIoU {scores.miou:.2f}")
+    console.per_class(per_class, f"{shown}: {len(samples)} images, mIoU {scores.miou:.2f}")
     return {
         "run": str(root),
-        "split": part,
+        "split": shown,
         "images": len(samples),
         "miou": round(scores.miou, 4),
         "per_class_iou": {name: None if v is None else round(v, 4) for name, v in per_class.items()},
@@ -60,18 +61,17 @@ def score_run(root: Path, *, data: str | None, part: str, quiet: bool) -> dict[s
     }
 
 
-def _part(source: DataFolder, folder: RunFolder, part: str, *, own: bool) -> list[Sample]:
-    """Return the samples of a part: held-out val images are in the run's split, not in the folder."""
-    if part == "test":
-        samples = list(source.test)
-    elif own:
-        samples = list(read_split(folder.split, source).val)
-    else:
+def _part(source: DataFolder, folder: RunFolder, part: str, *, is_own: bool) -> tuple[str, Sequence[Sample]]:
+    """Return a part's name and samples: held-out val images are in the run's split, not in the folder."""
+    samples: Sequence[Sample] = source.test if part == "test" else source.val
+    if part == "val" and is_own:
+        samples = read_val(folder.split, source)
+    elif part == "val" and not samples:
         # Of foreign data without parts everything that has a mask can be scored.
-        samples = list(source.val) or [replace(s, part="val") for s in source.labeled]
+        part, samples = "all labeled", source.labeled
     if not samples:
         raise DataError(
             f"{source.root} has no {part} part with masks; add images/{part} and masks/{part}, "
             "or use another --split."
         )
-    return samples
+    return part, samples

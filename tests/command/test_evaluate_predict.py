@@ -14,7 +14,17 @@ import mutualseg
 from mutualseg.errors import ImageError, MutualSegError, WeightsError
 from mutualseg.predictor import Predictor
 from tests.command.conftest import Command
-from tests.command.made import CLASSES, HEIGHT, WIDTH, Pixels, draw, write, write_data, write_photos
+from tests.command.made import (
+    CLASSES,
+    HEIGHT,
+    SMALL,
+    WIDTH,
+    Pixels,
+    draw,
+    write,
+    write_data,
+    write_photos,
+)
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +164,26 @@ def test_loading_what_is_no_run(tmp_path: Path, data: Path) -> None:
         mutualseg.load(data)
     with pytest.raises(WeightsError, match="safetensors"):
         mutualseg.load(data / "classes.txt")
+
+
+def test_naming_the_own_data_scores_the_held_out_images(data: Path, tmp_path: Path, command: Command) -> None:
+    """A folder without val: its held-out images, not those that were trained on."""
+    shutil.copytree(data, tmp_path / "flat")
+    for part in ("val", "test"):
+        shutil.rmtree(tmp_path / "flat/images" / part)
+        shutil.rmtree(tmp_path / "flat/masks" / part)
+    mutualseg.train(str(tmp_path / "flat"), out="flat_run", quiet=True, **SMALL)
+    plain = mutualseg.evaluate("flat_run", quiet=True)
+    named = mutualseg.evaluate("flat_run", data="flat", quiet=True)
+    assert plain == named
+    assert plain["images"] == 2
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(
+    data: Path, finished: Path, tmp_path: Path, command: Command
+) -> None:
+    (tmp_path / "taken").write_text("a file", encoding="utf-8")
+    outcome = command("predict", finished, data / "images/val", "--out", tmp_path / "taken")
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert outcome.err.startswith("mutualseg: ")

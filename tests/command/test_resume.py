@@ -196,3 +196,14 @@ def test_real_signal_stops_a_real_process(data: Path, tmp_path: Path, command: C
     assert rest.splitlines()[-1].endswith("continue with: mutualseg train --resume run")
     assert "Traceback" not in said + rest
     assert _state(tmp_path / "run")["global_step"] >= 1
+
+
+def test_options_beside_resume_must_be_those_of_the_run(data: Path, finished: Path, command: Command) -> None:
+    same = command("train", "--data", data, "--out", finished, "--resume")
+    assert same.code == 0, same
+    other = command("train", "--resume", finished, "--steps", "5000")
+    assert other.code == 2
+    assert "--steps 5000 contradicts" in other.err
+    two = command("train", "--resume", finished, "--out", "elsewhere")
+    assert two.code == 2
+    assert "two runs" in two.err

@@ -81,7 +81,7 @@ def test_run_folder_is_complete(method: str, data: Path, tmp_path: Path, command
     (events,) = (name for name in names if name.startswith("events"))
     assert names - {events} == {
         *("config.yaml", "split.json", "metrics.csv", "timing.csv", "views.png", "summary.json"),
-        *("pseudo_labels", "checkpoints", "weights"),
+        *("pseudo_labels", "checkpoints", "weights", "classes.txt"),
     }
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.ckpt"]
     assert [path.name for path in (run / "weights").iterdir()] == ["deployed.safetensors"]
@@ -408,3 +408,18 @@ def test_version_and_no_words(command: Command) -> None:
     nothing = command()
     assert nothing.code == 2
     assert "first steps" in nothing.out
+
+
+def test_init_gives_both_students_the_encoder_and_one_the_decoder(
+    data: Path, finished: Path, command: Command, tmp_path: Path
+) -> None:
+    still = ("--optimization.encoder_rate", "1e-12", "--optimization.decoder_rate", "1e-12")
+    outcome = command("train", "--data", data, "--out", "run", *flags(steps=1, init=finished), *still)
+    assert outcome.code == 0, outcome
+    start = load_file(finished / "weights/deployed.safetensors")
+    saved = torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+    for name in ("encoder.model.conv_stem.weight", "classifier.weight"):
+        torch.testing.assert_close(saved[f"method.student_a.{name}"], start[name], rtol=0, atol=1e-9)
+    stem = saved["method.student_b.encoder.model.conv_stem.weight"]
+    torch.testing.assert_close(stem, start["encoder.model.conv_stem.weight"], rtol=0, atol=1e-9)
+    assert not torch.equal(saved["method.student_b.classifier.weight"], start["classifier.weight"])

@@ -54,7 +54,7 @@ def streams(folder: DataFolder, *, workers: int = 0, step: int = 0, **options: A
             "total_steps": STEPS,
             "num_classes": 3,
             "seed": 4,
-            "needs_unlabeled": True,
+            "first_unlabeled_step": 0,
             "workers": workers,
             **options,
         },
@@ -73,6 +73,7 @@ def item_at(made: TwoStreams, stream: str, position: int) -> tuple[Tensor, ...]:
     found = made.labeled if stream == "labeled" else made.unlabeled
     assert found is not None
     item = found[position]
+    assert item is not None
     assert not isinstance(item, BadFile)
     return tuple(item)
 
@@ -183,7 +184,7 @@ def test_seed_changes_the_batches(folder: DataFolder) -> None:
 
 
 def test_labels_alone_load_no_unlabeled_image(folder: DataFolder) -> None:
-    made = streams(folder, needs_unlabeled=False)
+    made = streams(folder, first_unlabeled_step=None)
     assert made.unlabeled is None
     received = list(batches(made))
     assert [list(batch) for batch in received] == [["labeled"]] * STEPS
@@ -263,3 +264,13 @@ def test_a_spawned_worker_gives_the_same(folder: DataFolder) -> None:
     assert len(received) == 2
     for batch, expected in zip(received, batches(streams(folder, step=1)), strict=False):
         assert_same({"labeled": batch}, {"labeled": expected["labeled"]})
+
+
+def test_unlabeled_images_are_not_loaded_before_a_method_looks_at_them(folder: DataFolder) -> None:
+    made = streams(folder, first_unlabeled_step=2)
+    assert made.unlabeled is not None
+    found = [batch["unlabeled"] for batch in batches(made)]
+    assert found[:2] == [None, None]
+    plain = [batch["unlabeled"] for batch in batches(streams(folder))]
+    for early, whole in zip(found[2:], plain[2:], strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(early, whole, strict=True))

@@ -558,5 +558,33 @@ def test_ema_of_zero_copies(tiny_segmenter: BuildTiny) -> None:
 @pytest.mark.parametrize("name", ["threshold", "peer_threshold", "burn_in", "ramp", "ema"])
 @pytest.mark.parametrize("value", [-0.1, 1.1])
 def test_shares_are_checked(tiny_segmenter: BuildTiny, name: str, value: float) -> None:
-    with pytest.raises(ConfigError, match=f"--method.{name} is {value}, .* from 0 to 1"):
+    with pytest.raises(ConfigError, match=f"--method.{name} is {value}; .* from 0 to 1"):
         mutual(tiny_segmenter, **dict[str, Any]({name: value}))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"semantic_strength": -1.0},
+        {"teacher_weight": -0.5},
+        {"peer_weight": -0.5},
+        {"loss_scale": 0.0},
+        {"threshold": 1.5},
+        {"taught_by": "both"},
+        {"teacher_batch_norm": "copied"},
+    ],
+)
+def test_bad_values_are_refused_when_built(options: dict[str, Any], tiny_segmenter: Any) -> None:
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        Mutual(tiny_segmenter, **options)
+
+
+def test_adaptive_thresholds_start_as_the_plain_ones_and_then_keep_more(tiny_segmenter: Any) -> None:
+    method = Mutual(tiny_segmenter, threshold=0.6, adaptive_threshold=True)
+    confident = torch.tensor([[[0.9, 0.5]]])
+    labels, valid = torch.tensor([[[0, 1]]]), torch.ones(1, 1, 2, dtype=torch.bool)
+    first = method._keep("teacher_a", confident, labels, valid)
+    assert first.tolist() == [[[True, False]]]
+    for _ in range(60):
+        later = method._keep("teacher_a", confident, labels, valid)
+    assert later.tolist() == [[[True, True]]]  # 0.6 * 0.5 / 0.9 is below 0.5

@@ -37,13 +37,13 @@ class TwoStreams(pl.LightningDataModule):
 
     Args:
         labeled: samples with masks.
-        unlabeled: samples without; may be empty if `needs_unlabeled` is False.
+        unlabeled: samples without; may be empty if no step needs one.
         views: of the unlabeled stream; the labeled one takes the same scale, flip and weak colors.
         sizes: images per step.
         total_steps: of the whole run.
         num_classes: K.
         seed: addresses every choice of both streams.
-        needs_unlabeled: False loads no unlabeled image.
+        first_unlabeled_step: the first step that looks at unlabeled images; None: no step does.
         workers: loader processes per stream; 0 loads in the training process.
     """
 
@@ -57,7 +57,7 @@ class TwoStreams(pl.LightningDataModule):
         total_steps: int,
         num_classes: int,
         seed: int,
-        needs_unlabeled: bool,
+        first_unlabeled_step: int | None,
         workers: int,
     ) -> None:
         super().__init__()
@@ -65,7 +65,10 @@ class TwoStreams(pl.LightningDataModule):
             views.crop, scale=views.scale, flip=views.flip, weak_strength=views.weak_strength
         )
         self.labeled = LabeledStream(labeled, labeled_views, num_classes=num_classes, seed=seed)
-        self.unlabeled = UnlabeledStream(unlabeled, views, seed=seed) if needs_unlabeled else None
+        self.unlabeled = None
+        if first_unlabeled_step is not None:
+            first = first_unlabeled_step * sizes.unlabeled
+            self.unlabeled = UnlabeledStream(unlabeled, views, seed=seed, first=first)
         self.sizes = sizes
         self.total_steps = total_steps
         self.workers = workers

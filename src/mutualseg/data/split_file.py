@@ -73,6 +73,20 @@ def read_split(path: Path, folder: DataFolder) -> Split:
     return _build(content, path, folder, outside)
 
 
+def read_val(path: Path, folder: DataFolder) -> tuple[Sample, ...]:
+    """Read the val images of a split alone: they can be scored where unlabeled ones are gone.
+
+    Args:
+        path: A file that `write_split` wrote.
+        folder: The data folder, or a copy of it.
+
+    Raises:
+        SplitError: The file is malformed, or val images are gone or have lost their mask.
+    """
+    content = _load(path) | {"labeled": [], "unlabeled": [], "test": []}
+    return _build(content, path, folder, []).val
+
+
 def reuse_split(path: Path, folder: DataFolder, unlabeled: Sequence[Path]) -> Split:
     """Read a split for a new run, as `--labeled split.json` does.
 

@@ -74,16 +74,30 @@ class LabeledStream(Dataset[tuple[Tensor, ...] | BadFile]):
             return BadFile(str(error))
 
 
-class UnlabeledStream(Dataset[tuple[Tensor, ...] | BadFile]):
-    """Views of unlabeled images: position -> (weak, strong, valid, keep) as `UnlabeledViews` makes them."""
+class UnlabeledStream(Dataset[tuple[Tensor, ...] | BadFile | None]):
+    """Views of unlabeled images: position -> (weak, strong, valid, keep) as `UnlabeledViews` makes them.
 
-    def __init__(self, samples: Sequence[Sample], views: UnlabeledViews, *, seed: int) -> None:
+    Args:
+        samples: the images.
+        views: what is made of each.
+        seed: addresses order and views.
+        first: positions before it are never looked at (a burn-in), so nothing is loaded for them.
+    """
+
+    def __init__(
+        self, samples: Sequence[Sample], views: UnlabeledViews, *, seed: int, first: int = 0
+    ) -> None:
         self.samples = samples
         self.views = views
         self.seed = seed
+        self.first = first
 
-    def __getitem__(self, position: int) -> tuple[Tensor, ...] | BadFile:
-        """Return the views at a position, or what is wrong with the file."""
+    def __getitem__(self, position: int) -> tuple[Tensor, ...] | BadFile | None:
+        """Return the views at a position, what is wrong with the file, or None before `first`."""
+        return None if position < self.first else self.at(position)
+
+    def at(self, position: int) -> tuple[Tensor, ...] | BadFile:
+        """Return the views at any position, or what is wrong with the file."""
         sample = self.samples[sample_at(position, len(self.samples), self.seed, "unlabeled")]
         try:
             return self.views(load_image(sample), generator_at(self.seed, "unlabeled", position))
@@ -112,9 +126,12 @@ def collate_labeled(items: list[tuple[Tensor, ...] | BadFile]) -> LabeledBatch |
     return _collate(items, LabeledBatch)
 
 
-def collate_unlabeled(items: list[tuple[Tensor, ...] | BadFile]) -> UnlabeledBatch | BadFile:
-    """Stack views into a batch, or pass on the first bad file."""
-    return _collate(items, UnlabeledBatch)
+def collate_unlabeled(
+    items: list[tuple[Tensor, ...] | BadFile | None],
+) -> UnlabeledBatch | BadFile | None:
+    """Stack views into a batch, pass on the first bad file, or None for a batch not looked at."""
+    looked_at = [item for item in items if item is not None]
+    return _collate(looked_at, UnlabeledBatch) if looked_at else None
 
 
 def _collate(items: list[tuple[Tensor, ...] | BadFile], kind: type[BatchType]) -> BatchType | BadFile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from statistics import mean, median
+from statistics import mean
 
 import torch
 
@@ -65,8 +65,8 @@ def calibrate(
     training.to(device).train()
     optimizer = training.optimization.build(training.method.students().values())
     batch = _first_batch(streams, device)
-    times = []
-    for number, share in enumerate((_SHARES[-1], *_SHARES)):  # the first warms up and is not counted
+    times: dict[float, float] = {}
+    for share in (_SHARES[-1], *_SHARES, *_SHARES):  # the first warms up
         progress = Progress(int(share * _PRETENDED_STEPS), _PRETENDED_STEPS)
         started = time.perf_counter()
         optimizer.zero_grad()
@@ -77,11 +77,10 @@ def calibrate(
         training.method.after_step(progress)
         if device == "cuda":
             torch.cuda.synchronize()
-        if number:
-            times.append(time.perf_counter() - started)
-    # A step's time has rare outliers upward; phases differ for good. Hence medians within thirds.
-    third = len(times) // 3
-    per_step = mean([median(times[:third]), median(times[third : 2 * third]), median(times[2 * third :])])
+        spent = time.perf_counter() - started
+        # Outliers are upward: the faster of two counts. The warm-up is slower than either.
+        times[share] = min(spent, times.get(share, spent))
+    per_step = mean(times.values())
     if evaluate_every is None:
         steps = int((seconds - evaluations * seconds_per_evaluation) / per_step)
     else:
@@ -100,7 +99,7 @@ def _first_batch(streams: TwoStreams, device: str) -> dict[str, object]:
     }
     if streams.unlabeled is not None:
         received["unlabeled"] = collate_unlabeled(
-            [streams.unlabeled[i] for i in range(streams.sizes.unlabeled)]
+            [streams.unlabeled.at(i) for i in range(streams.sizes.unlabeled)]
         )
     moved: dict[str, object] = {}
     for name, batch in received.items():

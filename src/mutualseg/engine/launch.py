@@ -52,7 +52,10 @@ def launch(
     overwrite: bool,
     quiet: bool,
 ) -> dict[str, Any]:
-    """Train; the arguments are those of `mutualseg.train`. Nothing is written before all is well."""
+    """Train; the arguments are those of `mutualseg.train`.
+
+    Wrong settings are refused before anything is written.
+    """
     _require_at_least(
         steps=(steps, 1), batch=(batch, 2), unlabeled_batch=(unlabeled_batch, 2), workers=(workers, 0)
     )
@@ -63,7 +66,7 @@ def launch(
     folder = RunFolder(out)
     folder.check_free(overwrite=overwrite)
     for option, given in (("init", init), ("weights", weights)):
-        if given is not None and Path(given).resolve().is_relative_to(out.resolve()):
+        if given is not None and Path(given).exists() and Path(given).resolve().is_relative_to(out.resolve()):
             raise ConfigError(f"--{option} {given} is in --out {out} and would be lost; name another folder.")
     source = resolving.read_data(data)
     wanted = resolving.default_labeled(data) if labeled is None else labeled
@@ -75,18 +78,18 @@ def launch(
     settings = Settings(
         data=data if data == resolving.GENERATED else str(Path(data).absolute()),
         unlabeled=[str(path.absolute()) for path in unlabeled],
-        labeled=wanted,
-        group=group,
+        labeled=_anchored(wanted),
+        group=split.group,  # a split file brings its own group and seed
         method=resolved_method,
         steps=length,
         seed=seed,
-        split_seed=split_seed,
+        split_seed=split.split_seed,
         batch=batch,
         unlabeled_batch=unlabeled_batch or batch,
         crop=resolving.resolve_crop(crop, split, resolved_device),
         network=network,
         encoder=resolve_encoder(network, encoder),
-        weights=weights,
+        weights=str(_anchored(weights)),
         init=None if init is None else str(Path(init).absolute()),
         device=resolved_device,
         precision=resolve_precision(precision, resolved_device),
@@ -111,14 +114,22 @@ def launch(
     folder.prepare(overwrite=overwrite)
     folder.write_config(settings.to_dict(), comment=origin)
     write_split(split, source.root, folder.split)
+    folder.write_classes(source.classes)
     session.introduce(origin)
     return session.run(resume=False)
 
 
-def resume_run(root: Path, *, quiet: bool) -> dict[str, Any]:
-    """Continue a run from its newest checkpoint; everything else is in its folder."""
+def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str, Any]:
+    """Continue a run from its newest checkpoint; everything else is in its folder.
+
+    Args:
+        root: the run folder.
+        given: options that were given beside --resume; they must be those of the run.
+        quiet: say nothing.
+    """
     folder = RunFolder(root)
     settings = Settings.from_dict(folder.read_config(), str(folder.config))
+    _refuse_changes(settings, root, given)
     console = RunConsole(quiet=quiet)
     if folder.is_finished():
         console.say(f"{root} is finished already; nothing to resume.")
@@ -126,9 +137,35 @@ def resume_run(root: Path, *, quiet: bool) -> dict[str, Any]:
         return summary
     if not folder.newest_checkpoint.is_file():
         raise RunError(f"{root} has no checkpoint yet; start it anew with --overwrite.")
+    resolve_device(settings.device)  # the run may have come from another machine
     source = resolving.read_data(settings.data)
+    if folder.read_classes() != source.classes:
+        raise RunError(
+            f"{source.root} has the classes {', '.join(source.classes)}, but {root} was started with "
+            f"{', '.join(folder.read_classes())}; restore the class list, or train anew."
+        )
     split = read_split(folder.split, source)
+    # The checkpoint holds every weight, so what the run started from is not needed again.
+    settings = replace(settings, weights="none", init=None)
     return Session(settings, source, split, folder, console).run(resume=True)
+
+
+def _refuse_changes(settings: Settings, root: Path, given: Mapping[str, Any]) -> None:
+    """Raise ConfigError for an option that contradicts the run which is resumed."""
+    for name, value in given.items():
+        saved = getattr(settings, name)
+        if isinstance(value, str) and Path(value).exists():
+            value = str(Path(value).absolute())
+        if str(value) != str(saved):
+            raise ConfigError(
+                f"--{name.replace('_', '-')} {value} contradicts the run in {root} ({saved}), which --resume "
+                "continues as it was; leave the option out, or start a new run."
+            )
+
+
+def _anchored(value: str | int | None) -> str | int | None:
+    """Return a path to a file as an absolute one, anything else as it is."""
+    return str(Path(value).absolute()) if isinstance(value, str) and Path(value).is_file() else value
 
 
 def _require_at_least(**limits: tuple[int | None, int]) -> None:

@@ -68,21 +68,26 @@ class Session:
         seed = address(settings.seed, role)
         if settings.init is None:
             return build_segmenter(self.network, weights=settings.weights, seed=seed)
-        network, config, _ = load_network(weights_of(Path(settings.init)))
+        start, config, _ = load_network(weights_of(Path(settings.init)))
         if config != self.network:
             raise NetworkError(
                 f"--init {settings.init} holds a {config.network} on {config.encoder} with "
                 f"{config.num_classes} classes, but this run is a {self.network.network} on "
                 f"{self.network.encoder} with {self.network.num_classes}; choose the same."
             )
-        return network.train()
+        if role == "student_a":
+            return start.train()
+        # Two equal students would teach each other nothing: the others take the encoder alone.
+        network = build_segmenter(self.network, seed=seed)
+        network.encoder.load_state_dict(start.encoder.state_dict())
+        return network
 
     def build_training(self, method: Method) -> Training:
         """Return the trainer's view of a method."""
         optimization = Optimization(**self.settings.optimization)
         return Training(method, optimization, total_steps=self.settings.steps, seed=self.settings.seed)
 
-    def build_streams(self) -> TwoStreams:
+    def build_streams(self, method: Method) -> TwoStreams:
         """Return the two streams of training samples."""
         settings = self.settings
         return TwoStreams(
@@ -93,7 +98,7 @@ class Session:
             total_steps=settings.steps,
             num_classes=self.data.num_classes,
             seed=settings.seed,
-            needs_unlabeled=method_class(settings.method["name"]).uses_unlabeled,
+            first_unlabeled_step=method.first_unlabeled_step(settings.steps),
             workers=settings.workers,
         )
 
@@ -140,7 +145,7 @@ class Session:
         evaluations = -(-settings.steps // settings.evaluate_every)
         return calibrate(
             training,
-            self.build_streams(),
+            self.build_streams(method),
             seconds=seconds,
             evaluations=evaluations,
             evaluate_every=evaluate_every,
@@ -164,7 +169,7 @@ class Session:
         settings = self.settings
         method = self.build_method()
         training = self.build_training(method)
-        streams = self.build_streams()
+        streams = self.build_streams(method)
         if not resume:
             draw_views(streams, self.data.classes, self.folder.views)
         steps, seconds = parse_interval(settings.checkpoint_every, "checkpoint-every")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import ClassVar
 
 from torch import nn
 
+from mutualseg.errors import ConfigError
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.types import Batch, StepOutput
 
@@ -51,6 +53,10 @@ class Method(nn.Module, ABC):
         """Whether this step reads the unlabeled half at all; False lets the caller skip preparing it."""
         return self.uses_unlabeled
 
+    def first_unlabeled_step(self, total: int) -> int | None:
+        """Return the first of `total` steps that needs the unlabeled half; None if none does."""
+        return next((step for step in range(total) if self.needs_unlabeled(Progress(step, total))), None)
+
     def after_step(self, progress: Progress) -> None:
         """Move what follows by averaging; called once after each optimizer step.
 
@@ -65,3 +71,11 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def networks(self) -> dict[str, Segmenter]:
         """Return every network that can be evaluated, by role, students first."""
+
+
+def require_between(least: float, most: float, **values: float) -> None:
+    """Raise ConfigError for a method's argument outside [least, most]."""
+    for name, value in values.items():
+        if not least <= value <= most:
+            limits = f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+            raise ConfigError(f"--method.{name} is {value}; give a number {limits}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from mutualseg.losses.supervised import supervised_loss
-from mutualseg.methods.base import BuildNetwork, Method, Progress
+from mutualseg.methods.base import BuildNetwork, Method, Progress, require_between
 from mutualseg.networks.ema import MeanTeacher
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.schedules import ema_momentum
@@ -28,6 +28,7 @@ class LabelsOnly(Method):
 
     def __init__(self, build_network: BuildNetwork, *, ema: float = 0.99) -> None:
         super().__init__()
+        require_between(0.0, 1.0, ema=ema)
         self.ema = ema
         self.student_a = build_network("student_a")
         self.teacher_a = MeanTeacher(self.student_a, batch_norm="average")

@@ -6,7 +6,8 @@ ACM MM 2023, arXiv 2208.11499.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import math
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -24,12 +25,14 @@ from mutualseg.losses.pseudo_label import (
 from mutualseg.losses.resize import resize_branch, resize_labels
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
 from mutualseg.losses.supervised import supervised_loss
-from mutualseg.methods.base import BuildNetwork, Method, Progress
+from mutualseg.methods.base import BuildNetwork, Method, Progress, require_between
 from mutualseg.networks.ema import BatchNormPolicy, MeanTeacher
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.schedules import ema_momentum, semantic_strength, unlabeled_weight
 from mutualseg.types import Batch, BranchOutput, SegmenterOutput, StepOutput
 from mutualseg.views import cutmix
+
+TaughtBy = Literal["other", "own"]
 
 
 class Mutual(Method):
@@ -66,7 +69,7 @@ class Mutual(Method):
         *,
         teacher_weight: float = 1.0,
         peer_weight: float = 0.5,
-        taught_by: Literal["other", "own"] = "other",
+        taught_by: TaughtBy = "other",
         threshold: float = 0.9,
         peer_threshold: float = 0.9,
         adaptive_threshold: bool = False,
@@ -81,9 +84,25 @@ class Mutual(Method):
         loss_scale: float = 1.0,
     ) -> None:
         super().__init__()
-        _require_shares(
-            threshold=threshold, peer_threshold=peer_threshold, burn_in=burn_in, ramp=ramp, ema=ema
+        require_between(
+            0.0,
+            1.0,
+            threshold=threshold,
+            peer_threshold=peer_threshold,
+            burn_in=burn_in,
+            ramp=ramp,
+            ema=ema,
         )
+        require_between(
+            0.0,
+            math.inf,
+            teacher_weight=teacher_weight,
+            peer_weight=peer_weight,
+            semantic_strength=semantic_strength,
+        )
+        require_between(0.1, 1.0, loss_scale=loss_scale)
+        if taught_by not in get_args(TaughtBy):
+            raise ConfigError(f"--method.taught_by is '{taught_by}'; give other or own.")
         self.teacher_weight = teacher_weight
         self.peer_weight = peer_weight
         self.taught_by = taught_by
@@ -260,9 +279,3 @@ def _monitor(
         "teacher_a_disagrees": disagreement(labels["student_b"], labels["teacher_a"], area),
         "teacher_b_disagrees": disagreement(labels["student_a"], labels["teacher_b"], area),
     }
-
-
-def _require_shares(**shares: float) -> None:
-    for name, value in shares.items():
-        if not 0.0 <= value <= 1.0:
-            raise ConfigError(f"--method.{name} is {value}, but it is a share: give a number from 0 to 1.")

@@ -6,12 +6,13 @@ Tarvainen and Valpola, NeurIPS 2017, arXiv 1703.01780.
 from __future__ import annotations
 
 import copy
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mutualseg.errors import ConfigError
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.types import SegmenterOutput
 
@@ -35,6 +36,8 @@ class MeanTeacher(nn.Module):
         self.network = copy.deepcopy(student)
         self.network.requires_grad_(False)
         self.batch_norm = batch_norm
+        if batch_norm not in get_args(BatchNormPolicy):
+            raise ConfigError(f"--method.teacher_batch_norm is '{batch_norm}'; give own or average.")
         self.eval()
 
     def train(self, mode: bool = True) -> Self:

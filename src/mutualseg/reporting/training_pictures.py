@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ def draw_views(streams: TwoStreams, classes: Sequence[str], path: Path) -> None:
     Columns: labeled crop, its mask, then the weak view, the strong view, the strong view after CutMix
     and its valid area.
     """
-    labeled = _load(streams.labeled)
+    labeled = _load(streams.labeled.__getitem__)
     rows = [
         [_pixels(image), hide(overlay(_pixels(image), _indices(mask), len(classes)), valid.numpy())]
         for image, mask, valid in labeled
@@ -35,7 +35,7 @@ def draw_views(streams: TwoStreams, classes: Sequence[str], path: Path) -> None:
     titles = ["labeled crop", "its mask"]
     if streams.unlabeled is not None:
         weak, strong, valid, keep = (
-            torch.stack(column) for column in zip(*_load(streams.unlabeled), strict=True)
+            torch.stack(column) for column in zip(*_load(streams.unlabeled.at), strict=True)
         )
         partner = cutmix.partner(len(weak))
         mixed = cutmix.mix(strong, keep, partner)
@@ -67,7 +67,7 @@ def draw_pseudo_labels(
     was_training = network.training
     network.eval()
     rows = []
-    for weak, _, valid, _ in _load(source):
+    for weak, _, valid, _ in _load(source.at):
         with autocast(device, precision):
             logits = network.segment(weak[None].to(device).float().div(255))[0]
         confidence, labels = (part.cpu() for part in logits.softmax(0).max(0))
@@ -81,10 +81,9 @@ def draw_pseudo_labels(
     sheet(rows, titles, classes).save(path)
 
 
-def _load(stream: object) -> list[tuple[Tensor, ...]]:
+def _load(at: Callable[[int], tuple[Tensor, ...] | BadFile]) -> list[tuple[Tensor, ...]]:
     items = []
-    for position in range(_IMAGES):
-        item = stream[position]  # type: ignore[index]  # a Dataset, whose item type is generic
+    for item in map(at, range(_IMAGES)):
         if isinstance(item, BadFile):
             raise DataError(item.message)
         items.append(item)
