@@ -72,7 +72,7 @@ class Mutual(Method):
         taught_by: TaughtBy = "other",
         threshold: float = 0.9,
         peer_threshold: float = 0.9,
-        adaptive_threshold: bool = False,
+        adaptive_threshold: bool = True,
         burn_in: float = 0.45,
         ramp: float = 0.15,
         semantic_strength: float = 0.5,
