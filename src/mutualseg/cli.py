@@ -115,7 +115,8 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
         f"mIoU {summary['miou']:.2f} ({summary['deployed']}, last step; {best} "
         f"{summary['miou_best']:.2f}) after {summary['steps']} steps in {summary['seconds'] / 60:.1f} min"
     )
-    print(f"pictures: {run}/views.png, {run}/pseudo_labels/; all results: {run}/summary.json")
+    pseudo_labels = f", {run}/pseudo_labels/" if summary["unlabeled_images"] else ""
+    print(f"pictures: {run}/views.png{pseudo_labels}; all results: {run}/summary.json")
     return 0
 
 

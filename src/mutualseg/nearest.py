@@ -15,5 +15,7 @@ def nearest_name(wrong: str, known: Iterable[str]) -> str | None:
 def unknown_name(shown: str, wrong: str, known: Iterable[str], prefix: str = "") -> str:
     """Return a sentence that refuses a name and offers the nearest."""
     nearest = nearest_name(wrong, known)
-    hint = f"; did you mean {prefix}{nearest}?" if nearest else "."
-    return f"There is no {shown}{hint}"
+    if nearest is None:
+        return f"There is no {shown}."
+    offered = f"{prefix}{nearest}"
+    return f"There is no {shown}; did you mean {offered if offered.startswith('--') else repr(offered)}?"

@@ -205,7 +205,7 @@ OPTIONS = (
 )
 FILES = (
     Case(
-        "preset unknown", ("mkd_referense", "did you mean mkd_reference?"), options="--config mkd_referense"
+        "preset unknown", ("mkd_referense", "did you mean 'mkd_reference'?"), options="--config mkd_referense"
     ),
     Case("configuration missing", ("no configuration file", "c.yaml"), options="--config c.yaml"),
     Case(
@@ -237,13 +237,13 @@ FILES = (
     ),
     Case(
         "key unknown",
-        ("key 'step'", "did you mean steps?"),
+        ("key 'step'", "did you mean 'steps'?"),
         options="--config {here}/c.yaml",
         spoil=_file("c.yaml", "step: 3\n"),
     ),
     Case(
         "method key unknown",
-        ("key 'method.treshold'", "did you mean method.threshold?"),
+        ("key 'method.treshold'", "did you mean 'method.threshold'?"),
         options="--config {here}/c.yaml",
         spoil=_file("c.yaml", "method: {{treshold: 0.9}}\n".replace("{{", "{").replace("}}", "}")),
     ),

@@ -15,6 +15,7 @@ from segmentation_models_pytorch.decoders.dpt.decoder import DPTDecoder
 from torch import nn
 
 from mutualseg.errors import NetworkError
+from mutualseg.nearest import unknown_name
 from mutualseg.networks.depthwise import speed_up_depthwise
 from mutualseg.networks.dpt import GridDPTDecoder
 from mutualseg.networks.segmenter import Segmenter
@@ -56,11 +57,8 @@ class NetworkConfig:
 def resolve_encoder(network: str, encoder: str) -> str:
     """Return the encoder's name, with `auto` replaced; raise NetworkError for an unknown network."""
     if network not in TESTED_PAIRS:
-        nearest = difflib.get_close_matches(network, TESTED_PAIRS, 1, 0.0)[0]
-        raise NetworkError(
-            f"There is no network '{network}'; did you mean '{nearest}'? "
-            f"The networks are {', '.join(TESTED_PAIRS)}."
-        )
+        refusal = unknown_name(f"network '{network}'", network, TESTED_PAIRS)
+        raise NetworkError(f"{refusal} The networks are {', '.join(TESTED_PAIRS)}.")
     return DEFAULT_ENCODERS.get(network, "tf_efficientnet_lite0") if encoder == "auto" else encoder
 
 
