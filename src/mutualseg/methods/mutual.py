@@ -80,7 +80,7 @@ class Mutual(Method):
         augment_teachers: bool = True,
         distill_labeled: bool = True,
         ema: float = 0.99,
-        teacher_batch_norm: BatchNormPolicy = "own",
+        teacher_batch_norm: BatchNormPolicy = "average",
         loss_scale: float = 1.0,
     ) -> None:
         super().__init__()
