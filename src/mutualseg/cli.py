@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mutualseg import __version__, api
@@ -115,7 +116,8 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
         f"mIoU {summary['miou']:.2f} ({summary['deployed']}, last step; {best} "
         f"{summary['miou_best']:.2f}) after {summary['steps']} steps in {summary['seconds'] / 60:.1f} min"
     )
-    pseudo_labels = f", {run}/pseudo_labels/" if summary["unlabeled_images"] else ""
+    drawn = any((Path(str(run)) / "pseudo_labels").glob("*.png"))
+    pseudo_labels = f", {run}/pseudo_labels/" if drawn else ""
     print(f"pictures: {run}/views.png{pseudo_labels}; all results: {run}/summary.json")
     return 0
 

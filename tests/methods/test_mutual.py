@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ROLES = ("student_a", "student_b", "teacher_a", "teacher_b")
 SIDE, GRID = 32, 8
 AUTHORS: dict[str, Any] = {
+    "adaptive_threshold": False,
+    "teacher_batch_norm": "own",
     "teacher_weight": 1.5,
     "peer_weight": 1.0,
     "threshold": 0.0,

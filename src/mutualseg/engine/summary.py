@@ -7,7 +7,6 @@ from typing import Any
 
 from mutualseg.data.splits import Split
 from mutualseg.evaluation.metrics import Scores
-from mutualseg.methods import method_class
 from mutualseg.provenance import provenance
 from mutualseg.settings import Settings
 
@@ -44,9 +43,7 @@ def summarize(
         "seconds": round(training_seconds + evaluation_seconds, 1),
         "training_seconds": round(training_seconds, 1),
         "labeled_images": len(split.labeled),
-        "unlabeled_images": len(split.unlabeled)
-        if method_class(settings.method["name"]).uses_unlabeled
-        else 0,
+        "unlabeled_images": len(split.unlabeled),
         "val_images": len(split.val),
         "val_from": split.val_from,
         "miou": round(score.miou, 4),
