@@ -103,20 +103,19 @@ def launch(
     console = RunConsole(quiet=quiet)
     session = Session(settings, source, split, folder, console)
     origin = None
-    if seconds is None:
-        session.build_method()  # a network or weights that cannot be had must not cost a written folder
-    else:
+    if seconds is not None:
         calibration = session.calibrate(seconds, evaluate_every)
         origin = calibration.sentence(str(budget))
         interval = resolving.evaluation_interval(evaluate_every, calibration.steps)
         settings = replace(settings, steps=calibration.steps, evaluate_every=interval)
         session = Session(settings, source, split, folder, console)
+    networks = session.build_method()  # first: weights that cannot be had must not cost a written folder
     folder.prepare(overwrite=overwrite)
     folder.write_config(settings.to_dict(), comment=origin)
     write_split(split, source.root, folder.split)
     folder.write_classes(source.classes)
     session.introduce(origin)
-    return session.run(resume=False)
+    return session.run(networks, resume=False)
 
 
 def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str, Any]:
@@ -147,7 +146,8 @@ def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str
     split = read_split(folder.split, source)
     # The checkpoint holds every weight, so what the run started from is not needed again.
     settings = replace(settings, weights="none", init=None)
-    return Session(settings, source, split, folder, console).run(resume=True)
+    session = Session(settings, source, split, folder, console)
+    return session.run(session.build_method(), resume=True)
 
 
 def _refuse_changes(settings: Settings, root: Path, given: Mapping[str, Any]) -> None:

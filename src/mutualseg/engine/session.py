@@ -164,10 +164,9 @@ class Session:
             precision=self.settings.precision,
         )
 
-    def run(self, *, resume: bool) -> dict[str, Any]:
-        """Train to the end, or on from the newest checkpoint, and return the summary."""
+    def run(self, method: Method, *, resume: bool) -> dict[str, Any]:
+        """Train a fresh method to the end, or on from the newest checkpoint, and return the summary."""
         settings = self.settings
-        method = self.build_method()
         training = self.build_training(method)
         streams = self.build_streams(method)
         if not resume:
