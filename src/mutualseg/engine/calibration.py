@@ -6,18 +6,13 @@ import time
 from dataclasses import dataclass
 from statistics import mean
 
-import torch
-
 from mutualseg.data.datamodule import TwoStreams
-from mutualseg.data.streams import BadFile, collate_labeled, collate_unlabeled
-from mutualseg.devices import autocast
+from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.training import Training
-from mutualseg.errors import ConfigError, DataError
-from mutualseg.methods.base import Progress
+from mutualseg.errors import ConfigError
 
 _SHARES = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
 """Where in the run a step is timed: methods cost different time in different phases."""
-_PRETENDED_STEPS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -62,21 +57,11 @@ def calibrate(
     Raises:
         ConfigError: not even ten steps fit.
     """
-    training.to(device).train()
-    optimizer = training.optimization.build(training.method.students().values())
-    batch = _first_batch(streams, device)
+    step = SampleSteps(training, streams, device=device, precision=precision)
     times: dict[float, float] = {}
     for share in (_SHARES[-1], *_SHARES, *_SHARES):  # the first warms up
-        progress = Progress(int(share * _PRETENDED_STEPS), _PRETENDED_STEPS)
         started = time.perf_counter()
-        optimizer.zero_grad()
-        with autocast(device, precision):
-            loss = training.loss_at(batch, progress)
-        loss.backward()
-        optimizer.step()
-        training.method.after_step(progress)
-        if device == "cuda":
-            torch.cuda.synchronize()
+        step(share)
         spent = time.perf_counter() - started
         # Outliers are upward: the faster of two counts. The warm-up is slower than either.
         times[share] = min(spent, times.get(share, spent))
@@ -91,20 +76,3 @@ def calibrate(
             f"{seconds_per_evaluation:.0f} s an evaluation); give more, or a smaller --crop or --batch."
         )
     return Calibration(per_step, seconds_per_evaluation, steps)
-
-
-def _first_batch(streams: TwoStreams, device: str) -> dict[str, object]:
-    received: dict[str, object] = {
-        "labeled": collate_labeled([streams.labeled[i] for i in range(streams.sizes.labeled)])
-    }
-    if streams.unlabeled is not None:
-        received["unlabeled"] = collate_unlabeled(
-            [streams.unlabeled.at(i) for i in range(streams.sizes.unlabeled)]
-        )
-    moved: dict[str, object] = {}
-    for name, batch in received.items():
-        if isinstance(batch, BadFile):
-            raise DataError(batch.message)
-        assert isinstance(batch, tuple)
-        moved[name] = type(batch)(*(part.to(device) for part in batch))
-    return moved

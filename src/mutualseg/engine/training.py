@@ -50,6 +50,10 @@ class Training(pl.LightningModule):
         return Progress(self.global_step, self.total_steps)
 
     def on_train_start(self) -> None:
+        """Lay the networks out for the device."""
+        self.lay_out()
+
+    def lay_out(self) -> None:
         """Lay networks out as convolutions like them best; the values do not change."""
         for network in self.method.networks().values():
             network.to(memory_format=torch.channels_last)

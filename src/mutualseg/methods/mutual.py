@@ -191,7 +191,7 @@ class Mutual(Method):
                 "teacher": weight * self.teacher_weight * loss.teacher,
                 "peer": weight * self.peer_weight * loss.peer,
             },
-            logs=_monitor(augmented, sure, valid, num_labeled),
+            logs=monitor(augmented, sure, valid, num_labeled),
         )
 
     def needs_unlabeled(self, progress: Progress) -> bool:
@@ -266,7 +266,7 @@ def _mix_unlabeled(
     )
 
 
-def _monitor(
+def monitor(
     augmented: dict[str, Tensor], keep: dict[str, Tensor], valid: Tensor, first: int
 ) -> dict[str, Tensor]:
     """Return how much of the unlabeled half is kept and where the networks disagree, as shares."""
