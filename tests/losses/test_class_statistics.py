@@ -82,6 +82,16 @@ def test_a_rounded_mean_is_corrected() -> None:
     torch.testing.assert_close(statistics.variance.double(), variance, rtol=1e-5, atol=0)
 
 
+def test_more_pixels_than_are_worked_on_at_once() -> None:
+    torch.manual_seed(0)
+    features = 30 + 0.1 * torch.randn(5000, 256)  # five pieces on a CPU, the last one short
+    labels = torch.randint(0, 3, (5000,))
+    labels[1024:2048] = 255  # a piece without a pixel
+    statistics = ClassStatistics(3, 256)
+    statistics.update(features, labels)
+    assert_matches(statistics, features, labels)
+
+
 def test_half_precision_and_autocast_are_computed_in_float32() -> None:
     torch.manual_seed(0)
     features = (30 + torch.randn(500, 4)).bfloat16()

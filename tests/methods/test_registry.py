@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mutualseg.errors import ConfigError
 from mutualseg.methods import METHODS, method_class
@@ -127,3 +128,37 @@ def test_state_survives_saving(name: str, tiny_segmenter: BuildTiny) -> None:
 def test_unknown_method_offers_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"no method 'mutal'; did you mean 'mutual'\?.*labels_only"):
         method_class("mutal")
+
+
+class NeverReads(TorchDispatchMode):
+    """Refuses operations that make the host wait for a device: a step must only ever queue work."""
+
+    WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal", "bincount")
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = func.overloadpacket.__name__
+        assert name not in self.WAITING, f"{func} reads values off the device"
+        if name in ("index", "index_put", "index_put_"):
+            selected = [index for index in args[1] if index is not None]
+            assert all(index.dtype != torch.bool for index in selected), "a bool index counts on the device"
+        return func(*args, **(kwargs or {}))
+
+
+@names
+@pytest.mark.parametrize("step", [0, 9])
+def test_a_step_never_reads_the_device(name: str, step: int, tiny_segmenter: BuildTiny) -> None:
+    method = build(name, tiny_segmenter)
+    batch, progress = make_batch(), Progress(step, 10)
+    with NeverReads():
+        output = method.step(batch, progress)
+        torch.stack(list(output.losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        method.after_step(Progress(step + 1, 10))
+
+
+def test_reading_the_device_is_seen() -> None:
+    values = torch.arange(3.0)
+    for read in (lambda: values.sum().item(), lambda: values[values > 1], lambda: torch.nonzero(values)):
+        with NeverReads(), pytest.raises(AssertionError):
+            read()

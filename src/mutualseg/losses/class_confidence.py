@@ -38,10 +38,11 @@ class ClassConfidence(nn.Module):
             labels: [B,h,w] int64, the network's own labels.
             valid: [B,h,w] bool, the pixels that count.
         """
-        index, values = labels[valid], confidence[valid].to(self.mean.dtype)
+        # Zeros in place of a selection: how many pixels are valid would have to be read off the device.
+        index = labels.where(valid, 0).flatten()
         sums = torch.zeros(2, len(self.mean), device=self.mean.device)
-        sums[0].index_add_(0, index, values)
-        sums[1].index_add_(0, index, torch.ones_like(values))
+        sums[0].index_add_(0, index, confidence.where(valid, 0.0).flatten().to(self.mean.dtype))
+        sums[1].index_add_(0, index, valid.flatten().to(self.mean.dtype))
         if process_count() > 1:
             distributed.all_reduce(sums)
         batch_mean = sums[0] / sums[1].clamp(min=1)

@@ -27,6 +27,10 @@ class ClassMoments(NamedTuple):
     """[K,D] or [G,K,D], sum of squared deviations from `means`."""
 
 
+_CACHED_ELEMENTS = 2**18
+"""Elements of a float32 piece that stays in a core's second-level cache: 1 MiB."""
+
+
 def widen(table: Tensor) -> Tensor:
     """Return a small table as float64, for free accuracy; MPS has no float64 and gets float32."""
     return table.float() if table.device.type == "mps" else table.double()
@@ -44,21 +48,39 @@ def class_moments(features: Tensor, labels: Tensor, num_classes: int) -> ClassMo
         Moments [K], [K,D], [K,D] as `widen` returns them. No tensor on the way has more elements
         than N * max(K, D).
     """
-    classes = torch.arange(num_classes, device=labels.device)
     known = (labels >= 0) & (labels < num_classes)
+    classes = torch.arange(num_classes, device=labels.device)
     with torch.autocast(features.device.type, enabled=False):
-        # A float32 copy to work in, without what skipped pixels hold: 0 times infinity is not 0.
-        zero = features.new_zeros(1, dtype=torch.promote_types(features.dtype, torch.float32))
-        pixels = torch.where(known[:, None], features, zero)
-        one_hot = (labels[:, None] == classes).to(pixels.dtype)
-        counts = one_hot.sum(dim=0)
-        divisor = counts.clamp(min=1)[:, None]
-        means = one_hot.T @ pixels / divisor
-        pixels.addmm_(one_hot, means, alpha=-1)
-        # The means were rounded (coarsely, where matrix products run in TF32). What is left of them
-        # in the centered features corrects both moments: the corrected two-pass algorithm.
-        rest = widen(one_hot.T @ pixels / divisor)
-        squares = widen(one_hot.T @ pixels.square_())
+        dtype = torch.promote_types(features.dtype, torch.float32)
+        one_hot = (labels[:, None] == classes).to(dtype)
+        length = _pixels_at_once(features)
+        groups = [
+            _moments(*part)
+            for part in zip(features.split(length), known.split(length), one_hot.split(length), strict=True)
+        ]
+    if len(groups) == 1:
+        return groups[0]
+    return combine(ClassMoments(*(torch.stack(parts) for parts in zip(*groups, strict=True))))
+
+
+def _pixels_at_once(features: Tensor) -> int:
+    """Return how many pixels to work on at a time: on a CPU no more than stay in a core's cache."""
+    pixels, width = features.shape
+    return max(1, _CACHED_ELEMENTS // width if features.device.type == "cpu" else pixels)
+
+
+def _moments(features: Tensor, known: Tensor, one_hot: Tensor) -> ClassMoments:
+    """Return the moments of pixels [N,D] under their one-hot labels [N,K]."""
+    # A float copy to work in, without what skipped pixels hold: 0 times infinity is not 0.
+    pixels = torch.where(known[:, None], features, features.new_zeros(1, dtype=one_hot.dtype))
+    counts = one_hot.sum(dim=0)
+    divisor = counts.clamp(min=1)[:, None]
+    means = one_hot.T @ pixels / divisor
+    pixels.addmm_(one_hot, means, alpha=-1)
+    # The means were rounded (coarsely, where matrix products run in TF32). What is left of them
+    # in the centered features corrects both moments: the corrected two-pass algorithm.
+    rest = widen(one_hot.T @ pixels / divisor)
+    squares = widen(one_hot.T @ pixels.square_())
     counts = widen(counts)
     m2 = (squares - counts[:, None] * rest.square()).clamp_(min=0)
     return ClassMoments(counts, widen(means) + rest, m2)
