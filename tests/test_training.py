@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import read_folder
+from mutualseg.data.streams import collate_labeled
 from mutualseg.engine.training import Training
 from mutualseg.errors import DataError, TrainingError
 from mutualseg.methods.base import Method, Progress
@@ -37,18 +38,21 @@ pytestmark = [
 CROP = 18  # no multiple of the network's 4
 
 
-def make_streams(root: Path, steps: int, *, needs_unlabeled: bool = True) -> TwoStreams:
+def make_streams(
+    root: Path, steps: int, *, needs_unlabeled: bool = True, accumulate: int = 1, size: int = 2
+) -> TwoStreams:
     folder = read_folder(root)
     return TwoStreams(
         folder.labeled,
         [sample for sample in folder.train if sample.mask is None],
         views=UnlabeledViews(CROP),
-        sizes=StreamSizes(2, 2),
+        sizes=StreamSizes(size, size),
         total_steps=steps,
         num_classes=3,
         seed=0,
         first_unlabeled_step=0 if needs_unlabeled else None,
         workers=0,
+        accumulate=accumulate,
     )
 
 
@@ -97,8 +101,12 @@ def make_mutual(tiny_segmenter: BuildTiny, **options: Any) -> Mutual:
     return Mutual(tiny_segmenter, **settings)
 
 
-def make_training(method: Method, *, total_steps: int, seed: int = 0, **options: Any) -> Training:
-    return Training(method, Optimization(**options), total_steps=total_steps, seed=seed)
+def make_training(
+    method: Method, *, total_steps: int, seed: int = 0, accumulate: int = 1, **options: Any
+) -> Training:
+    return Training(
+        method, Optimization(**options), total_steps=total_steps, seed=seed, accumulate=accumulate
+    )
 
 
 @pytest.mark.parametrize(("power", "warmup"), [(0.9, 0), (1.0, 2)])
@@ -143,9 +151,9 @@ def test_teachers_move_once_per_optimizer_step(
         weights.append(tuple(n.classifier.weight.detach().clone() for n in networks))  # type: ignore[arg-type]
 
     start = method.teacher_a.network.classifier.weight.clone()
-    training = make_training(method, total_steps=3)
+    training = make_training(method, total_steps=3, accumulate=2)
     trainer = make_trainer(3, Watch(after_batch=note), accumulate=2)
-    trainer.fit(training, datamodule=make_streams(tiny_data, 6))
+    trainer.fit(training, datamodule=make_streams(tiny_data, 3, accumulate=2))
     assert moves == [Progress(1, 3), Progress(2, 3), Progress(3, 3)]
     assert counts == [0, 1, 1, 2, 2, 3]
     teachers, students = zip(*weights, strict=True)
@@ -156,6 +164,53 @@ def test_teachers_move_once_per_optimizer_step(
     torch.testing.assert_close(teachers[3], (teachers[1] + students[3]) / 2)  # 1 - 1/2
     assert torch.equal(teachers[4], teachers[3])
     torch.testing.assert_close(teachers[5], teachers[3] * 2 / 3 + students[5] / 3)  # 1 - 1/3
+
+
+def test_accumulated_batches_are_those_of_the_larger_batch(
+    tiny_segmenter: BuildTiny, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def batches(size: int, accumulate: int) -> list[Batch]:
+        method = make_mutual(tiny_segmenter)
+        seen: list[Batch] = []
+        step = method.step
+
+        def noting(batch: Batch, progress: Progress) -> Any:
+            seen.append(batch)
+            return step(batch, progress)
+
+        monkeypatch.setattr(method, "step", noting)
+        training = make_training(method, total_steps=2, accumulate=accumulate)
+        streams = make_streams(tiny_data, 2, size=size, accumulate=accumulate)
+        make_trainer(2, accumulate=accumulate).fit(training, datamodule=streams)
+        assert training.is_between_steps
+        return seen
+
+    whole, halves = batches(4, 1), batches(2, 2)
+    assert [len(whole), len(halves)] == [2, 4]
+    for place, one in enumerate(whole):
+        first, second = halves[2 * place : 2 * place + 2]
+        for part, a, b in zip(one, first, second, strict=True):
+            for large, *small in zip(part, a, b, strict=True):  # type: ignore[arg-type]
+                assert torch.equal(large, torch.cat(small))
+
+
+def test_accumulated_gradients_are_averaged(tiny_segmenter: BuildTiny, tiny_data: Path) -> None:
+    def build() -> LabelsOnly:
+        return LabelsOnly(lambda role: tiny_segmenter(role, patchwise=True))
+
+    method, fresh = build(), build()
+    found: list[Tensor | None] = []
+    watch = Watch(before_optimizer=lambda *_: found.append(method.student_a.classifier.weight.grad))
+    training = make_training(method, total_steps=1, accumulate=2)
+    streams = make_streams(tiny_data, 1, needs_unlabeled=False, accumulate=2)
+    make_trainer(1, watch, accumulate=2).fit(training, datamodule=streams)
+    single: list[Tensor] = []
+    for place in (0, 2):
+        batch = collate_labeled([streams.labeled[place], streams.labeled[place + 1]])
+        loss = make_training(fresh, total_steps=1).loss_at({"labeled": batch}, Progress(0, 1))
+        single += torch.autograd.grad(loss, [fresh.student_a.classifier.weight])
+    assert found[0] is not None
+    torch.testing.assert_close(found[0], (single[0] + single[1]) / 2)
 
 
 def test_progress_is_what_the_method_sees(
@@ -265,17 +320,20 @@ def test_dropout_is_addressed_by_seed_and_step(tiny_segmenter: BuildTiny, tiny_d
     first = train_once(build, tiny_data)
     assert torch.equal(first, train_once(build, tiny_data, before=7))
     assert not torch.equal(first, train_once(build, tiny_data, seed=1))
-    seeds: list[int] = []
-    watch = Watch(after_batch=lambda _: seeds.append(torch.initial_seed()))
-    training = make_training(LabelsOnly(build), total_steps=3)
-    make_trainer(3, watch).fit(training, datamodule=make_streams(tiny_data, 3, needs_unlabeled=False))
-    assert len(set(seeds)) == 3
+    for accumulate in (1, 2):
+        seeds: list[int] = []
+        watch = Watch(after_batch=lambda _, seeds=seeds: seeds.append(torch.initial_seed()))  # type: ignore[misc]
+        training = make_training(LabelsOnly(build), total_steps=3, accumulate=accumulate)
+        streams = make_streams(tiny_data, 3, needs_unlabeled=False, accumulate=accumulate)
+        make_trainer(3, watch, accumulate=accumulate).fit(training, datamodule=streams)
+        assert len(set(seeds)) == 3 * accumulate
 
 
 # It restarts the loaders, and ours begin at the global step: that this is right is what is tested.
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch")
+@pytest.mark.parametrize("accumulate", [1, 2])
 def test_a_resumed_run_ends_where_the_whole_one_does(
-    tiny_segmenter: BuildTiny, tiny_data: Path, tmp_path: Path
+    tiny_segmenter: BuildTiny, tiny_data: Path, tmp_path: Path, accumulate: int
 ) -> None:
     """Optimizer, teachers, statistics, data, dropout and schedules all go on."""
     build = with_dropout(tiny_segmenter)
@@ -283,15 +341,18 @@ def test_a_resumed_run_ends_where_the_whole_one_does(
 
     def make() -> Training:
         method = Mutual(build, burn_in=0.0, ramp=0.5, threshold=0.4, peer_threshold=0.4)
-        return make_training(method, total_steps=4)
+        return make_training(method, total_steps=4, accumulate=accumulate)
+
+    def streams() -> TwoStreams:
+        return make_streams(tiny_data, 4, accumulate=accumulate)
 
     whole, half, rest = make(), make(), make()
-    make_trainer(4).fit(whole, datamodule=make_streams(tiny_data, 4))
-    trainer = make_trainer(2)
-    trainer.fit(half, datamodule=make_streams(tiny_data, 4))
+    make_trainer(4, accumulate=accumulate).fit(whole, datamodule=streams())
+    trainer = make_trainer(2, accumulate=accumulate)
+    trainer.fit(half, datamodule=streams())
     trainer.save_checkpoint(checkpoint)
-    make_trainer(4).fit(
-        rest, datamodule=make_streams(tiny_data, 4), ckpt_path=str(checkpoint), weights_only=True
+    make_trainer(4, accumulate=accumulate).fit(
+        rest, datamodule=streams(), ckpt_path=str(checkpoint), weights_only=True
     )
     assert rest.global_step == 4
     expected, before = whole.state_dict(), half.state_dict()

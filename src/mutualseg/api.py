@@ -31,6 +31,7 @@ def train(
     split_seed: int = 0,
     batch: int = 4,
     unlabeled_batch: int | None = None,
+    accumulate: int = 1,
     crop: int | None = None,
     network: str = "deeplabv3plus",
     encoder: str = "auto",
@@ -38,6 +39,8 @@ def train(
     init: str | None = None,
     device: str = "auto",
     precision: str = "auto",
+    compile: bool = False,
+    activation_checkpointing: bool = False,
     workers: int | None = None,
     evaluate_every: int | None = None,
     checkpoint_every: str | int = "10min",
@@ -65,6 +68,7 @@ def train(
         split_seed: Of the choice of labeled and held-out images.
         batch: Labeled images per step. At least 2.
         unlabeled_batch: Unlabeled images per step; as many as labeled if not given. At least 2.
+        accumulate: Batches per step; their gradients are averaged, at the memory of one of them.
         crop: Side of the training crops in pixels; derived from the images if not given.
         network: deeplabv3plus, fpn, upernet, segformer or dpt.
         encoder: timm name of the encoder; auto is tf_efficientnet_lite0 (DINOv2-S for dpt).
@@ -72,6 +76,8 @@ def train(
         init: Start every network from this run's deployed network.
         device: auto, cpu, cuda or mps.
         precision: auto, 32 or bf16; auto takes bf16 where the processor computes in it.
+        compile: Run the networks compiled: minutes to begin with, then faster steps on CUDA.
+        activation_checkpointing: Compute the students' encoders twice in each step, to save memory.
         workers: Loader processes per stream; chosen for the machine if not given.
         evaluate_every: Steps between evaluations; a fifth of the run if not given.
         checkpoint_every: Steps (5) or time (10min) between checkpoints.
@@ -131,6 +137,7 @@ def train(
         split_seed=split_seed,
         batch=batch,
         unlabeled_batch=unlabeled_batch,
+        accumulate=accumulate,
         crop=crop,
         network=network,
         encoder=encoder,
@@ -138,6 +145,8 @@ def train(
         init=init,
         device=device,
         precision=precision,
+        compile=compile,
+        activation_checkpointing=activation_checkpointing,
         workers=workers,
         evaluate_every=evaluate_every,
         checkpoint_every=checkpoint_every,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -39,6 +41,16 @@ def resolve_precision(precision: str, device: str) -> str:
     if precision not in PRECISIONS:
         raise ConfigError(f"There is no precision '{precision}'; use auto, {', '.join(PRECISIONS)}.")
     return precision
+
+
+def refuse_compilation(compile: bool, activation_checkpointing: bool, device: str) -> None:
+    """Raise ConfigError if `compile` is wanted where networks cannot be compiled."""
+    if not compile:
+        return
+    if activation_checkpointing:
+        raise ConfigError("--compile and --activation-checkpointing exclude each other; use one of them.")
+    if device == "cpu" and not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++")):
+        raise ConfigError("--compile needs a C++ compiler on a CPU, and none was found; install g++.")
 
 
 def _computes_bf16(device: str) -> bool:

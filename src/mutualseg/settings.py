@@ -23,6 +23,7 @@ class Settings:
     split_seed: int
     batch: int
     unlabeled_batch: int
+    accumulate: int
     crop: int
     network: str
     encoder: str
@@ -30,6 +31,8 @@ class Settings:
     init: str | None
     device: str
     precision: str
+    compile: bool
+    activation_checkpointing: bool
     workers: int
     evaluate_every: int
     checkpoint_every: str | int

@@ -23,7 +23,7 @@ from mutualseg.views.pipelines import LabeledViews, UnlabeledViews
 
 @dataclass(frozen=True)
 class StreamSizes:
-    """How many images of each kind one optimizer step takes."""
+    """How many images of each kind one micro-step takes."""
 
     labeled: int
     unlabeled: int
@@ -39,12 +39,13 @@ class TwoStreams(pl.LightningDataModule):
         labeled: samples with masks.
         unlabeled: samples without; may be empty if no step needs one.
         views: of the unlabeled stream; the labeled one takes the same scale, flip and weak colors.
-        sizes: images per step.
-        total_steps: of the whole run.
+        sizes: images per micro-step.
+        total_steps: optimizer steps of the whole run.
         num_classes: K.
         seed: addresses every choice of both streams.
         first_unlabeled_step: the first step that looks at unlabeled images; None: no step does.
         workers: loader processes per stream; 0 loads in the training process.
+        accumulate: micro-steps per optimizer step.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class TwoStreams(pl.LightningDataModule):
         seed: int,
         first_unlabeled_step: int | None,
         workers: int,
+        accumulate: int = 1,
     ) -> None:
         super().__init__()
         labeled_views = LabeledViews(
@@ -67,11 +69,12 @@ class TwoStreams(pl.LightningDataModule):
         self.labeled = LabeledStream(labeled, labeled_views, num_classes=num_classes, seed=seed)
         self.unlabeled = None
         if first_unlabeled_step is not None:
-            first = first_unlabeled_step * sizes.unlabeled
+            first = first_unlabeled_step * accumulate * sizes.unlabeled
             self.unlabeled = UnlabeledStream(unlabeled, views, seed=seed, first=first)
         self.sizes = sizes
         self.total_steps = total_steps
         self.workers = workers
+        self.accumulate = accumulate
 
     def train_dataloader(self) -> CombinedLoader:
         """Return the loaders from the trainer's global step on."""
@@ -82,10 +85,11 @@ class TwoStreams(pl.LightningDataModule):
         return CombinedLoader(loaders, "min_size")
 
     def _loader(self, stream: Any, size: int, step: int, collate: Any) -> DataLoader[Any]:
+        per_step = self.accumulate * size
         return DataLoader(
             stream,
             batch_size=size,
-            sampler=Positions(step * size, self.total_steps * size),
+            sampler=Positions(step * per_step, self.total_steps * per_step),
             num_workers=self.workers,
             collate_fn=collate,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from mutualseg.engine.training import Training
 from mutualseg.runs import RunFolder
 
 
@@ -30,6 +31,9 @@ class Checkpoints(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save if it is due."""
+        assert isinstance(pl_module, Training)
+        if not pl_module.is_between_steps:
+            return
         due = self.steps is not None and trainer.global_step % self.steps == 0
         due |= self.seconds is not None and time.monotonic() - self._last >= self.seconds
         if due:

@@ -56,7 +56,7 @@ class EvaluationRounds(pl.Callback):
         """Evaluate if it is due."""
         assert isinstance(pl_module, Training)
         step = trainer.global_step
-        if step % self.every and step != pl_module.total_steps:
+        if not pl_module.is_between_steps or (step % self.every and step != pl_module.total_steps):
             return
         pl_module.check_finite()
         started = time.monotonic()

@@ -11,7 +11,7 @@ from typing import Any
 from mutualseg import resolving
 from mutualseg.data.split_file import read_split, write_split
 from mutualseg.data.splits import make_split, require_unlabeled
-from mutualseg.devices import resolve_device, resolve_precision
+from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
 from mutualseg.durations import parse_duration, parse_interval
 from mutualseg.engine.session import Session
 from mutualseg.errors import ConfigError, RunError
@@ -36,6 +36,7 @@ def launch(
     split_seed: int,
     batch: int,
     unlabeled_batch: int | None,
+    accumulate: int,
     crop: int | None,
     network: str,
     encoder: str,
@@ -43,6 +44,8 @@ def launch(
     init: str | None,
     device: str,
     precision: str,
+    compile: bool,
+    activation_checkpointing: bool,
     workers: int | None,
     evaluate_every: int | None,
     checkpoint_every: str | int,
@@ -57,12 +60,17 @@ def launch(
     Wrong settings are refused before anything is written.
     """
     _require_at_least(
-        steps=(steps, 1), batch=(batch, 2), unlabeled_batch=(unlabeled_batch, 2), workers=(workers, 0)
+        steps=(steps, 1),
+        batch=(batch, 2),
+        unlabeled_batch=(unlabeled_batch, 2),
+        accumulate=(accumulate, 1),
+        workers=(workers, 0),
     )
     parse_interval(checkpoint_every, "checkpoint-every")
     seconds = None if budget is None else parse_duration(budget, "budget")
     resolved_method = resolving.resolve_method(method)
     resolved_device = resolve_device(device)
+    refuse_compilation(compile, activation_checkpointing, resolved_device)
     folder = RunFolder(out)
     folder.check_free(overwrite=overwrite)
     for option, given in (("init", init), ("weights", weights)):
@@ -86,6 +94,7 @@ def launch(
         split_seed=split.split_seed,
         batch=batch,
         unlabeled_batch=unlabeled_batch or batch,
+        accumulate=accumulate,
         crop=resolving.resolve_crop(crop, split, resolved_device),
         network=network,
         encoder=resolve_encoder(network, encoder),
@@ -93,6 +102,8 @@ def launch(
         init=None if init is None else str(Path(init).absolute()),
         device=resolved_device,
         precision=resolve_precision(precision, resolved_device),
+        compile=compile,
+        activation_checkpointing=activation_checkpointing,
         workers=resolving.default_workers() if workers is None else workers,
         evaluate_every=resolving.evaluation_interval(evaluate_every, length),
         checkpoint_every=checkpoint_every,

@@ -27,6 +27,8 @@ class ProgressLines(pl.Callback):
     ) -> None:
         """Show and log now and then: reading a loss waits for the device."""
         assert isinstance(pl_module, Training)
+        if not pl_module.is_between_steps:
+            return
         step = trainer.global_step
         show = self.console.is_due() or step == 1
         log = trainer.logger is not None and step % self.log_every == 0

@@ -31,7 +31,7 @@ class SampleSteps:
 
     def __init__(self, training: Training, streams: TwoStreams, *, device: str, precision: str) -> None:
         self.training = training.to(device).train()
-        self.training.lay_out()
+        self.training.make_ready()
         self.optimizer = training.optimization.build(training.method.students().values())
         self.batch = _first_batch(streams, device)
         self.device, self.precision = device, precision
@@ -40,9 +40,10 @@ class SampleSteps:
         """Run one whole step as it is at a share of a long run, in [0, 1]."""
         progress = Progress(int(share * _PRETENDED_STEPS), _PRETENDED_STEPS)
         self.optimizer.zero_grad()
-        with autocast(self.device, self.precision):
-            loss = self.training.loss_at(self.batch, progress)
-        loss.backward()
+        for _ in range(self.training.accumulate):
+            with autocast(self.device, self.precision):
+                loss = self.training.loss_at(self.batch, progress)
+            (loss / self.training.accumulate).backward()
         self.optimizer.step()
         self.training.method.after_step(progress)
         wait_for(self.device)

@@ -85,7 +85,16 @@ class Session:
     def build_training(self, method: Method) -> Training:
         """Return the trainer's view of a method."""
         optimization = Optimization(**self.settings.optimization)
-        return Training(method, optimization, total_steps=self.settings.steps, seed=self.settings.seed)
+        settings = self.settings
+        return Training(
+            method,
+            optimization,
+            total_steps=settings.steps,
+            seed=settings.seed,
+            accumulate=settings.accumulate,
+            compile_networks=settings.compile,
+            activation_checkpointing=settings.activation_checkpointing,
+        )
 
     def build_streams(self, method: Method) -> TwoStreams:
         """Return the two streams of training samples."""
@@ -100,6 +109,7 @@ class Session:
             seed=settings.seed,
             first_unlabeled_step=method.first_unlabeled_step(settings.steps),
             workers=settings.workers,
+            accumulate=settings.accumulate,
         )
 
     def introduce(self, *notes: str | None) -> None:
@@ -114,10 +124,11 @@ class Session:
         )
         uses_unlabeled = method_class(settings.method["name"]).uses_unlabeled
         unlabeled = f" + {settings.unlabeled_batch}" if uses_unlabeled else ""
+        times = f"{settings.accumulate} times " if settings.accumulate > 1 else ""
         self.console.say(
             f"{settings.network} on {settings.encoder}, on {settings.device} in "
             f"{'float32' if settings.precision == '32' else settings.precision}; "
-            f"{settings.steps} steps of {settings.batch}{unlabeled} crops of {settings.crop} pixels, "
+            f"{settings.steps} steps of {times}{settings.batch}{unlabeled} crops of {settings.crop} pixels, "
             f"seed {settings.seed}"
         )
 

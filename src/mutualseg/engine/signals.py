@@ -9,6 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from mutualseg.engine.checkpoints import Checkpoints
+from mutualseg.engine.training import Training
 from mutualseg.errors import Interrupted
 
 
@@ -43,7 +44,8 @@ class Signals(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save and leave, if a signal came during the step."""
-        if self.received is not None:
+        assert isinstance(pl_module, Training)
+        if self.received is not None and pl_module.is_between_steps:
             self.checkpoints.save(trainer)
             raise Interrupted(signal.Signals(self.received).name)
 

@@ -51,6 +51,7 @@ def build_trainer(settings: Settings, events: Path, callbacks: Sequence[pl.Callb
         devices=1,
         precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
         max_steps=settings.steps,
+        accumulate_grad_batches=settings.accumulate,
         logger=_Events(events, name="", version="", default_hp_metric=False),
         callbacks=list(callbacks),
         enable_checkpointing=False,

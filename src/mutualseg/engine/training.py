@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from mutualseg.data.streams import BadFile
 from mutualseg.errors import DataError, TrainingError
 from mutualseg.methods.base import Method, Progress
+from mutualseg.networks.activation_checkpointing import checkpoint_activations
 from mutualseg.networks.segmenter import pad_to_multiple
 from mutualseg.optimization import Optimization
 from mutualseg.schedules import poly_decay
@@ -27,18 +28,35 @@ class Training(pl.LightningModule):
         method: what is trained.
         optimization: how.
         total_steps: optimizer steps of the whole run; all schedules are functions of step / total.
-        seed: addresses what networks draw (dropout), by step and rank.
+        seed: addresses what networks draw (dropout), by micro-step and rank.
+        accumulate: micro-steps per optimizer step; their gradients are averaged.
+        compile_networks: whether networks run compiled in training steps.
+        activation_checkpointing: whether students compute their encoders twice, to save memory.
     """
 
-    def __init__(self, method: Method, optimization: Optimization, *, total_steps: int, seed: int) -> None:
+    def __init__(
+        self,
+        method: Method,
+        optimization: Optimization,
+        *,
+        total_steps: int,
+        seed: int,
+        accumulate: int = 1,
+        compile_networks: bool = False,
+        activation_checkpointing: bool = False,
+    ) -> None:
         super().__init__()
         self.method = method
         self.optimization = optimization
         self.total_steps = total_steps
         self.seed = seed
+        self.accumulate = accumulate
+        self.compile_networks = compile_networks
+        self.activation_checkpointing = activation_checkpointing
+        self._micro_step = 0
         self.multiple = next(iter(method.students().values())).multiple
         self.latest: dict[str, Tensor] = {}
-        """Losses and logs of the latest step by name, detached and still on the device."""
+        """Losses and logs of the latest micro-step by name, detached and still on the device."""
 
     def configure_optimizers(self) -> Optimizer:
         """Return the one optimizer of all students."""
@@ -49,14 +67,25 @@ class Training(pl.LightningModule):
         """Where the run stands."""
         return Progress(self.global_step, self.total_steps)
 
-    def on_train_start(self) -> None:
-        """Lay the networks out for the device."""
-        self.lay_out()
+    @property
+    def is_between_steps(self) -> bool:
+        """Whether every micro-step of an optimizer step is done: only then is there something to save."""
+        return self._micro_step == 0
 
-    def lay_out(self) -> None:
-        """Lay networks out as convolutions like them best; the values do not change."""
+    def on_train_start(self) -> None:
+        """Make the networks ready."""
+        self.make_ready()
+
+    def make_ready(self) -> None:
+        """Set the networks up for fast steps on the device that they are on; their values do not change."""
         for network in self.method.networks().values():
-            network.to(memory_format=torch.channels_last)
+            network.to(memory_format=torch.channels_last)  # as convolutions like them best
+        if self.activation_checkpointing:
+            for network in self.method.students().values():
+                checkpoint_activations(network)
+        if self.compile_networks:
+            for network in self.method.networks().values():
+                network.compile(dynamic=False)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Set the learning rates of this step, and seed what networks draw in it."""
@@ -70,10 +99,12 @@ class Training(pl.LightningModule):
         assert isinstance(optimizer, Optimizer)
         for group in optimizer.param_groups:
             group["lr"] = factor * group["peak_lr"]
-        torch.manual_seed(address(self.seed, "step", self.global_step, "rank", self.global_rank))
+        micro_step = self.global_step * self.accumulate + self._micro_step
+        torch.manual_seed(address(self.seed, "step", micro_step, "rank", self.global_rank))
 
     def training_step(self, received: dict[str, Any], batch_idx: int) -> Tensor:
         """Return the sum of the method's loss terms."""
+        self._micro_step = (self._micro_step + 1) % self.accumulate
         return self.loss_at(received, self.progress)
 
     def loss_at(self, received: dict[str, Any], progress: Progress) -> Tensor:

@@ -92,7 +92,8 @@ class Segmenter(nn.Module):
         """Return logits [B,K,H,W] float32 at the images' own size; images as in `forward`."""
         height, width = images.shape[-2:]
         padded_size = (round_up(height, self.multiple), round_up(width, self.multiple))
-        logits = self(images).logits.float()
+        # Not `self(images)`: whole images differ in size, and a compiled network would be compiled for each.
+        logits = self.forward(images).logits.float()
         full = F.interpolate(logits, padded_size, mode="bilinear", align_corners=False)
         return full[..., :height, :width]
 
