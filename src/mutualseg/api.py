@@ -159,7 +159,12 @@ def train(
 
 
 def evaluate(
-    run: str, *, data: str | None = None, split: Literal["val", "test"] = "val", quiet: bool = False
+    run: str,
+    *,
+    data: str | None = None,
+    split: Literal["val", "test"] = "val",
+    window: int | None = None,
+    quiet: bool = False,
 ) -> dict[str, Any]:
     """Score a run's deployed network.
 
@@ -167,6 +172,7 @@ def evaluate(
         run: Run folder that `train` wrote.
         data: Another data folder; the run's own if not given.
         split: Which part: val or test.
+        window: Cut images into windows of this side in pixels, overlapping by a third; whole if not given.
         quiet: Print no table.
 
     Returns:
@@ -177,16 +183,27 @@ def evaluate(
     """
     from mutualseg.scoring import score_run
 
-    return score_run(Path(run), data=data, part=split, quiet=quiet)
+    _refuse_small_window(window)
+    return score_run(Path(run), data=data, part=split, window=window, quiet=quiet)
 
 
-def predict(run: str, images: Sequence[str] | str, *, out: str, quiet: bool = False) -> Predictions:
+def predict(
+    run: str,
+    images: Sequence[str] | str,
+    *,
+    out: str,
+    window: int | None = None,
+    compile: bool = False,
+    quiet: bool = False,
+) -> Predictions:
     """Segment images and write one indexed PNG each, with the classes as its palette.
 
     Args:
         run: Run folder, or a weights file that `train` wrote.
         images: Image files, or folders of them.
         out: Folder for the masks; names and subfolders are kept.
+        window: Cut images into windows of this side in pixels, overlapping by a third; whole if not given.
+        compile: Run the network compiled: slow for each new image size, then faster on CUDA.
         quiet: Show no progress.
 
     Returns:
@@ -197,7 +214,8 @@ def predict(run: str, images: Sequence[str] | str, *, out: str, quiet: bool = Fa
     """
     from mutualseg.predictor import predict_files
 
-    return predict_files(Path(run), _paths(images), Path(out), quiet=quiet)
+    _refuse_small_window(window)
+    return predict_files(Path(run), _paths(images), Path(out), window=window, compile=compile, quiet=quiet)
 
 
 def load(path: str | Path, *, device: str = "auto") -> Predictor:
@@ -285,6 +303,11 @@ def check(data: str, *, unlabeled: str | Sequence[str] = (), quiet: bool = False
     root = resolving.data_root(data)
     with file_progress("checking", quiet=quiet) as progress:
         return inspect(root, unlabeled=_paths(unlabeled), progress=progress)
+
+
+def _refuse_small_window(window: int | None) -> None:
+    if window is not None and window < 32:
+        raise ConfigError(f"--window {window} is too small; give at least 32 pixels, or leave it out.")
 
 
 def _required_out(out: str | None) -> Path:

@@ -43,12 +43,8 @@ def resolve_precision(precision: str, device: str) -> str:
     return precision
 
 
-def refuse_compilation(compile: bool, activation_checkpointing: bool, device: str) -> None:
-    """Raise ConfigError if `compile` is wanted where networks cannot be compiled."""
-    if not compile:
-        return
-    if activation_checkpointing:
-        raise ConfigError("--compile and --activation-checkpointing exclude each other; use one of them.")
+def refuse_compilation(device: str) -> None:
+    """Raise ConfigError where networks cannot be compiled."""
     if device == "cpu" and not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++")):
         raise ConfigError("--compile needs a C++ compiler on a CPU, and none was found; install g++.")
 

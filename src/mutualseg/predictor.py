@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from torch import Tensor
 
 from mutualseg.data.images import read_image, to_rgb
 from mutualseg.data.listing import walk_files
+from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.samples import is_image_file
-from mutualseg.devices import resolve_device, resolve_precision
+from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
 from mutualseg.errors import ConfigError, DataError, ImageError
-from mutualseg.evaluation.inference import class_logits
+from mutualseg.evaluation.inference import BATCH, batch_logits
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.reporting.pictures import save_indexed
 from mutualseg.reporting.progress import file_progress
@@ -36,8 +40,13 @@ class Predictor:
     precision: str
 
     @classmethod
-    def load(cls, path: Path, *, device: str = "auto") -> Predictor:
+    def load(cls, path: Path, *, device: str = "auto", compile: bool = False) -> Predictor:
         """Load the deployed network of a run folder, or of a weights file.
+
+        Args:
+            path: of the folder or file.
+            device: auto, cpu, cuda or mps.
+            compile: whether the network runs compiled; each new image size then takes long at first.
 
         Raises:
             WeightsError: there is none, or it does not fit.
@@ -49,13 +58,17 @@ class Predictor:
         precision = wanted if wanted == "32" else resolve_precision("auto", resolved)
         names = facts.get("classes") or [f"class {index}" for index in range(config.num_classes)]
         network = network.to(resolved).to(memory_format=torch.channels_last)
+        if compile:
+            refuse_compilation(resolved)
+            network.forward = torch.compile(network.forward, dynamic=False)  # type: ignore[method-assign]
         return cls(network, tuple(str(name) for name in names), resolved, precision)
 
-    def predict(self, image: str | Path | Image.Image | Pixels) -> Pixels:
+    def predict(self, image: str | Path | Image.Image | Pixels, *, window: int | None = None) -> Pixels:
         """Return class indices, uint8 [H,W], at the image's own size.
 
         Args:
             image: A path, a PIL image, or RGB pixels uint8 [H,W,3].
+            window: Side of the windows that the image is cut into; whole if not given.
 
         Raises:
             ImageError: the image cannot be read, or the array is something else.
@@ -70,10 +83,20 @@ class Predictor:
             raise ImageError(
                 f"The image is {pixels.dtype} of shape {list(pixels.shape)}; give RGB pixels, uint8 [H,W,3]."
             )
-        tensor = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
-        logits = class_logits(self.network, tensor, device=self.device, precision=self.precision)
-        indices: Pixels = logits.argmax(0).to(torch.uint8).cpu().numpy()
+        indices: Pixels = self.segment([_planes(pixels)], window=window)[0].numpy()
         return indices
+
+    def segment(self, images: Sequence[Tensor], *, window: int | None = None) -> list[Tensor]:
+        """Return class indices, uint8 [H,W] on the CPU, of each uint8 image [3,H,W]."""
+        logits = batch_logits(
+            self.network, images, device=self.device, precision=self.precision, window=window
+        )
+        return [own.argmax(0).to(torch.uint8).cpu() for own in logits]
+
+
+def _planes(pixels: Pixels) -> Tensor:
+    """Return RGB pixels [H,W,3] as [3,H,W]."""
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -85,24 +108,65 @@ class Predictions:
     """Files that could not be read, with the reason."""
 
 
-def predict_files(weights: Path, images: Sequence[Path], out: Path, *, quiet: bool) -> Predictions:
-    """Segment files and folders of them; see `mutualseg.predict`."""
+def predict_files(
+    weights: Path, images: Sequence[Path], out: Path, *, window: int | None, compile: bool, quiet: bool
+) -> Predictions:
+    """Segment files and folders of them; see `mutualseg.predict`.
+
+    Decoding, the network and writing overlap: files are read ahead and masks written behind in threads.
+    """
     pairs = list(_targets(images, out))
     if not pairs:
         raise DataError(f"There is no image in {', '.join(str(path) for path in images)}; check the path.")
     _refuse_clashes(pairs)
-    predictor = Predictor.load(weights)
+    predictor = Predictor.load(weights, compile=compile)
+    size = BATCH[predictor.device]
     written: list[Path] = []
     skipped: list[tuple[Path, str]] = []
+
+    def save(result: _Segmented) -> _Segmented:
+        if isinstance(result.found, Tensor):
+            save_indexed(result.target, result.found.numpy(), len(predictor.classes))
+        return result
+
     with file_progress("predicting", quiet=quiet) as progress:
-        for number, (source, target) in enumerate(pairs, start=1):
-            try:
-                save_indexed(target, predictor.predict(source), len(predictor.classes))
-                written.append(target)
-            except ImageError as error:
-                skipped.append((source, str(error)))
-            progress(number, len(pairs))
+        read = look_ahead(_read, pairs, ahead=2 * size)
+        saved = look_ahead(save, _segmented(predictor, read, window, size), ahead=2 * size)
+        for done, result in enumerate(saved, start=1):
+            if isinstance(result.found, str):
+                skipped.append((result.source, result.found))
+            else:
+                written.append(result.target)
+            progress(done, len(pairs))
     return Predictions(tuple(written), tuple(skipped))
+
+
+class _Segmented(NamedTuple):
+    """A file on its way from image to mask."""
+
+    source: Path
+    target: Path
+    found: Tensor | str
+    """The image, uint8 [3,H,W]; later its class indices, uint8 [H,W]; or why it cannot be read."""
+
+
+def _read(pair: tuple[Path, Path]) -> _Segmented:
+    try:
+        return _Segmented(*pair, _planes(read_image(pair[0])))
+    except ImageError as error:
+        return _Segmented(*pair, str(error))
+
+
+def _segmented(
+    predictor: Predictor, read: Iterator[_Segmented], window: int | None, size: int
+) -> Iterator[_Segmented]:
+    """Yield each file with its class indices, `size` images at a time."""
+    while files := list(islice(read, size)):
+        images = [file.found for file in files if isinstance(file.found, Tensor)]
+        indices = iter(predictor.segment(images, window=window))
+        yield from (
+            file._replace(found=next(indices)) if isinstance(file.found, Tensor) else file for file in files
+        )
 
 
 def _targets(images: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:

@@ -10,7 +10,7 @@ from mutualseg.data.folder import DataFolder
 from mutualseg.data.samples import Sample
 from mutualseg.data.split_file import read_val
 from mutualseg.errors import DataError
-from mutualseg.evaluation.inference import evaluate_networks
+from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.predictor import Predictor
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.progress import file_progress
@@ -19,7 +19,7 @@ from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 
 
-def score_run(root: Path, *, data: str | None, part: str, quiet: bool) -> dict[str, Any]:
+def score_run(root: Path, *, data: str | None, part: str, window: int | None, quiet: bool) -> dict[str, Any]:
     """Score a run's deployed network; see `mutualseg.evaluate`."""
     folder = RunFolder(root)
     settings = Settings.from_dict(folder.read_config(), str(folder.config))
@@ -46,6 +46,7 @@ def score_run(root: Path, *, data: str | None, part: str, quiet: bool) -> dict[s
             len(predictor.classes),
             device=predictor.device,
             precision=predictor.precision,
+            window=window,
             advance=advance,
         )["deployed"]
     per_class = dict(zip(predictor.classes, scores.per_class, strict=True))

@@ -187,3 +187,20 @@ def test_a_place_that_cannot_be_written_is_one_sentence(
     assert outcome.code == 2
     assert outcome.err.count("\n") == 1
     assert outcome.err.startswith("mutualseg: ")
+
+
+def test_windows(finished: Path, tmp_path: Path, command: Command) -> None:
+    photos = write_photos(tmp_path / "photos", ("one.png", "two.png", "three.png"))
+    for out, words in (("whole", ()), ("windows", ("--window", 32)), ("one", ("--window", 500))):
+        assert command("predict", finished, photos, "--out", out, *words).code == 0
+    whole, windows, one = (
+        {path.name: np.array(Image.open(path)) for path in sorted((tmp_path / out).iterdir())}
+        for out in ("whole", "windows", "one")
+    )
+    assert list(whole) == list(windows) == ["one.png", "three.png", "two.png"]
+    assert all(np.array_equal(whole[name], one[name]) for name in whole)
+    assert all(whole[name].shape == windows[name].shape for name in whole)
+    assert command("evaluate", finished, "--window", 32).code == 0
+    refused = command("predict", finished, photos, "--out", "no", "--window", 8)
+    assert refused.code == 2
+    assert "--window 8 is too small" in refused.err

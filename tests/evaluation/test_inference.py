@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from mutualseg.data.folder import read_folder
 from mutualseg.errors import MaskError
-from mutualseg.evaluation.inference import TEACHERS_MEAN, class_logits, evaluate_networks
+from mutualseg.evaluation.inference import BATCH, alike, batch_logits, class_logits
+from mutualseg.evaluation.network_scores import TEACHERS_MEAN, evaluate_networks
 
 if TYPE_CHECKING:
     from mutualseg.data.samples import Sample
@@ -125,3 +126,55 @@ def test_training_mode_is_restored_after_an_error(networks: dict[str, Segmenter]
 def test_a_class_outside_the_list_is_an_error(networks: dict[str, Segmenter], samples: list[Sample]) -> None:
     with pytest.raises(MaskError, match=r"00\.png"):
         evaluate_networks(networks, samples, 2, device="cpu", precision="32")
+
+
+def random_image(height: int, width: int) -> Tensor:
+    return torch.randint(0, 256, (3, height, width), dtype=torch.uint8)
+
+
+def test_images_of_one_size_go_together() -> None:
+    images = [
+        random_image(8, 8),
+        random_image(8, 8),
+        random_image(8, 8),
+        random_image(4, 8),
+        random_image(8, 8),
+    ]
+    assert [len(run) for run in alike(images, 2)] == [2, 1, 1, 1]
+    assert [len(run) for run in alike(images, 9)] == [3, 1, 1]
+
+
+@pytest.mark.parametrize("window", [None, 12, 100])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_batch_is_its_images(
+    networks: dict[str, Segmenter], monkeypatch: pytest.MonkeyPatch, window: int | None, batch: int
+) -> None:
+    monkeypatch.setitem(BATCH, "cpu", batch)
+    network = networks["student_a"]
+    images = [random_image(21, 30), random_image(21, 30), random_image(13, 22), random_image(21, 30)]
+    together = batch_logits(network, images, device="cpu", precision="32", window=window)
+    for image, logits in zip(images, together, strict=True):
+        assert logits.shape == (3, *image.shape[1:])
+        (alone,) = batch_logits(network, [image], device="cpu", precision="32", window=window)
+        torch.testing.assert_close(logits, alone)
+        if window != 12:
+            whole = class_logits(network, image, device="cpu", precision="32")
+            torch.testing.assert_close(logits, whole)
+
+
+def test_windows_of_a_network_that_sees_its_own_pixels_alone(tiny_segmenter: BuildTiny) -> None:
+    """Its logits are constant within 4 x 4 pixels, up to the interpolation between them."""
+    network = tiny_segmenter(patchwise=True)
+    tile = random_image(4, 4)
+    image = tile.repeat(1, 5, 7)
+    (whole,) = batch_logits(network, [image], device="cpu", precision="32")
+    (windows,) = batch_logits(network, [image], device="cpu", precision="32", window=12)
+    torch.testing.assert_close(windows, whole)
+
+
+def test_scores_do_not_depend_on_the_batch(
+    networks: dict[str, Segmenter], samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = evaluate_networks(networks, samples, 3, device="cpu", precision="32")
+    monkeypatch.setitem(BATCH, "cpu", 2)
+    assert evaluate_networks(networks, samples, 3, device="cpu", precision="32") == one

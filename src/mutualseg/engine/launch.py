@@ -70,7 +70,10 @@ def launch(
     seconds = None if budget is None else parse_duration(budget, "budget")
     resolved_method = resolving.resolve_method(method)
     resolved_device = resolve_device(device)
-    refuse_compilation(compile, activation_checkpointing, resolved_device)
+    if compile:
+        if activation_checkpointing:
+            raise ConfigError("--compile and --activation-checkpointing exclude each other; use one of them.")
+        refuse_compilation(resolved_device)
     folder = RunFolder(out)
     folder.check_free(overwrite=overwrite)
     for option, given in (("init", init), ("weights", weights)):

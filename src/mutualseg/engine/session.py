@@ -21,8 +21,8 @@ from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.engine.training import Training
 from mutualseg.errors import Interrupted, NetworkError
-from mutualseg.evaluation.inference import evaluate_networks
 from mutualseg.evaluation.metrics import Scores
+from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.methods import method_class
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import NetworkConfig, build_segmenter

@@ -1,77 +1,74 @@
-"""Networks on whole images: class probabilities, class indices, scores."""
+"""Networks on images of any size, several at a time: class logits at the images' own size."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
 
 import torch
 from torch import Tensor
 
-from mutualseg.data.samples import Sample
-from mutualseg.data.streams import load_image, load_mask
 from mutualseg.devices import autocast
-from mutualseg.evaluation.metrics import ConfusionMatrix, Scores
+from mutualseg.evaluation.windows import cut_windows, join_windows, window_corners
 from mutualseg.networks.segmenter import Segmenter
 
-TEACHERS_MEAN = "teachers_mean"
-"""Name of the mean of both teachers' probabilities, where there are two: reported, never deployed."""
+BATCH = {"cpu": 1, "mps": 4, "cuda": 8}
+"""Images or windows that are segmented at a time. On a CPU more gain nothing and cost memory."""
 
-_TEACHERS = ("teacher_a", "teacher_b")
+
+def class_logits(network: Segmenter, image: Tensor, *, device: str, precision: str) -> Tensor:
+    """Return logits [K,H,W] float32, on the device, of one uint8 image [3,H,W] at its own size."""
+    return batch_logits(network, [image], device=device, precision=precision)[0]
 
 
 @torch.no_grad()
-def class_logits(network: Segmenter, image: Tensor, *, device: str, precision: str) -> Tensor:
-    """Return logits [K,H,W] float32, on the device, of one uint8 image [3,H,W] at its own size."""
+def batch_logits(
+    network: Segmenter, images: Sequence[Tensor], *, device: str, precision: str, window: int | None = None
+) -> list[Tensor]:
+    """Return each image's logits at its own size.
+
+    Args:
+        network: put into evaluation mode meanwhile.
+        images: uint8 [3,H,W] each; those of one size, or windows of it, go through the network together.
+        device: where the network is.
+        precision: `32` or `bf16`.
+        window: side of the windows that images are cut into, overlapping by a third; None: whole images.
+
+    Returns:
+        [K,H,W] float32 on the device, one per image.
+    """
     was_training = network.training
     network.eval()
     try:
-        batch = image.to(device)[None].float().div(255).contiguous(memory_format=torch.channels_last)
-        with autocast(device, precision):
-            return network.segment(batch)[0]
+        if window is None:
+            return _segment(network, images, device, precision)
+        corners = [window_corners((image.shape[1], image.shape[2]), window) for image in images]
+        pieces = [
+            piece
+            for image, own in zip(images, corners, strict=True)
+            for piece in cut_windows(image, window, own)
+        ]
+        logits = iter(_segment(network, pieces, device, precision))
+        return [
+            join_windows(list(islice(logits, len(own))), own, (image.shape[1], image.shape[2]))
+            for image, own in zip(images, corners, strict=True)
+        ]
     finally:
         network.train(was_training)
 
 
-def evaluate_networks(
-    networks: Mapping[str, Segmenter],
-    samples: Sequence[Sample],
-    num_classes: int,
-    *,
-    device: str,
-    precision: str,
-    advance: Callable[[], None] = lambda: None,
-) -> dict[str, Scores]:
-    """Score networks on whole images at the masks' own size, each image loaded once.
+def _segment(network: Segmenter, images: Sequence[Tensor], device: str, precision: str) -> list[Tensor]:
+    logits: list[Tensor] = []
+    for batch in alike(images, BATCH[device]):
+        # One copy of bytes to the device; floats are made there.
+        floats = torch.stack(batch).to(device, non_blocking=True).float().div_(255)
+        with autocast(device, precision):
+            logits += network.segment(floats.contiguous(memory_format=torch.channels_last))
+    return logits
 
-    Args:
-        networks: by role; with both teachers among them their mean is scored as `teachers_mean`.
-        samples: with masks.
-        num_classes: K.
-        device: where the networks are.
-        precision: `32` or `bf16`.
-        advance: called after each image, for a progress bar.
 
-    Returns:
-        Scores by role.
-
-    Raises:
-        DataError: an image or mask cannot be used.
-    """
-    matrices = {role: ConfusionMatrix(num_classes) for role in networks}
-    with_mean = all(role in networks for role in _TEACHERS)
-    if with_mean:
-        matrices[TEACHERS_MEAN] = ConfusionMatrix(num_classes)
-    for sample in samples:
-        image = load_image(sample)
-        mask = load_mask(sample, (image.shape[1], image.shape[2]), num_classes).to(device)
-        mean: Tensor | None = None
-        for role, network in networks.items():
-            logits = class_logits(network, image, device=device, precision=precision)
-            matrices[role].update(logits.argmax(0), mask)
-            if with_mean and role in _TEACHERS:
-                probabilities = logits.softmax(0)
-                mean = probabilities if mean is None else mean + probabilities
-        if mean is not None:
-            matrices[TEACHERS_MEAN].update(mean.argmax(0), mask)
-        advance()
-    return {role: matrix.scores() for role, matrix in matrices.items()}
+def alike(images: Iterable[Tensor], most: int) -> Iterator[list[Tensor]]:
+    """Yield runs of at most `most` consecutive images of one shape."""
+    for _, same in groupby(images, key=lambda image: image.shape):
+        while run := list(islice(same, most)):
+            yield run

@@ -1,0 +1,78 @@
+"""Score networks on labeled images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from mutualseg.data.lookahead import look_ahead
+from mutualseg.data.samples import Sample
+from mutualseg.data.streams import load_image, load_mask
+from mutualseg.evaluation.inference import BATCH, batch_logits
+from mutualseg.evaluation.metrics import ConfusionMatrix, Scores
+from mutualseg.networks.segmenter import Segmenter
+
+TEACHERS_MEAN = "teachers_mean"
+"""Name of the mean of both teachers' probabilities, where there are two: reported, never deployed."""
+
+_TEACHERS = ("teacher_a", "teacher_b")
+
+
+@torch.no_grad()
+def evaluate_networks(
+    networks: Mapping[str, Segmenter],
+    samples: Sequence[Sample],
+    num_classes: int,
+    *,
+    device: str,
+    precision: str,
+    window: int | None = None,
+    advance: Callable[[], None] = lambda: None,
+) -> dict[str, Scores]:
+    """Score networks on images at the masks' own size, each image loaded once, while others are computed.
+
+    Args:
+        networks: by role; with both teachers among them their mean is scored as `teachers_mean`.
+        samples: with masks.
+        num_classes: K.
+        device: where the networks are.
+        precision: `32` or `bf16`.
+        window: see `batch_logits`.
+        advance: called after each image, for a progress bar.
+
+    Returns:
+        Scores by role.
+
+    Raises:
+        DataError: an image or mask cannot be used.
+    """
+    matrices = {role: ConfusionMatrix(num_classes) for role in networks}
+    with_mean = all(role in networks for role in _TEACHERS)
+    if with_mean:
+        matrices[TEACHERS_MEAN] = ConfusionMatrix(num_classes)
+
+    def load(sample: Sample) -> tuple[Tensor, Tensor]:
+        image = load_image(sample)
+        return image, load_mask(sample, (image.shape[1], image.shape[2]), num_classes)
+
+    size = BATCH[device]
+    loaded = look_ahead(load, samples, ahead=2 * size)
+    while pairs := list(islice(loaded, size)):
+        images = [image for image, _ in pairs]
+        masks = [mask.to(device) for _, mask in pairs]
+        means: list[Tensor] = []
+        for role, network in networks.items():
+            logits = batch_logits(network, images, device=device, precision=precision, window=window)
+            for own, mask in zip(logits, masks, strict=True):
+                matrices[role].update(own.argmax(0), mask)
+            if with_mean and role in _TEACHERS:
+                probabilities = [own.softmax(0) for own in logits]
+                means = [a + b for a, b in zip(means, probabilities, strict=True)] if means else probabilities
+        for mean, mask in zip(means, masks, strict=False):
+            matrices[TEACHERS_MEAN].update(mean.argmax(0), mask)
+        for _ in pairs:
+            advance()
+    return {role: matrix.scores() for role, matrix in matrices.items()}
