@@ -101,8 +101,13 @@ class SlowMutual:
         logits, features = {}, {}
         losses = {}
         for role, network in self.networks.items():
-            output = network(mixed if role.startswith("student") else plain)
+            blind = role.startswith("teacher") and not options["distill_labeled"]  # to labeled images
+            output = network(mixed if role.startswith("student") else plain[number if blind else 0 :])
             z, h = output.logits.double(), output.features.double().detach()
+            if blind:  # never read, so that places stay
+                z, h = (
+                    torch.cat([torch.full_like(maps[:1], torch.nan)] * number + [maps]) for maps in (z, h)
+                )
             if role.startswith("student"):
                 upsampled = enlarge(z[:number], SIDE // GRID)
                 losses[f"supervised_{role[-1]}"] = mean_cross_entropy(upsampled, labeled.masks)
@@ -143,7 +148,10 @@ class SlowMutual:
         number = len(masks)
         weight = self.networks[role].classifier.weight.detach().double()[:, :, 0, 0]
         result = logits.clone()
-        for images in (range(number), range(number, len(logits))):  # labeled ones first
+        parts = [range(number), range(number, len(logits))]  # labeled ones first
+        if role.startswith("teacher") and not self.options["distill_labeled"]:
+            del parts[0]
+        for images in parts:
             pixels = []
             for b in images:
                 for y in range(logits.shape[2]):
@@ -152,7 +160,7 @@ class SlowMutual:
                         if valid[b, y, x] and c != 255:
                             pixels.append((b, y, x, c))
                             self.seen[role][c].append(features[b, :, y, x])
-            variance = [torch.stack(own).var(0, correction=0) for own in self.seen[role]]
+            variance = [torch.stack(own).var(0, correction=0) if own else 0 for own in self.seen[role]]
             for b, y, x, c in pixels:
                 shift = (variance[c] * (weight - weight[c]) ** 2).sum(1)
                 result[b, :, y, x] = logits[b, :, y, x] + strength / 2 * shift
@@ -226,6 +234,8 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "own teacher": {"taught_by": "own"},
     "thresholds": {"threshold": 0.6, "peer_threshold": 0.5},
     "unlabeled alone": {"distill_labeled": False, "threshold": 0.5},
+    "unlabeled alone, half the resolution": {"distill_labeled": False, "loss_scale": 0.5},
+    "unlabeled alone, teachers plain": {"distill_labeled": False, "augment_teachers": False},
     "students plain": {"augment_students": False},
     "teachers plain": {"augment_teachers": False},
     "all plain": {"semantic_strength": 0.0},

@@ -143,46 +143,44 @@ class Mutual(Method):
         partner = cutmix.partner(len(keep), device=keep.device)
 
         # Students see the mixed strong view, teachers the weak one, mixed only afterwards.
+        first = 0 if self.distill_labeled else num_labeled  # of the images that are distilled on
         for_students = torch.cat([labeled.images, cutmix.mix(unlabeled.strong, keep, partner)])
-        for_teachers = torch.cat([labeled.images, unlabeled.weak])
-        student_a, student_b = self.student_a(for_students), self.student_b(for_students)
-        teacher_a, teacher_b = self.teacher_a.teach(for_teachers), self.teacher_b.teach(for_teachers)
-        teacher_a = _mix_unlabeled(teacher_a, num_labeled, keep, partner)
-        teacher_b = _mix_unlabeled(teacher_b, num_labeled, keep, partner)
+        for_teachers = torch.cat([labeled.images, unlabeled.weak])[first:]
+        outputs = {"student_a": self.student_a(for_students), "student_b": self.student_b(for_students)}
+        for role, teacher in (("teacher_a", self.teacher_a), ("teacher_b", self.teacher_b)):
+            taught = teacher.teach(for_teachers)
+            outputs[role] = _mix_unlabeled(taught, num_labeled - first, keep, partner)
 
-        valid = torch.cat([labeled.valid, cutmix.mix(unlabeled.valid, keep, partner)])
-        supervised_a = supervised_loss(student_a.logits[:num_labeled], labeled.masks)
-        supervised_b = supervised_loss(student_b.logits[:num_labeled], labeled.masks)
+        supervised_a = supervised_loss(outputs["student_a"].logits[:num_labeled], labeled.masks)
+        supervised_b = supervised_loss(outputs["student_b"].logits[:num_labeled], labeled.masks)
 
         # Confidence is judged before the augmentation, pseudo-labels are taken after it.
-        outputs = {
-            "student_a": student_a,
-            "student_b": student_b,
-            "teacher_a": teacher_a,
-            "teacher_b": teacher_b,
-        }
         branches = {
             role: resize_branch(self._branch(role, outputs[role]), self.loss_scale) for role in outputs
         }
         height, width = branches["student_a"].logits.shape[-2:]
+        valid = torch.cat([labeled.valid, cutmix.mix(unlabeled.valid, keep, partner)])
         labels, valid = (resize_labels(maps, (height, width)) for maps in (labeled.masks, valid))
-        confident = {role: confidence(branch.logits) for role, branch in branches.items()}
         augmented = {
-            role: self._augment(role, branch, labels, valid, progress) for role, branch in branches.items()
+            role: self._augment(role, branch, labels, valid, progress)[-(len(valid) - first) :]
+            for role, branch in branches.items()
         }
-        first = 0 if self.distill_labeled else num_labeled
-        teachers = ("teacher_a", "teacher_b") if self.taught_by == "other" else ("teacher_b", "teacher_a")
+        valid = valid[first:]
         sure = {
-            role: self._keep(role, confident[role], hard_labels(augmented[role]), valid) for role in outputs
+            role: self._keep(
+                role, confidence(branch.logits[-len(valid) :]), hard_labels(augmented[role]), valid
+            )
+            for role, branch in branches.items()
         }
+        teachers = ("teacher_a", "teacher_b") if self.taught_by == "other" else ("teacher_b", "teacher_a")
         loss = mutual_distillation_loss(
-            (augmented["student_a"][first:], augmented["student_b"][first:]),
-            (augmented[teachers[0]][first:], augmented[teachers[1]][first:]),
+            (augmented["student_a"], augmented["student_b"]),
+            (augmented[teachers[0]], augmented[teachers[1]]),
             teacher_weight=self.teacher_weight,
             peer_weight=self.peer_weight,
-            teacher_keep=(sure[teachers[0]][first:], sure[teachers[1]][first:]),
-            peer_keep=(sure["student_a"][first:], sure["student_b"][first:]),
-            valid=valid[first:],
+            teacher_keep=(sure[teachers[0]], sure[teachers[1]]),
+            peer_keep=(sure["student_a"], sure["student_b"]),
+            valid=valid,
         )
         return StepOutput(
             losses={
@@ -191,7 +189,7 @@ class Mutual(Method):
                 "teacher": weight * self.teacher_weight * loss.teacher,
                 "peer": weight * self.peer_weight * loss.peer,
             },
-            logs=monitor(augmented, sure, valid, num_labeled),
+            logs=monitor(augmented, sure, valid, num_labeled - first),
         )
 
     def needs_unlabeled(self, progress: Progress) -> bool:
@@ -242,6 +240,8 @@ class Mutual(Method):
         if not wanted or self.semantic_strength == 0.0:
             return branch.logits.float()
         strength = semantic_strength(progress.share, self.semantic_strength)
+        if len(branch.logits) < len(valid):  # a teacher that was not shown the labeled images
+            labels, valid = labels[:0], valid[len(labels) :]
         return perturb(branch, labels, strength, valid=valid)
 
     def _keep(self, role: str, confident: Tensor, labels: Tensor, valid: Tensor) -> Tensor:
