@@ -29,7 +29,7 @@ def train(
     budget: str | None = None,
     seed: int = 0,
     split_seed: int = 0,
-    batch: int = 4,
+    batch: int | str = 4,
     unlabeled_batch: int | None = None,
     accumulate: int = 1,
     crop: int | None = None,
@@ -66,7 +66,7 @@ def train(
         budget: Time to train, such as 20min; a short calibration turns it into steps. Excludes steps.
         seed: Of weights, order, crops and colors.
         split_seed: Of the choice of labeled and held-out images.
-        batch: Labeled images per step. At least 2.
+        batch: Labeled images per step, at least 2; auto takes the most that memory holds.
         unlabeled_batch: Unlabeled images per step; as many as labeled if not given. At least 2.
         accumulate: Batches per step; their gradients are averaged, at the memory of one of them.
         crop: Side of the training crops in pixels; derived from the images if not given.

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from safetensors.torch import load_file
 
 from tests.command.conftest import Command
@@ -80,3 +81,17 @@ def test_no_compiler_is_said_before_the_run(
     outcome = command("train", "--data", data, "--out", tmp_path / "run", "--compile", *flags(SMALL))
     assert outcome.code == 2
     assert "needs a C++ compiler" in outcome.err
+
+
+def test_batch_auto_is_resolved_and_kept(data: Path, tmp_path: Path, command: Command) -> None:
+    run = tmp_path / "run"
+    small = {name: value for name, value in SMALL.items() if name not in ("batch", "unlabeled_batch")}
+    outcome = command("train", "--data", data, "--out", run, "--batch", "auto", *flags(small))
+    assert outcome.code == 0, outcome.err
+    assert "4 + 4 crops" in outcome.err  # the most that a CPU takes
+    assert "memory: about" in outcome.err
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert (config["batch"], config["unlabeled_batch"]) == (4, 4)
+    refused = command("train", "--data", data, "--out", tmp_path / "no", "--batch", "many", *flags(small))
+    assert refused.code == 2
+    assert "--batch many is neither a number nor auto" in refused.err

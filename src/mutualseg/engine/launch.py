@@ -13,6 +13,7 @@ from mutualseg.data.split_file import read_split, write_split
 from mutualseg.data.splits import make_split, require_unlabeled
 from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
 from mutualseg.durations import parse_duration, parse_interval
+from mutualseg.engine.memory_forecast import free_bytes, in_words
 from mutualseg.engine.session import Session
 from mutualseg.errors import ConfigError, RunError
 from mutualseg.methods import method_class
@@ -20,6 +21,10 @@ from mutualseg.networks.build import resolve_encoder
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
+
+AUTO = "auto"
+_PROVISIONAL_BATCH = 4
+"""Until `auto` is resolved."""
 
 
 def launch(
@@ -34,7 +39,7 @@ def launch(
     budget: str | None,
     seed: int,
     split_seed: int,
-    batch: int,
+    batch: int | str,
     unlabeled_batch: int | None,
     accumulate: int,
     crop: int | None,
@@ -59,9 +64,12 @@ def launch(
 
     Wrong settings are refused before anything is written.
     """
+    if isinstance(batch, str) and batch != AUTO:
+        raise ConfigError(f"--batch {batch} is neither a number nor auto; give one of them.")
+    fixed_batch = batch if isinstance(batch, int) else _PROVISIONAL_BATCH
     _require_at_least(
         steps=(steps, 1),
-        batch=(batch, 2),
+        batch=(fixed_batch, 2),
         unlabeled_batch=(unlabeled_batch, 2),
         accumulate=(accumulate, 1),
         workers=(workers, 0),
@@ -95,8 +103,8 @@ def launch(
         steps=length,
         seed=seed,
         split_seed=split.split_seed,
-        batch=batch,
-        unlabeled_batch=unlabeled_batch or batch,
+        batch=fixed_batch,
+        unlabeled_batch=unlabeled_batch or fixed_batch,
         accumulate=accumulate,
         crop=resolving.resolve_crop(crop, split, resolved_device),
         network=network,
@@ -116,6 +124,12 @@ def launch(
     )
     console = RunConsole(quiet=quiet)
     session = Session(settings, source, split, folder, console)
+    networks = session.build_method()  # first: weights that cannot be had must not cost a written folder
+    memory, free = session.forecast_memory(networks), free_bytes(resolved_device)
+    if batch == AUTO:
+        fitting = session.fit_batch(memory, free)
+        settings = replace(settings, batch=fitting, unlabeled_batch=unlabeled_batch or fitting)
+        session = Session(settings, source, split, folder, console)
     origin = None
     if seconds is not None:
         calibration = session.calibrate(seconds, evaluate_every)
@@ -123,12 +137,12 @@ def launch(
         interval = resolving.evaluation_interval(evaluate_every, calibration.steps)
         settings = replace(settings, steps=calibration.steps, evaluate_every=interval)
         session = Session(settings, source, split, folder, console)
-    networks = session.build_method()  # first: weights that cannot be had must not cost a written folder
     folder.prepare(overwrite=overwrite)
     folder.write_config(settings.to_dict(), comment=origin)
     write_split(split, source.root, folder.split)
     folder.write_classes(source.classes)
-    session.introduce(origin)
+    images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
+    session.introduce(origin, in_words(memory.bytes(images, settings.crop), free))
     return session.run(networks, resume=False)
 
 

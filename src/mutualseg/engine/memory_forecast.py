@@ -16,7 +16,7 @@ from mutualseg.networks.segmenter import round_up
 from mutualseg.optimization import Optimization
 from mutualseg.types import LabeledBatch, UnlabeledBatch
 
-_PROBE_SIDE = 96
+_PROBE_SIDE = 64
 _LATE = Progress(90, 100)
 """Everything that a method ramps up is on."""
 _STATES = {"adamw": 2, "sgd": 1}

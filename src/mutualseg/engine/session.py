@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.splits import Split
 from mutualseg.durations import parse_interval
+from mutualseg.engine.batch_size import largest_batch
 from mutualseg.engine.calibration import Calibration, calibrate
 from mutualseg.engine.checkpoints import Checkpoints
 from mutualseg.engine.evaluation_rounds import EvaluationRounds
+from mutualseg.engine.memory_forecast import Forecast, forecast
 from mutualseg.engine.progress_lines import ProgressLines
+from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.signals import Signals
 from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
@@ -130,6 +134,38 @@ class Session:
             f"{'float32' if settings.precision == '32' else settings.precision}; "
             f"{settings.steps} steps of {times}{settings.batch}{unlabeled} crops of {settings.crop} pixels, "
             f"seed {settings.seed}"
+        )
+
+    def forecast_memory(self, method: Method) -> Forecast:
+        """Look at what steps of a method will need; it stays as it is."""
+        settings = self.settings
+        training = self.build_training(method)
+        return forecast(training, device=settings.device, precision=settings.precision)
+
+    def fit_batch(self, expected: Forecast, free: int | None) -> int:
+        """Return the largest batch that fits into the free memory, tried by a real step on CUDA."""
+        settings = self.settings
+        kinds = 2 if method_class(settings.method["name"]).uses_unlabeled else 1
+
+        def attempt(batch: int) -> None:
+            own = replace(settings, batch=batch, unlabeled_batch=batch)
+            session = Session(own, self.data, self.split, self.folder, self.console)
+            method = session.build_method()
+            steps = SampleSteps(
+                session.build_training(method),
+                session.build_streams(method),
+                device=own.device,
+                precision=own.precision,
+            )
+            steps(0.9)
+
+        return largest_batch(
+            expected,
+            crop=settings.crop,
+            kinds=kinds,
+            free=free,
+            device=settings.device,
+            **({"attempt": attempt} if settings.device == "cuda" else {}),
         )
 
     def calibrate(self, seconds: float, evaluate_every: int | None) -> Calibration:
