@@ -103,6 +103,8 @@ def made_session(
             "weights": "none",
             "init": None,
             "device": device,
+            "devices": 1,
+            "num_nodes": 1,
             "precision": resolve_precision("auto", device),
             "compile": False,
             "activation_checkpointing": False,

@@ -28,6 +28,7 @@ LAYERS = (
     "__init__",
     "command_line",
     "cli",
+    "__main__",
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer.split()}
 

@@ -38,6 +38,8 @@ def train(
     weights: str = "imagenet",
     init: str | None = None,
     device: str = "auto",
+    devices: int = 1,
+    num_nodes: int = 1,
     precision: str = "auto",
     compile: bool = False,
     activation_checkpointing: bool = False,
@@ -75,6 +77,8 @@ def train(
         weights: Encoder weights: imagenet, none, or a file.
         init: Start every network from this run's deployed network.
         device: auto, cpu, cuda or mps.
+        devices: Processes on each machine, one per GPU; they share each batch.
+        num_nodes: Machines; torchrun or SLURM starts the command on each.
         precision: auto, 32 or bf16; auto takes bf16 where the processor computes in it.
         compile: Run the networks compiled: minutes to begin with, then faster steps on CUDA.
         activation_checkpointing: Compute the students' encoders twice in each step, to save memory.
@@ -144,6 +148,8 @@ def train(
         weights=str(weights),
         init=init,
         device=device,
+        devices=devices,
+        num_nodes=num_nodes,
         precision=precision,
         compile=compile,
         activation_checkpointing=activation_checkpointing,

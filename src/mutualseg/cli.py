@@ -106,7 +106,12 @@ def _run(arguments: list[str]) -> int:
 
 
 def _train(arguments: dict[str, Any], as_json: bool) -> int:
+    from mutualseg.engine.processes import place_from
+
     summary = api.train(**arguments)
+    place = place_from(os.environ)
+    if place is not None and not place.leads:  # one of several speaks
+        return 0
     if as_json:
         print(json.dumps(summary, ensure_ascii=False))
         return 0

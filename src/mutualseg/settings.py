@@ -30,6 +30,8 @@ class Settings:
     weights: str
     init: str | None
     device: str
+    devices: int
+    num_nodes: int
     precision: str
     compile: bool
     activation_checkpointing: bool
@@ -39,6 +41,11 @@ class Settings:
     select: str
     views: dict[str, Any]
     optimization: dict[str, Any]
+
+    @property
+    def processes(self) -> int:
+        """How many processes share each step."""
+        return self.devices * self.num_nodes
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for a file."""

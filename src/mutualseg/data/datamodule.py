@@ -23,7 +23,7 @@ from mutualseg.views.pipelines import LabeledViews, UnlabeledViews
 
 @dataclass(frozen=True)
 class StreamSizes:
-    """How many images of each kind one micro-step takes."""
+    """How many images of each kind one process takes in a micro-step."""
 
     labeled: int
     unlabeled: int
@@ -39,13 +39,14 @@ class TwoStreams(pl.LightningDataModule):
         labeled: samples with masks.
         unlabeled: samples without; may be empty if no step needs one.
         views: of the unlabeled stream; the labeled one takes the same scale, flip and weak colors.
-        sizes: images per micro-step.
+        sizes: images per process and micro-step.
         total_steps: optimizer steps of the whole run.
         num_classes: K.
         seed: addresses every choice of both streams.
         first_unlabeled_step: the first step that looks at unlabeled images; None: no step does.
         workers: loader processes per stream; 0 loads in the training process.
         accumulate: micro-steps per optimizer step.
+        processes: that share each step.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class TwoStreams(pl.LightningDataModule):
         first_unlabeled_step: int | None,
         workers: int,
         accumulate: int = 1,
+        processes: int = 1,
     ) -> None:
         super().__init__()
         labeled_views = LabeledViews(
@@ -69,12 +71,13 @@ class TwoStreams(pl.LightningDataModule):
         self.labeled = LabeledStream(labeled, labeled_views, num_classes=num_classes, seed=seed)
         self.unlabeled = None
         if first_unlabeled_step is not None:
-            first = first_unlabeled_step * accumulate * sizes.unlabeled
+            first = first_unlabeled_step * accumulate * processes * sizes.unlabeled
             self.unlabeled = UnlabeledStream(unlabeled, views, seed=seed, first=first)
         self.sizes = sizes
         self.total_steps = total_steps
         self.workers = workers
         self.accumulate = accumulate
+        self.processes = processes
 
     def train_dataloader(self) -> CombinedLoader:
         """Return the loaders from the trainer's global step on."""
@@ -85,11 +88,18 @@ class TwoStreams(pl.LightningDataModule):
         return CombinedLoader(loaders, "min_size")
 
     def _loader(self, stream: Any, size: int, step: int, collate: Any) -> DataLoader[Any]:
-        per_step = self.accumulate * size
+        per_step = self.accumulate * self.processes * size
+        positions = Positions(
+            step * per_step,
+            self.total_steps * per_step,
+            size=size,
+            rank=self.trainer.global_rank if self.processes > 1 and self.trainer is not None else 0,
+            processes=self.processes,
+        )
         return DataLoader(
             stream,
             batch_size=size,
-            sampler=Positions(step * per_step, self.total_steps * per_step),
+            sampler=positions,
             num_workers=self.workers,
             collate_fn=collate,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",

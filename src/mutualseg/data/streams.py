@@ -106,19 +106,35 @@ class UnlabeledStream(Dataset[tuple[Tensor, ...] | BadFile | None]):
 
 
 class Positions(Sampler[int]):
-    """The positions from a start to an end, in order; resuming needs the start alone."""
+    """The positions from a start to an end, in order; resuming needs the start alone.
 
-    def __init__(self, start: int, end: int) -> None:
+    Several processes deal them out: of each batch of all, each takes its own run of neighbors, so that
+    together they see what one process would.
+
+    Args:
+        start: first position.
+        end: position after the last.
+        size: images in one process's batch.
+        rank: of this process.
+        processes: among which batches are dealt out.
+    """
+
+    def __init__(self, start: int, end: int, *, size: int = 1, rank: int = 0, processes: int = 1) -> None:
         self.start = start
         self.end = end
+        self.size = size
+        self.rank = rank
+        self.processes = processes
 
     def __iter__(self) -> Iterator[int]:
-        """Yield each position once."""
-        return iter(range(self.start, self.end))
+        """Yield each of this process's positions once."""
+        for batch in range(self.start, self.end, self.size * self.processes):
+            first = batch + self.rank * self.size
+            yield from range(first, first + self.size)
 
     def __len__(self) -> int:
-        """Return the end: the trainer counts batches from the run's start, also after a resume."""
-        return self.end
+        """Return this process's positions from 0 on: the trainer counts batches from the run's start."""
+        return self.end // self.processes
 
 
 def collate_labeled(items: list[tuple[Tensor, ...] | BadFile]) -> LabeledBatch | BadFile:

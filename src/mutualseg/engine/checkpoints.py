@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from mutualseg.engine.agreement import any_process, is_leader, may_ask
 from mutualseg.engine.training import Training
 from mutualseg.runs import RunFolder
 
@@ -35,7 +36,9 @@ class Checkpoints(pl.Callback):
         if not pl_module.is_between_steps:
             return
         due = self.steps is not None and trainer.global_step % self.steps == 0
-        due |= self.seconds is not None and time.monotonic() - self._last >= self.seconds
+        if self.seconds is not None and may_ask(trainer.global_step, pl_module.device):
+            passed = is_leader() and time.monotonic() - self._last >= self.seconds
+            due |= any_process(passed, pl_module.device)
         if due:
             self.save(trainer)
 
@@ -44,14 +47,15 @@ class Checkpoints(pl.Callback):
         self.save(trainer)
 
     def save(self, trainer: pl.Trainer) -> None:
-        """Write a checkpoint of this step, once."""
+        """Write a checkpoint of this step, once; all processes of a run call this together."""
         if trainer.global_step == self._saved_step:
             return
         last, previous = self.folder.checkpoint, self.folder.previous_checkpoint
         partial = last.with_suffix(".partial")
         trainer.save_checkpoint(partial)
-        if last.is_file():
-            last.replace(previous)
-        partial.replace(last)
+        if is_leader():
+            if last.is_file():
+                last.replace(previous)
+            partial.replace(last)
         self._saved_step = trainer.global_step
         self._last = time.monotonic()

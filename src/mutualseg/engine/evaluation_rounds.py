@@ -8,6 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from mutualseg.engine.agreement import is_leader
 from mutualseg.engine.training import Training
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.reporting.console import RunConsole
@@ -46,8 +47,9 @@ class EvaluationRounds(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of training; drop records of steps after the checkpoint that is resumed."""
-        for path in (self.folder.metrics, self.folder.timing):
-            self.folder.cut_rows(path, trainer.global_step)
+        if is_leader():
+            for path in (self.folder.metrics, self.folder.timing):
+                self.folder.cut_rows(path, trainer.global_step)
         self._mark = time.monotonic()
 
     def on_train_batch_end(
@@ -64,7 +66,11 @@ class EvaluationRounds(pl.Callback):
         self.last_scores = self.evaluate()
         self._mark = time.monotonic()
         self.evaluation_seconds += self._mark - started
-        method = pl_module.method
+        if is_leader():
+            self._record(trainer, pl_module)
+
+    def _record(self, trainer: pl.Trainer, pl_module: Training) -> None:
+        step, method = trainer.global_step, pl_module.method
         scored: dict[str, float | int | str] = {
             f"miou_{role}": round(score.miou, 4) for role, score in self.last_scores.items()
         }

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from mutualseg import resolving
 from mutualseg.data.split_file import read_split, write_split
 from mutualseg.data.splits import make_split, require_unlabeled
 from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
 from mutualseg.durations import parse_duration, parse_interval
+from mutualseg.engine.agreement import same_everywhere
 from mutualseg.engine.memory_forecast import free_bytes, in_words
+from mutualseg.engine.processes import Place, check_processes, connect, others_started, place_from, share_of
 from mutualseg.engine.session import Session
 from mutualseg.errors import ConfigError, RunError
 from mutualseg.methods import method_class
+from mutualseg.methods.base import Method
 from mutualseg.networks.build import resolve_encoder
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
@@ -27,7 +33,33 @@ _PROVISIONAL_BATCH = 4
 """Until `auto` is resolved."""
 
 
-def launch(
+def launch(*, out: Path, device: str, **arguments: Any) -> dict[str, Any]:
+    """Train; the arguments are those of `mutualseg.train`.
+
+    Of several processes that torchrun or SLURM started with the same command, the first one resolves the
+    settings and writes the run folder; the others read it.
+    """
+    place = place_from(os.environ)
+    if place is None:
+        session, method = _prepare(out=out, device=device, place=None, **arguments)
+        with others_started(out, session.settings.processes, resume=False):
+            return session.run(method, resume=False)
+    connect(place, resolve_device(device))
+    if not place.leads:
+        told = same_everywhere("")
+        if not told:
+            raise RunError("The first process of the run could not begin it; see its message.")
+        return follow(Path(told), resume=False)
+    try:
+        session, method = _prepare(out=out, device=device, place=place, **arguments)
+    except BaseException:
+        same_everywhere("")
+        raise
+    same_everywhere(str(out.absolute()))
+    return session.run(method, resume=False)
+
+
+def _prepare(
     *,
     data: str,
     out: Path,
@@ -48,6 +80,9 @@ def launch(
     weights: str,
     init: str | None,
     device: str,
+    devices: int,
+    num_nodes: int,
+    place: Place | None,
     precision: str,
     compile: bool,
     activation_checkpointing: bool,
@@ -59,11 +94,8 @@ def launch(
     optimization: Mapping[str, Any],
     overwrite: bool,
     quiet: bool,
-) -> dict[str, Any]:
-    """Train; the arguments are those of `mutualseg.train`.
-
-    Wrong settings are refused before anything is written.
-    """
+) -> tuple[Session, Method]:
+    """Resolve settings, refuse what cannot be before anything is written, then write the run folder."""
     if isinstance(batch, str) and batch != AUTO:
         raise ConfigError(f"--batch {batch} is neither a number nor auto; give one of them.")
     fixed_batch = batch if isinstance(batch, int) else _PROVISIONAL_BATCH
@@ -72,6 +104,8 @@ def launch(
         batch=(fixed_batch, 2),
         unlabeled_batch=(unlabeled_batch, 2),
         accumulate=(accumulate, 1),
+        devices=(devices, 1),
+        num_nodes=(num_nodes, 1),
         workers=(workers, 0),
     )
     parse_interval(checkpoint_every, "checkpoint-every")
@@ -82,6 +116,7 @@ def launch(
         if activation_checkpointing:
             raise ConfigError("--compile and --activation-checkpointing exclude each other; use one of them.")
         refuse_compilation(resolved_device)
+    check_processes(devices, num_nodes, place, resolved_device, torch.cuda.device_count())
     folder = RunFolder(out)
     folder.check_free(overwrite=overwrite)
     for option, given in (("init", init), ("weights", weights)):
@@ -112,6 +147,8 @@ def launch(
         weights=str(_anchored(weights)),
         init=None if init is None else str(Path(init).absolute()),
         device=resolved_device,
+        devices=devices,
+        num_nodes=num_nodes,
         precision=resolve_precision(precision, resolved_device),
         compile=compile,
         activation_checkpointing=activation_checkpointing,
@@ -130,6 +167,8 @@ def launch(
         fitting = session.fit_batch(memory, free)
         settings = replace(settings, batch=fitting, unlabeled_batch=unlabeled_batch or fitting)
         session = Session(settings, source, split, folder, console)
+    share_of(settings.batch, settings.processes, "batch")
+    share_of(settings.unlabeled_batch, settings.processes, "unlabeled-batch")
     origin = None
     if seconds is not None:
         calibration = session.calibrate(seconds, evaluate_every)
@@ -143,7 +182,7 @@ def launch(
     folder.write_classes(source.classes)
     images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
     session.introduce(origin, in_words(memory.bytes(images, settings.crop), free))
-    return session.run(networks, resume=False)
+    return session, networks
 
 
 def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str, Any]:
@@ -165,17 +204,36 @@ def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str
     if not folder.newest_checkpoint.is_file():
         raise RunError(f"{root} has no checkpoint yet; start it anew with --overwrite.")
     resolve_device(settings.device)  # the run may have come from another machine
+    place = place_from(os.environ)
+    if place is not None:
+        connect(place, settings.device)
+    session = _reopen(folder, settings, console, leads=place is None or place.leads, resume=True)
+    with others_started(root, 1 if place is not None else settings.processes, resume=True):
+        return session.run(session.build_method(), resume=True)
+
+
+def follow(root: Path, *, resume: bool) -> dict[str, Any]:
+    """Train along with the process that wrote a run folder, and return the summary; write nothing."""
+    folder = RunFolder(root)
+    settings = Settings.from_dict(folder.read_config(), str(folder.config))
+    session = _reopen(folder, settings, RunConsole(quiet=True), leads=False, resume=resume)
+    return session.run(session.build_method(), resume=resume)
+
+
+def _reopen(
+    folder: RunFolder, settings: Settings, console: RunConsole, *, leads: bool, resume: bool
+) -> Session:
+    """Return the session of a run folder, with the data as they were."""
     source = resolving.read_data(settings.data)
     if folder.read_classes() != source.classes:
         raise RunError(
-            f"{source.root} has the classes {', '.join(source.classes)}, but {root} was started with "
+            f"{source.root} has the classes {', '.join(source.classes)}, but {folder.root} was started with "
             f"{', '.join(folder.read_classes())}; restore the class list, or train anew."
         )
     split = read_split(folder.split, source)
-    # The checkpoint holds every weight, so what the run started from is not needed again.
-    settings = replace(settings, weights="none", init=None)
-    session = Session(settings, source, split, folder, console)
-    return session.run(session.build_method(), resume=True)
+    if resume:  # the checkpoint holds every weight, so what the run started from is not needed again
+        settings = replace(settings, weights="none", init=None)
+    return Session(settings, source, split, folder, console, leads=leads)
 
 
 def _refuse_changes(settings: Settings, root: Path, given: Mapping[str, Any]) -> None:

@@ -78,7 +78,7 @@ def _weight_bytes(training: Training, optimization: Optimization) -> int:
     trained = sum(
         p.numel() * p.element_size() for s in training.method.students().values() for p in s.parameters()
     )
-    everything = sum(tensor.nbytes for tensor in training.method.state_dict().values())
+    everything = sum(int(tensor.nbytes) for tensor in training.method.state_dict().values())
     return everything + trained * (1 + _STATES[optimization.optimizer])
 
 

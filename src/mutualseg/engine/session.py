@@ -9,15 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import distributed as dist
+
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.splits import Split
 from mutualseg.durations import parse_interval
+from mutualseg.engine.agreement import sum_over_processes
 from mutualseg.engine.batch_size import largest_batch
 from mutualseg.engine.calibration import Calibration, calibrate
 from mutualseg.engine.checkpoints import Checkpoints
 from mutualseg.engine.evaluation_rounds import EvaluationRounds
 from mutualseg.engine.memory_forecast import Forecast, forecast
+from mutualseg.engine.processes import share_of
 from mutualseg.engine.progress_lines import ProgressLines
 from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.signals import Signals
@@ -27,6 +31,7 @@ from mutualseg.engine.training import Training
 from mutualseg.errors import Interrupted, NetworkError
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.evaluation.network_scores import evaluate_networks
+from mutualseg.losses.reduction import process_count
 from mutualseg.methods import method_class
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import NetworkConfig, build_segmenter
@@ -50,11 +55,20 @@ class Session:
         split: which of its images play which part.
         folder: where the run is written.
         console: what it says.
+        leads: whether this process writes; only one of several does.
     """
 
     def __init__(
-        self, settings: Settings, data: DataFolder, split: Split, folder: RunFolder, console: RunConsole
+        self,
+        settings: Settings,
+        data: DataFolder,
+        split: Split,
+        folder: RunFolder,
+        console: RunConsole,
+        *,
+        leads: bool = True,
     ) -> None:
+        self.leads = leads
         self.settings = settings
         self.data = data
         self.split = split
@@ -98,6 +112,7 @@ class Session:
             accumulate=settings.accumulate,
             compile_networks=settings.compile,
             activation_checkpointing=settings.activation_checkpointing,
+            synchronize_batch_norm=settings.processes > 1 and settings.device == "cuda",
         )
 
     def build_streams(self, method: Method) -> TwoStreams:
@@ -107,13 +122,17 @@ class Session:
             self.split.labeled,
             self.split.unlabeled,
             views=UnlabeledViews(settings.crop, **settings.views),
-            sizes=StreamSizes(settings.batch, settings.unlabeled_batch),
+            sizes=StreamSizes(
+                share_of(settings.batch, settings.processes, "batch"),
+                share_of(settings.unlabeled_batch, settings.processes, "unlabeled-batch"),
+            ),
             total_steps=settings.steps,
             num_classes=self.data.num_classes,
             seed=settings.seed,
             first_unlabeled_step=method.first_unlabeled_step(settings.steps),
             workers=settings.workers,
             accumulate=settings.accumulate,
+            processes=settings.processes,
         )
 
     def introduce(self, *notes: str | None) -> None:
@@ -202,13 +221,16 @@ class Session:
         )
 
     def evaluate(self, method: Method) -> dict[str, Scores]:
-        """Score every network of a method on the val images."""
+        """Score every network of a method on the val images, which the processes of a run share."""
+        device = next(method.parameters()).device
+        rank = dist.get_rank() if process_count() > 1 else 0
         return evaluate_networks(
             method.networks(),
-            self.split.val,
+            self.split.val[rank :: process_count()],
             self.data.num_classes,
             device=self.settings.device,
             precision=self.settings.precision,
+            total=lambda counts: sum_over_processes(counts, device),
         )
 
     def run(self, method: Method, *, resume: bool) -> dict[str, Any]:
@@ -216,7 +238,7 @@ class Session:
         settings = self.settings
         training = self.build_training(method)
         streams = self.build_streams(method)
-        if not resume:
+        if not resume and self.leads:
             draw_views(streams, self.data.classes, self.folder.views)
         steps, seconds = parse_interval(settings.checkpoint_every, "checkpoint-every")
         checkpoints = Checkpoints(self.folder, steps=steps, seconds=seconds)
@@ -285,9 +307,10 @@ class Session:
     def _finish(self, method: Method, rounds: EvaluationRounds) -> dict[str, Any]:
         # A run killed after its last step has no scores of this process; its networks are off the device.
         scores = rounds.last_scores or self.evaluate(method.to(self.settings.device))
-        self._save(method, self.folder.weights, self.settings.steps)
-        if self.settings.select == "best" and self.folder.best_weights.is_file():
-            shutil.copyfile(self.folder.best_weights, self.folder.weights)
+        if self.leads:
+            self._save(method, self.folder.weights, self.settings.steps)
+            if self.settings.select == "best" and self.folder.best_weights.is_file():
+                shutil.copyfile(self.folder.best_weights, self.folder.weights)
         summary = summarize(
             self.settings,
             self.split,
@@ -298,5 +321,6 @@ class Session:
             training_seconds=rounds.training_seconds,
             evaluation_seconds=rounds.evaluation_seconds,
         )
-        self.folder.write_summary(summary)
+        if self.leads:
+            self.folder.write_summary(summary)
         return summary

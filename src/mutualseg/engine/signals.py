@@ -8,6 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from mutualseg.engine.agreement import any_process, may_ask
 from mutualseg.engine.checkpoints import Checkpoints
 from mutualseg.engine.training import Training
 from mutualseg.errors import Interrupted
@@ -45,9 +46,11 @@ class Signals(pl.Callback):
     ) -> None:
         """Save and leave, if a signal came during the step."""
         assert isinstance(pl_module, Training)
-        if self.received is not None and pl_module.is_between_steps:
+        if not pl_module.is_between_steps or not may_ask(trainer.global_step, pl_module.device):
+            return
+        if any_process(self.received is not None, pl_module.device):
             self.checkpoints.save(trainer)
-            raise Interrupted(signal.Signals(self.received).name)
+            raise Interrupted(signal.Signals(self.received or signal.SIGTERM).name)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received == signal.SIGINT == number:

@@ -48,7 +48,9 @@ def build_trainer(settings: Settings, events: Path, callbacks: Sequence[pl.Callb
     """
     return pl.Trainer(
         accelerator=settings.device,
-        devices=1,
+        devices=settings.devices,
+        num_nodes=settings.num_nodes,
+        strategy="ddp" if settings.processes > 1 else "auto",
         precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
         max_steps=settings.steps,
         accumulate_grad_batches=settings.accumulate,

@@ -14,6 +14,7 @@ from mutualseg.data.streams import BadFile
 from mutualseg.errors import DataError, TrainingError
 from mutualseg.methods.base import Method, Progress
 from mutualseg.networks.activation_checkpointing import checkpoint_activations
+from mutualseg.networks.batch_norm import synchronize_batch_norm
 from mutualseg.networks.segmenter import pad_to_multiple
 from mutualseg.optimization import Optimization
 from mutualseg.schedules import poly_decay
@@ -32,6 +33,7 @@ class Training(pl.LightningModule):
         accumulate: micro-steps per optimizer step; their gradients are averaged.
         compile_networks: whether networks run compiled in training steps.
         activation_checkpointing: whether students compute their encoders twice, to save memory.
+        synchronize_batch_norm: whether BatchNorm takes the statistics of all processes' images; CUDA only.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Training(pl.LightningModule):
         accumulate: int = 1,
         compile_networks: bool = False,
         activation_checkpointing: bool = False,
+        synchronize_batch_norm: bool = False,
     ) -> None:
         super().__init__()
         self.method = method
@@ -53,6 +56,7 @@ class Training(pl.LightningModule):
         self.accumulate = accumulate
         self.compile_networks = compile_networks
         self.activation_checkpointing = activation_checkpointing
+        self.synchronize_batch_norm = synchronize_batch_norm
         self._micro_step = 0
         self.multiple = next(iter(method.students().values())).multiple
         self.latest: dict[str, Tensor] = {}
@@ -72,12 +76,15 @@ class Training(pl.LightningModule):
         """Whether every micro-step of an optimizer step is done: only then is there something to save."""
         return self._micro_step == 0
 
-    def on_train_start(self) -> None:
-        """Make the networks ready."""
+    def setup(self, stage: str) -> None:
+        """Make the networks ready, before the trainer wraps them for several processes."""
         self.make_ready()
 
     def make_ready(self) -> None:
         """Set the networks up for fast steps on the device that they are on; their values do not change."""
+        if self.synchronize_batch_norm:
+            for network in self.method.networks().values():
+                synchronize_batch_norm(network)
         for network in self.method.networks().values():
             network.to(memory_format=torch.channels_last)  # as convolutions like them best
         if self.activation_checkpointing:

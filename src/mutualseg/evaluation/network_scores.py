@@ -31,6 +31,7 @@ def evaluate_networks(
     precision: str,
     window: int | None = None,
     advance: Callable[[], None] = lambda: None,
+    total: Callable[[Tensor], Tensor] = lambda counts: counts,
 ) -> dict[str, Scores]:
     """Score networks on images at the masks' own size, each image loaded once, while others are computed.
 
@@ -42,6 +43,7 @@ def evaluate_networks(
         precision: `32` or `bf16`.
         window: see `batch_logits`.
         advance: called after each image, for a progress bar.
+        total: from this process's counts, [R,K,K] int64 of R networks, to those of all processes.
 
     Returns:
         Scores by role.
@@ -75,4 +77,7 @@ def evaluate_networks(
             matrices[TEACHERS_MEAN].update(mean.argmax(0), mask)
         for _ in pairs:
             advance()
+    counts = total(torch.stack([matrix.counts for matrix in matrices.values()]))
+    for matrix, own in zip(matrices.values(), counts, strict=True):
+        matrix.counts = own
     return {role: matrix.scores() for role, matrix in matrices.items()}
