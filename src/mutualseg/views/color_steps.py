@@ -47,7 +47,7 @@ CHANGES: dict[str, Callable[[Tensor, float], Tensor]] = {
 """What each kind does to a uint8 [3,H,W] image; amounts as in `ColorSteps`, unused by the last two."""
 
 KINDS = ("nothing", *CHANGES)
-"""The kinds by number; an image meets each but the first at most once, so there are as many slots as changes."""
+"""The kinds by number. A sequence has each change at most once, so it is recorded as one step for each."""
 
 
 def record(steps: Sequence[Step]) -> ColorSteps:
