@@ -1,6 +1,7 @@
 """Every tensor structure that crosses a module boundary, with shapes and dtypes.
 
-Letters: B images, K classes, D feature channels, H x W the crop, h x w the decoder's grid, S slots of color steps.
+Letters: B images, K classes, D feature channels, H x W the crop, h x w the decoder's grid,
+S the steps of a sequence of color changes.
 """
 
 from __future__ import annotations
@@ -49,19 +50,19 @@ class ColorSteps(NamedTuple):
     kinds: Tensor
     """[S] int64, 0 where nothing is done."""
     amounts: Tensor
-    """[S] float64: a factor, a shift in circles, a sigma in pixels, a threshold in levels; 0 if there is none."""
+    """[S] float64: a factor, a shift in circles, a sigma in pixels or a threshold in levels; else 0."""
 
 
 class ColorPlan(NamedTuple):
-    """The color changes of a batch; within a slot, the images that change in the same way lie together."""
+    """The color changes of a batch; at each step, images that change in the same way lie together."""
 
     rows: Tensor
-    """[S,B] int64, each slot's order of the images."""
+    """[S,B] int64, each step's order of the images."""
     amounts: Tensor
     """[S,B] float64, in the order of `rows`."""
     groups: Sequence[Sequence[tuple[int, int, int]]]
-    """Per slot (kind, start, stop): that kind is for rows[slot, start:stop]. Numbers that stay on the host when
-    the tensors move: what is to be done is known without asking the device."""
+    """Per step (kind, start, stop): rows[step, start:stop] change in that kind. Numbers that stay on the host
+    when the tensors move: what is to be done is known without asking the device."""
 
 
 class LabeledCrop(NamedTuple):

@@ -45,6 +45,8 @@ class TwoStreams(pl.LightningDataModule):
         seed: addresses every choice of both streams.
         first_unlabeled_step: the first step that looks at unlabeled images; None: no step does.
         workers: loader processes per stream; 0 loads in the training process.
+        color_on_device: deliver crops whose color changes are drawn and not made, for the training to make
+            them where it computes.
     """
 
     def __init__(
@@ -59,16 +61,21 @@ class TwoStreams(pl.LightningDataModule):
         seed: int,
         first_unlabeled_step: int | None,
         workers: int,
+        color_on_device: bool = False,
     ) -> None:
         super().__init__()
         labeled_views = LabeledViews(
             views.crop, scale=views.scale, flip=views.flip, weak_strength=views.weak_strength
         )
-        self.labeled = LabeledStream(labeled, labeled_views, num_classes=num_classes, seed=seed)
+        self.labeled = LabeledStream(
+            labeled, labeled_views, num_classes=num_classes, seed=seed, color_on_device=color_on_device
+        )
         self.unlabeled = None
         if first_unlabeled_step is not None:
             first = first_unlabeled_step * sizes.unlabeled
-            self.unlabeled = UnlabeledStream(unlabeled, views, seed=seed, first=first)
+            self.unlabeled = UnlabeledStream(
+                unlabeled, views, seed=seed, first=first, color_on_device=color_on_device
+            )
         self.sizes = sizes
         self.total_steps = total_steps
         self.workers = workers

@@ -100,6 +100,8 @@ class Session:
             seed=settings.seed,
             first_unlabeled_step=method.first_unlabeled_step(settings.steps),
             workers=settings.workers,
+            # A GPU would wait for colors made one image at a time; elsewhere the loader processes make them.
+            color_on_device=settings.device == "cuda",
         )
 
     def introduce(self, *notes: str | None) -> None:
