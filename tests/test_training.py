@@ -13,14 +13,17 @@ from torch import Tensor, nn
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import read_folder
 from mutualseg.data.streams import collate_labeled
+from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.training import Training
 from mutualseg.errors import DataError, TrainingError
 from mutualseg.methods.base import Method, Progress
 from mutualseg.methods.labels_only import LabelsOnly
 from mutualseg.methods.mutual import Mutual
 from mutualseg.optimization import Optimization
+from mutualseg.reporting.training_pictures import draw_pseudo_labels, draw_views
 from mutualseg.types import Batch
 from mutualseg.views.pipelines import UnlabeledViews
+from tests.conftest import CLASSES
 
 if TYPE_CHECKING:
     from mutualseg.networks.segmenter import Segmenter
@@ -39,7 +42,13 @@ CROP = 18  # no multiple of the network's 4
 
 
 def make_streams(
-    root: Path, steps: int, *, needs_unlabeled: bool = True, accumulate: int = 1, size: int = 2
+    root: Path,
+    steps: int,
+    *,
+    needs_unlabeled: bool = True,
+    accumulate: int = 1,
+    size: int = 2,
+    color_on_device: bool = False,
 ) -> TwoStreams:
     folder = read_folder(root)
     return TwoStreams(
@@ -53,6 +62,7 @@ def make_streams(
         first_unlabeled_step=0 if needs_unlabeled else None,
         workers=0,
         accumulate=accumulate,
+        color_on_device=color_on_device,
     )
 
 
@@ -360,3 +370,50 @@ def test_a_resumed_run_ends_where_the_whole_one_does(
         assert torch.equal(value, expected[key]), key
     moved = "method.student_a.classifier.weight"
     assert not torch.equal(before[moved], expected[moved])
+
+
+def test_colors_made_in_the_step_are_those_of_the_loaders(
+    tiny_segmenter: BuildTiny, tiny_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[bool, list[Batch]] = {}
+    for late in (False, True):
+        method = make_mutual(tiny_segmenter, burn_in=0.5)
+        step = method.step
+        received = seen.setdefault(late, [])
+
+        def noting(
+            batch: Batch, progress: Progress, step: Any = step, received: list[Batch] = received
+        ) -> Any:
+            received.append(batch)
+            return step(batch, progress)
+
+        monkeypatch.setattr(method, "step", noting)
+        streams = make_streams(tiny_data, 4, color_on_device=late)
+        make_trainer(4).fit(make_training(method, total_steps=4), datamodule=streams)
+    assert [batch.unlabeled is None for batch in seen[True]] == [True, True, False, False]
+    for early, later in zip(seen[False], seen[True], strict=True):
+        pairs = [*zip(early.labeled, later.labeled, strict=True)]
+        if early.unlabeled is not None and later.unlabeled is not None:
+            pairs += zip(early.unlabeled, later.unlabeled, strict=True)
+        for one, two in pairs:
+            assert (one.dtype, one.shape, one.stride()) == (two.dtype, two.shape, two.stride())
+            apart = (one.float() - two.float()).abs()
+            assert apart.max() <= 6 / 255
+            assert (apart > 0).float().mean() < 0.005
+
+
+def test_pictures_and_sample_steps_work_with_colors_made_later(
+    tiny_segmenter: BuildTiny, tiny_data: Path, tmp_path: Path
+) -> None:
+    pictures = {}
+    for late in (False, True):
+        streams = make_streams(tiny_data, 2, color_on_device=late)
+        method = make_mutual(tiny_segmenter)
+        views, labels = tmp_path / f"views_{late}.png", tmp_path / f"labels_{late}.png"
+        draw_views(streams, CLASSES, views)
+        draw_pseudo_labels(method, streams, CLASSES, labels, threshold=0.4, device="cpu", precision="32")
+        pictures[late] = views.read_bytes(), labels.read_bytes()
+        training = make_training(method, total_steps=2)
+        SampleSteps(training, streams, device="cpu", precision="32")(0.9)
+        assert math.isfinite(float(training.latest["loss"]))
+    assert pictures[False] == pictures[True]

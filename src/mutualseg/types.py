@@ -1,10 +1,12 @@
 """Every tensor structure that crosses a module boundary, with shapes and dtypes.
 
-Letters: B images, K classes, D feature channels, H x W the crop, h x w the decoder's grid.
+Letters: B images, K classes, D feature channels, H x W the crop, h x w the decoder's grid,
+S the steps of a sequence of color changes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -40,6 +42,85 @@ class UnlabeledBatch(NamedTuple):
     """[B,H,W] bool, False where padding made the pixel."""
     keep: Tensor
     """[B,1,H,W] bool, the CutMix mask M: True keeps the image, False takes its partner."""
+
+
+class ColorSteps(NamedTuple):
+    """The color changes of one image as drawn, first to last; `views/color_steps.py` names the kinds."""
+
+    kinds: Tensor
+    """[S] int64, 0 where nothing is done."""
+    amounts: Tensor
+    """[S] float64: a factor, a shift in circles, a sigma in pixels or a threshold in levels; else 0."""
+
+
+class ColorPlan(NamedTuple):
+    """The color changes of a batch; at each step, images that change in the same way lie together."""
+
+    rows: Tensor
+    """[S,B] int64, each step's order of the images."""
+    amounts: Tensor
+    """[S,B] float64, in the order of `rows`."""
+    groups: Sequence[Sequence[tuple[int, int, int]]]
+    """Per step (kind, start, stop): rows[step, start:stop] change in that kind. Numbers that stay on the host
+    when the tensors move: what is to be done is known without asking the device."""
+
+
+class LabeledCrop(NamedTuple):
+    """A labeled crop before its color changes."""
+
+    image: Tensor
+    """[3,H,W] uint8."""
+    mask: Tensor
+    """[H,W] int64 class indices, 255 where unknown or padded."""
+    valid: Tensor
+    """[H,W] bool, False where padding made the pixel."""
+    content: Tensor
+    """[2] int64, height and width of what is not padding, at the top left."""
+    colors: ColorSteps
+
+
+class UnlabeledCrop(NamedTuple):
+    """An unlabeled crop before the color changes of its two views."""
+
+    image: Tensor
+    """[3,H,W] uint8."""
+    valid: Tensor
+    """[H,W] bool, False where padding made the pixel."""
+    keep: Tensor
+    """[1,H,W] bool, the CutMix mask."""
+    content: Tensor
+    """[2] int64, height and width of what is not padding, at the top left."""
+    weak: ColorSteps
+    strong: ColorSteps
+
+
+class LabeledCropBatch(NamedTuple):
+    """`LabeledCrop`s, to become a `LabeledBatch` on the device."""
+
+    images: Tensor
+    """[B,3,H,W] uint8."""
+    masks: Tensor
+    """[B,H,W] int64."""
+    valid: Tensor
+    """[B,H,W] bool."""
+    content: Tensor
+    """[B,2] int64."""
+    colors: ColorPlan
+
+
+class UnlabeledCropBatch(NamedTuple):
+    """`UnlabeledCrop`s, to become an `UnlabeledBatch` on the device."""
+
+    images: Tensor
+    """[B,3,H,W] uint8."""
+    valid: Tensor
+    """[B,H,W] bool."""
+    keep: Tensor
+    """[B,1,H,W] bool."""
+    content: Tensor
+    """[B,2] int64."""
+    weak: ColorPlan
+    strong: ColorPlan
 
 
 class Batch(NamedTuple):

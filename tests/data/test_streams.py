@@ -26,7 +26,15 @@ from mutualseg.data.streams import (
 )
 from mutualseg.errors import DataError
 from mutualseg.seeding import generator_at
-from mutualseg.types import LabeledBatch, UnlabeledBatch
+from mutualseg.types import (
+    LabeledBatch,
+    LabeledCrop,
+    LabeledCropBatch,
+    UnlabeledBatch,
+    UnlabeledCrop,
+    UnlabeledCropBatch,
+)
+from mutualseg.views.batched_photometric import color_labeled, color_unlabeled
 from mutualseg.views.pipelines import LabeledViews, UnlabeledViews
 
 pytestmark = [
@@ -74,7 +82,7 @@ def item_at(made: TwoStreams, stream: str, position: int) -> tuple[Tensor, ...]:
     assert found is not None
     item = found[position]
     assert item is not None
-    assert not isinstance(item, BadFile)
+    assert not isinstance(item, BadFile | LabeledCrop | UnlabeledCrop)
     return tuple(item)
 
 
@@ -274,3 +282,76 @@ def test_unlabeled_images_are_not_loaded_before_a_method_looks_at_them(folder: D
     plain = [batch["unlabeled"] for batch in batches(streams(folder))]
     for early, whole in zip(found[2:], plain[2:], strict=True):
         assert all(torch.equal(a, b) for a, b in zip(early, whole, strict=True))
+
+
+def colored(batch: dict[str, Any]) -> dict[str, Any]:
+    """Make the color changes of a batch, as the training does where it computes."""
+    labeled, unlabeled = batch["labeled"], batch["unlabeled"]
+    assert isinstance(labeled, LabeledCropBatch)
+    assert isinstance(unlabeled, UnlabeledCropBatch)
+    return {"labeled": color_labeled(labeled), "unlabeled": color_unlabeled(unlabeled)}
+
+
+def assert_alike(one: LabeledBatch | UnlabeledBatch, two: LabeledBatch | UnlabeledBatch) -> None:
+    """Equal but for a few levels of a few pixels."""
+    assert type(one) is type(two)
+    for name, first, second in zip(one._fields, one, two, strict=True):
+        assert (first.dtype, first.shape) == (second.dtype, second.shape)
+        if name in ("images", "weak", "strong"):
+            apart = (first.int() - second.int()).abs()
+            assert apart.max() <= 6
+            assert (apart > 0).float().mean() < 0.005
+        else:
+            assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"scale": (0.2, 0.4)},  # all images are smaller than the crop
+        {"strong": False},
+        {"strong_recipe": "one_of"},
+        {"strong_recipe": "one_of", "strong_operations": ("color_jitter", "blur"), "strong_count": 2},
+    ],
+)
+def test_colors_made_later_are_the_same(folder: DataFolder, workers: int, options: dict[str, Any]) -> None:
+    views = UnlabeledViews(CROP, **options)
+    early = batches(streams(folder, views=views))
+    late = batches(streams(folder, views=views, workers=workers, color_on_device=True))
+    for whole, plain in zip(early, late, strict=True):
+        made = colored(plain)
+        for name, batch in whole.items():
+            assert_alike(made[name], batch)
+
+
+def test_identity_colors_made_later_are_equal(folder: DataFolder) -> None:
+    views = UnlabeledViews(CROP, weak_strength=0, strong_operations=())
+    late = batches(streams(folder, views=views, color_on_device=True))
+    for whole, plain in zip(batches(streams(folder, views=views)), late, strict=True):
+        assert_same(colored(plain), whole)
+
+
+def test_a_resumed_run_goes_on_with_colors_made_later(folder: DataFolder) -> None:
+    whole = list(batches(streams(folder, color_on_device=True)))
+    rest = list(batches(streams(folder, color_on_device=True, step=3)))
+    for one, two in zip(whole[3:], rest, strict=True):
+        assert_same(colored(one), colored(two))
+
+
+def test_pictures_get_colors_in_either_mode(folder: DataFolder) -> None:
+    plain, late = streams(folder), streams(folder, color_on_device=True)
+    assert plain.unlabeled is not None
+    assert late.unlabeled is not None
+    for one, two in ((plain.labeled, late.labeled), (plain.unlabeled, late.unlabeled)):
+        assert all(torch.equal(a, b) for a, b in zip(one.views_at(2), two.views_at(2), strict=True))  # type: ignore[arg-type]
+
+
+def test_a_broken_file_and_a_burn_in_arrive_alike_with_colors_made_later(folder: DataFolder) -> None:
+    early = next(batches(streams(folder, first_unlabeled_step=1, color_on_device=True)))
+    assert early["unlabeled"] is None
+    for sample in folder.train:
+        if sample.mask is None:
+            sample.image.write_bytes(b"no image")
+    assert isinstance(next(batches(streams(folder, color_on_device=True)))["unlabeled"], BadFile)

@@ -10,9 +10,14 @@ from torch import Tensor
 
 from mutualseg.errors import ConfigError, ImageError
 from mutualseg.seeding import generator_at
+from mutualseg.views.color_steps import Step, apply_steps, record
 from mutualseg.views.photometric import COMPOSED, OPERATIONS, Recipe, strong, weak
 
 names = sorted(OPERATIONS)
+
+
+def operate(name: str, image: Tensor, generator: torch.Generator) -> Tensor:
+    return apply_steps(image, record(OPERATIONS[name](generator)))
 
 
 def noise(height: int = 20, width: int = 24, seed: int = 0) -> Tensor:
@@ -25,17 +30,17 @@ def noise(height: int = 20, width: int = 24, seed: int = 0) -> Tensor:
 def test_operation_keeps_size_and_type_and_repeats(name: str, height: int, width: int, seed: int) -> None:
     image = noise(height, width, seed)
     before = image.clone()
-    result = OPERATIONS[name](image, generator_at(seed))
+    result = operate(name, image, generator_at(seed))
     assert result.shape == image.shape
     assert result.dtype == torch.uint8
-    assert torch.equal(result, OPERATIONS[name](image, generator_at(seed)))
+    assert torch.equal(result, operate(name, image, generator_at(seed)))
     assert torch.equal(image, before)  # the weak view reads the same crop
 
 
 @pytest.mark.parametrize("name", names)
 def test_operation_changes_colors(name: str) -> None:
     image = noise() // 2 + 100  # neither gray nor of full range, reaching over every threshold drawn
-    assert any(not torch.equal(OPERATIONS[name](image, generator_at(seed)), image) for seed in range(5))
+    assert any(not torch.equal(operate(name, image, generator_at(seed)), image) for seed in range(5))
 
 
 @pytest.mark.parametrize("name", sorted(set(names) - {"blur"}))
@@ -49,8 +54,8 @@ def test_operation_moves_no_pixel(name: str, seed: int) -> None:
         return tensor.flatten(1)[:, order].view_as(tensor)
 
     assert torch.equal(
-        OPERATIONS[name](shuffle(image), generator_at(seed)),
-        shuffle(OPERATIONS[name](image, generator_at(seed))),
+        operate(name, shuffle(image), generator_at(seed)),
+        shuffle(operate(name, image, generator_at(seed))),
     )
 
 
@@ -59,20 +64,20 @@ def test_blur_moves_no_pixel(seed: int) -> None:
     """A dot stays where it is, and a mirrored image gives the mirrored blur."""
     dot = torch.zeros((3, 31, 33), dtype=torch.uint8)
     dot[:, 12, 20] = 255
-    blurred = OPERATIONS["blur"](dot, generator_at(seed))
+    blurred = operate("blur", dot, generator_at(seed))
     assert int(blurred[0].flatten().argmax()) == 12 * 33 + 20
     image = noise()
-    mirrored = OPERATIONS["blur"](image.flip(-1), generator_at(seed)).int()
-    assert (mirrored - OPERATIONS["blur"](image, generator_at(seed)).flip(-1).int()).abs().max() <= 1
+    mirrored = operate("blur", image.flip(-1), generator_at(seed)).int()
+    assert (mirrored - operate("blur", image, generator_at(seed)).flip(-1).int()).abs().max() <= 1
 
 
 def test_solarize_and_grayscale_by_hand() -> None:
     image = torch.tensor([10, 100, 255], dtype=torch.uint8).view(3, 1, 1)
-    solarized = OPERATIONS["solarize"](image, generator_at(0)).flatten().tolist()
+    solarized = operate("solarize", image, generator_at(0)).flatten().tolist()
     assert solarized[0] == 10
     assert solarized[1] in (100, 155)
     assert solarized[2] == 0
-    gray = OPERATIONS["grayscale"](image, generator_at(0)).flatten().tolist()
+    gray = operate("grayscale", image, generator_at(0)).flatten().tolist()
     assert gray == pytest.approx([0.299 * 10 + 0.587 * 100 + 0.114 * 255] * 3, abs=1)
 
 
@@ -97,9 +102,9 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     for name in names:
 
-        def note(image: Tensor, generator: torch.Generator, name: str = name) -> Tensor:
+        def note(generator: torch.Generator, name: str = name) -> list[Step]:
             calls.append(name)
-            return image
+            return []
 
         monkeypatch.setitem(OPERATIONS, name, note)
     return calls

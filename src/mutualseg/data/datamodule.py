@@ -47,6 +47,8 @@ class TwoStreams(pl.LightningDataModule):
         workers: loader processes per stream; 0 loads in the training process.
         accumulate: micro-steps per optimizer step.
         processes: that share each step.
+        color_on_device: deliver crops whose color changes are drawn and not made, for the training to make
+            them where it computes.
     """
 
     def __init__(
@@ -63,16 +65,21 @@ class TwoStreams(pl.LightningDataModule):
         workers: int,
         accumulate: int = 1,
         processes: int = 1,
+        color_on_device: bool = False,
     ) -> None:
         super().__init__()
         labeled_views = LabeledViews(
             views.crop, scale=views.scale, flip=views.flip, weak_strength=views.weak_strength
         )
-        self.labeled = LabeledStream(labeled, labeled_views, num_classes=num_classes, seed=seed)
+        self.labeled = LabeledStream(
+            labeled, labeled_views, num_classes=num_classes, seed=seed, color_on_device=color_on_device
+        )
         self.unlabeled = None
         if first_unlabeled_step is not None:
             first = first_unlabeled_step * accumulate * processes * sizes.unlabeled
-            self.unlabeled = UnlabeledStream(unlabeled, views, seed=seed, first=first)
+            self.unlabeled = UnlabeledStream(
+                unlabeled, views, seed=seed, first=first, color_on_device=color_on_device
+            )
         self.sizes = sizes
         self.total_steps = total_steps
         self.workers = workers

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,10 +15,20 @@ from mutualseg.data.masks import check_mask, read_mask
 from mutualseg.data.samples import Sample
 from mutualseg.errors import DataError
 from mutualseg.seeding import generator_at, permutation
-from mutualseg.types import LabeledBatch, UnlabeledBatch
+from mutualseg.types import (
+    ColorSteps,
+    LabeledBatch,
+    LabeledCrop,
+    LabeledCropBatch,
+    UnlabeledBatch,
+    UnlabeledCrop,
+    UnlabeledCropBatch,
+)
+from mutualseg.views.batched_photometric import plan_colors
 from mutualseg.views.pipelines import LabeledViews, UnlabeledViews
 
-BatchType = TypeVar("BatchType", LabeledBatch, UnlabeledBatch)
+Views = tuple[Tensor, ...]
+Made = TypeVar("Made", bound=tuple[Any, ...])
 
 
 class BadFile(NamedTuple):
@@ -52,29 +62,53 @@ def _epoch_order(count: int, seed: int, stream: str, epoch: int) -> list[int]:
     return permutation(count, seed, stream, "epoch", epoch)
 
 
-class LabeledStream(Dataset[tuple[Tensor, ...] | BadFile]):
-    """Crops of labeled images: position -> (image, mask, valid) as `LabeledViews` makes them."""
+class LabeledStream(Dataset[Views | LabeledCrop | BadFile]):
+    """Crops of labeled images: position -> (image, mask, valid) as `LabeledViews` makes them.
+
+    Args:
+        samples: the images and masks.
+        views: what is made of each.
+        num_classes: K.
+        seed: addresses order and views.
+        color_on_device: return `LabeledCrop`s, whose color changes are drawn and not made.
+    """
 
     def __init__(
-        self, samples: Sequence[Sample], views: LabeledViews, *, num_classes: int, seed: int
+        self,
+        samples: Sequence[Sample],
+        views: LabeledViews,
+        *,
+        num_classes: int,
+        seed: int,
+        color_on_device: bool = False,
     ) -> None:
         self.samples = samples
         self.views = views
         self.num_classes = num_classes
         self.seed = seed
+        self.color_on_device = color_on_device
 
-    def __getitem__(self, position: int) -> tuple[Tensor, ...] | BadFile:
-        """Return the crop at a position, or what is wrong with its file."""
+    def __getitem__(self, position: int) -> Views | LabeledCrop | BadFile:
+        """Return what a loader receives for a position, or what is wrong with its file."""
+        if self.color_on_device:
+            return self._at(position, self.views.uncolored)
+        return self.views_at(position)
+
+    def views_at(self, position: int) -> Views | BadFile:
+        """Return (image, mask, valid) at a position, colors made here, or what is wrong with its file."""
+        return self._at(position, self.views)
+
+    def _at(self, position: int, make: Callable[[Tensor, Tensor, torch.Generator], Made]) -> Made | BadFile:
         sample = self.samples[sample_at(position, len(self.samples), self.seed, "labeled")]
         try:
             image = load_image(sample)
             mask = load_mask(sample, (image.shape[1], image.shape[2]), self.num_classes)
-            return self.views(image, mask, generator_at(self.seed, "labeled", position))
+            return make(image, mask, generator_at(self.seed, "labeled", position))
         except DataError as error:
             return BadFile(str(error))
 
 
-class UnlabeledStream(Dataset[tuple[Tensor, ...] | BadFile | None]):
+class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
     """Views of unlabeled images: position -> (weak, strong, valid, keep) as `UnlabeledViews` makes them.
 
     Args:
@@ -82,25 +116,42 @@ class UnlabeledStream(Dataset[tuple[Tensor, ...] | BadFile | None]):
         views: what is made of each.
         seed: addresses order and views.
         first: positions before it are never looked at (a burn-in), so nothing is loaded for them.
+        color_on_device: return `UnlabeledCrop`s, whose color changes are drawn and not made.
     """
 
     def __init__(
-        self, samples: Sequence[Sample], views: UnlabeledViews, *, seed: int, first: int = 0
+        self,
+        samples: Sequence[Sample],
+        views: UnlabeledViews,
+        *,
+        seed: int,
+        first: int = 0,
+        color_on_device: bool = False,
     ) -> None:
         self.samples = samples
         self.views = views
         self.seed = seed
         self.first = first
+        self.color_on_device = color_on_device
 
-    def __getitem__(self, position: int) -> tuple[Tensor, ...] | BadFile | None:
-        """Return the views at a position, what is wrong with the file, or None before `first`."""
+    def __getitem__(self, position: int) -> Views | UnlabeledCrop | BadFile | None:
+        """Return what a loader receives for a position, or None before `first`."""
         return None if position < self.first else self.at(position)
 
-    def at(self, position: int) -> tuple[Tensor, ...] | BadFile:
-        """Return the views at any position, or what is wrong with the file."""
+    def at(self, position: int) -> Views | UnlabeledCrop | BadFile:
+        """Return what a loader receives, also before `first`, or what is wrong with the file."""
+        if self.color_on_device:
+            return self._at(position, self.views.uncolored)
+        return self.views_at(position)
+
+    def views_at(self, position: int) -> Views | BadFile:
+        """Return (weak, strong, valid, keep) at any position, colors made here, or the bad file."""
+        return self._at(position, self.views)
+
+    def _at(self, position: int, make: Callable[[Tensor, torch.Generator], Made]) -> Made | BadFile:
         sample = self.samples[sample_at(position, len(self.samples), self.seed, "unlabeled")]
         try:
-            return self.views(load_image(sample), generator_at(self.seed, "unlabeled", position))
+            return make(load_image(sample), generator_at(self.seed, "unlabeled", position))
         except DataError as error:
             return BadFile(str(error))
 
@@ -137,23 +188,34 @@ class Positions(Sampler[int]):
         return self.end // self.processes
 
 
-def collate_labeled(items: list[tuple[Tensor, ...] | BadFile]) -> LabeledBatch | BadFile:
+def collate_labeled(
+    items: Sequence[Views | LabeledCrop | BadFile],
+) -> LabeledBatch | LabeledCropBatch | BadFile:
     """Stack crops into a batch, or pass on the first bad file."""
-    return _collate(items, LabeledBatch)
-
-
-def collate_unlabeled(
-    items: list[tuple[Tensor, ...] | BadFile | None],
-) -> UnlabeledBatch | BadFile | None:
-    """Stack views into a batch, pass on the first bad file, or None for a batch not looked at."""
-    looked_at = [item for item in items if item is not None]
-    return _collate(looked_at, UnlabeledBatch) if looked_at else None
-
-
-def _collate(items: list[tuple[Tensor, ...] | BadFile], kind: type[BatchType]) -> BatchType | BadFile:
-    columns: list[tuple[Tensor, ...]] = []
     for item in items:
         if isinstance(item, BadFile):
             return item
-        columns.append(item)
-    return kind(*(torch.stack(column) for column in zip(*columns, strict=True)))
+    columns = _stack(items)
+    return LabeledCropBatch(*columns) if isinstance(items[0], LabeledCrop) else LabeledBatch(*columns)
+
+
+def collate_unlabeled(
+    items: Sequence[Views | UnlabeledCrop | BadFile | None],
+) -> UnlabeledBatch | UnlabeledCropBatch | BadFile | None:
+    """Stack views into a batch, pass on the first bad file, or None for a batch not looked at."""
+    looked_at = [item for item in items if item is not None]
+    for item in looked_at:
+        if isinstance(item, BadFile):
+            return item
+    if not looked_at:
+        return None
+    columns = _stack(looked_at)
+    return (
+        UnlabeledCropBatch(*columns) if isinstance(looked_at[0], UnlabeledCrop) else UnlabeledBatch(*columns)
+    )
+
+
+def _stack(items: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+    """Yield each column of the items as one: stacked, or planned where it holds color changes."""
+    for column in zip(*items, strict=True):
+        yield plan_colors(column) if isinstance(column[0], ColorSteps) else torch.stack(column)

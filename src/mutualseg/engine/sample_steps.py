@@ -33,7 +33,7 @@ class SampleSteps:
         self.training = training.to(device).train()
         self.training.make_ready()
         self.optimizer = training.optimization.build(training.method.students().values())
-        self.batch = _first_batch(streams, device)
+        self.batch = training.transfer_batch_to_device(_first_batch(streams), torch.device(device), 0)
         self.device, self.precision = device, precision
 
     def __call__(self, share: float) -> None:
@@ -57,7 +57,7 @@ def wait_for(device: str) -> None:
         torch.mps.synchronize()
 
 
-def _first_batch(streams: TwoStreams, device: str) -> dict[str, Any]:
+def _first_batch(streams: TwoStreams) -> dict[str, Any]:
     received: dict[str, Any] = {
         "labeled": collate_labeled([streams.labeled[i] for i in range(streams.sizes.labeled)])
     }
@@ -65,9 +65,7 @@ def _first_batch(streams: TwoStreams, device: str) -> dict[str, Any]:
         received["unlabeled"] = collate_unlabeled(
             [streams.unlabeled.at(i) for i in range(streams.sizes.unlabeled)]
         )
-    moved: dict[str, Any] = {}
-    for name, batch in received.items():
+    for batch in received.values():
         if isinstance(batch, BadFile):
             raise DataError(batch.message)
-        moved[name] = type(batch)(*(part.to(device) for part in batch))
-    return moved
+    return received

@@ -133,6 +133,8 @@ class Session:
             workers=settings.workers,
             accumulate=settings.accumulate,
             processes=settings.processes,
+            # A GPU would wait for colors made one image at a time; elsewhere the loader processes make them.
+            color_on_device=settings.device == "cuda",
         )
 
     def introduce(self, *notes: str | None) -> None:

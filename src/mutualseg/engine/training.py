@@ -19,7 +19,15 @@ from mutualseg.networks.segmenter import pad_to_multiple
 from mutualseg.optimization import Optimization
 from mutualseg.schedules import poly_decay
 from mutualseg.seeding import address
-from mutualseg.types import IGNORE_INDEX, Batch, LabeledBatch, UnlabeledBatch
+from mutualseg.types import (
+    IGNORE_INDEX,
+    Batch,
+    LabeledBatch,
+    LabeledCropBatch,
+    UnlabeledBatch,
+    UnlabeledCropBatch,
+)
+from mutualseg.views.batched_photometric import color_labeled, color_unlabeled
 
 
 class Training(pl.LightningModule):
@@ -141,16 +149,20 @@ class Training(pl.LightningModule):
             )
 
     def _prepare(self, received: dict[str, Any], progress: Progress) -> Batch:
-        """Return the batch with float images, padded to what the networks divide by."""
-        labeled: LabeledBatch = received["labeled"]
+        """Return the batch with its colors made, float images, padded to what the networks divide by."""
+        labeled: LabeledBatch | LabeledCropBatch = received["labeled"]
+        if isinstance(labeled, LabeledCropBatch):
+            labeled = color_labeled(labeled)
         prepared = LabeledBatch(
             self._images(labeled.images),
             self._pad(labeled.masks, IGNORE_INDEX),
             self._pad(labeled.valid, False),
         )
-        unlabeled: UnlabeledBatch | None = received.get("unlabeled")
+        unlabeled: UnlabeledBatch | UnlabeledCropBatch | None = received.get("unlabeled")
         if unlabeled is None or not self.method.needs_unlabeled(progress):
             return Batch(prepared, None)
+        if isinstance(unlabeled, UnlabeledCropBatch):
+            unlabeled = color_unlabeled(unlabeled)
         return Batch(
             prepared,
             UnlabeledBatch(

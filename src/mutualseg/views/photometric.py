@@ -1,22 +1,22 @@
 """Weak and strong color views of a crop; none of them moves a pixel.
 
 Every random number comes from the generator passed in: torchvision's transform classes take none, so
-the numbers are drawn here and handed to its functions.
+the numbers are drawn here and applied by `color_steps.py` or `batched_photometric.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import ceil
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as TF
 
-from mutualseg.errors import ConfigError, ImageError
+from mutualseg.errors import ConfigError
+from mutualseg.types import ColorSteps
+from mutualseg.views.color_steps import LARGEST_SIGMA, Step, apply_steps, check_image, record
 
-Operation = Callable[[Tensor, torch.Generator], Tensor]
+Operation = Callable[[torch.Generator], list[Step]]
 Recipe = Literal["one_of", "compose"]
 
 
@@ -24,41 +24,31 @@ def _uniform(generator: torch.Generator, low: float, high: float) -> float:
     return low + (high - low) * float(torch.rand((), generator=generator, dtype=torch.float64))
 
 
-def color_jitter(image: Tensor, generator: torch.Generator) -> Tensor:
+def color_jitter(generator: torch.Generator) -> list[Step]:
     """Change brightness, contrast, saturation (by up to 0.5) and hue (0.25 of the circle), in any order."""
-    factors = [TF.adjust_brightness, TF.adjust_contrast, TF.adjust_saturation]
-    adjustments = [(adjust, _uniform(generator, 0.5, 1.5)) for adjust in factors]
-    adjustments.append((TF.adjust_hue, _uniform(generator, -0.25, 0.25)))
-    for index in torch.randperm(len(adjustments), generator=generator).tolist():
-        adjust, amount = adjustments[index]
-        image = adjust(image, amount)
-    return image
+    steps = [(kind, _uniform(generator, 0.5, 1.5)) for kind in ("brightness", "contrast", "saturation")]
+    steps.append(("hue", _uniform(generator, -0.25, 0.25)))
+    return [steps[index] for index in torch.randperm(len(steps), generator=generator).tolist()]
 
 
-def blur(image: Tensor, generator: torch.Generator) -> Tensor:
-    """Blur by a Gaussian of sigma 0.1 to 2 pixels, cut off at three sigma."""
-    sigma = _uniform(generator, 0.1, 2.0)
-    # Reflection at the border needs a radius below the side, in images of few pixels too.
-    kernel = [2 * min(ceil(3 * sigma), side - 1) + 1 for side in (image.shape[-1], image.shape[-2])]
-    blurred: Tensor = TF.gaussian_blur(image, kernel, [sigma, sigma])
-    return blurred
+def blur(generator: torch.Generator) -> list[Step]:
+    """Blur by a Gaussian of sigma 0.1 to 2 pixels."""
+    return [("blur", _uniform(generator, 0.1, LARGEST_SIGMA))]
 
 
-def solarize(image: Tensor, generator: torch.Generator) -> Tensor:
+def solarize(generator: torch.Generator) -> list[Step]:
     """Invert the values from a threshold of 64 to 255 upward; a lower one would invert nearly all."""
-    threshold = int(torch.randint(64, 256, (), generator=generator))
-    solarized: Tensor = TF.solarize(image, threshold)
-    return solarized
+    return [("solarize", float(torch.randint(64, 256, (), generator=generator)))]
 
 
 OPERATIONS: dict[str, Operation] = {
     "color_jitter": color_jitter,
     "blur": blur,
-    "equalize": lambda image, _: TF.equalize(image),  # the histogram of each channel
+    "equalize": lambda _: [("equalize", 0.0)],
     "solarize": solarize,
-    "grayscale": lambda image, _: TF.rgb_to_grayscale(image, num_output_channels=3),
+    "grayscale": lambda _: [("grayscale", 0.0)],
 }
-"""The strong operations by name; each takes and returns uint8 [3,H,W]."""
+"""The strong operations by name; each draws its steps."""
 
 COMPOSED: dict[str, float] = {"color_jitter": 0.8, "grayscale": 0.2, "blur": 0.5}
 """The operations of the "compose" recipe in the order of application, with their probabilities."""
@@ -82,6 +72,39 @@ def strong_operations(recipe: Recipe, operations: Sequence[str] | None, count: i
     return names
 
 
+def draw_weak(generator: torch.Generator, *, strength: float = 0.2) -> ColorSteps:
+    """Draw the steps of `weak`."""
+    if strength == 0:
+        return record([])
+    low, high = 1 - strength, 1 + strength
+    return record(
+        [(kind, _uniform(generator, low, high)) for kind in ("brightness", "contrast", "saturation")]
+    )
+
+
+def draw_strong(
+    generator: torch.Generator,
+    *,
+    recipe: Recipe = "one_of",
+    operations: Sequence[str] | None = None,
+    count: int = 1,
+) -> ColorSteps:
+    """Draw the steps of `strong`: first which operations, then the numbers of each in turn.
+
+    Raises:
+        ConfigError: A name or the recipe is unknown, or `count` exceeds the number of operations.
+    """
+    names = strong_operations(recipe, operations, count)
+    if recipe == "one_of":
+        drawn = torch.randperm(len(names), generator=generator).tolist()[:count]
+        chosen = [names[index] for index in drawn]
+    else:
+        chances = torch.rand(len(COMPOSED), generator=generator).tolist()
+        passed = dict(zip(COMPOSED, chances, strict=True))
+        chosen = [name for name in COMPOSED if name in names and passed[name] < COMPOSED[name]]
+    return record([step for name in chosen for step in OPERATIONS[name](generator)])
+
+
 def weak(image: Tensor, generator: torch.Generator, *, strength: float = 0.2) -> Tensor:
     """Change brightness, contrast and saturation mildly, each by a factor in [1 - strength, 1 + strength].
 
@@ -93,12 +116,8 @@ def weak(image: Tensor, generator: torch.Generator, *, strength: float = 0.2) ->
     Raises:
         ImageError: The image is not uint8 [3,H,W].
     """
-    _check_image(image)
-    if strength == 0:
-        return image
-    for adjust in (TF.adjust_brightness, TF.adjust_contrast, TF.adjust_saturation):
-        image = adjust(image, _uniform(generator, 1 - strength, 1 + strength))
-    return image
+    check_image(image)
+    return apply_steps(image, draw_weak(generator, strength=strength))
 
 
 def strong(
@@ -126,23 +145,6 @@ def strong(
         ConfigError: A name or the recipe is unknown, or `count` exceeds the number of operations.
         ImageError: The image is not uint8 [3,H,W].
     """
-    _check_image(image)
-    names = strong_operations(recipe, operations, count)
-    if recipe == "one_of":
-        drawn = torch.randperm(len(names), generator=generator).tolist()[:count]
-        chosen = [names[index] for index in drawn]
-    else:
-        chances = torch.rand(len(COMPOSED), generator=generator).tolist()
-        passed = dict(zip(COMPOSED, chances, strict=True))
-        chosen = [name for name in COMPOSED if name in names and passed[name] < COMPOSED[name]]
-    for name in chosen:
-        image = OPERATIONS[name](image, generator)
-    return image
-
-
-def _check_image(image: Tensor) -> None:
-    if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
-        raise ImageError(
-            f"color views need a uint8 [3,H,W] image, got {image.dtype} {list(image.shape)}; "
-            "convert it to 8-bit RGB first"
-        )
+    check_image(image)
+    steps = draw_strong(generator, recipe=recipe, operations=operations, count=count)
+    return apply_steps(image, steps)

@@ -3,6 +3,9 @@
 Each part draws from its own generator, derived from the one passed in, so turning a part off leaves what
 the others draw unchanged. Colors come before padding: gray padding would otherwise shift contrast and
 histogram, and blur into the image.
+
+A call makes the views. `uncolored` leaves the colors to `batched_photometric.py`, which changes those of a
+whole batch where the networks are.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ from torch import Tensor
 
 from mutualseg.errors import ConfigError
 from mutualseg.seeding import generator_at
+from mutualseg.types import ColorSteps, LabeledCrop, UnlabeledCrop
 from mutualseg.views import photometric
+from mutualseg.views.color_steps import apply_steps, check_image
 from mutualseg.views.cutmix import check_cutmix, draw_keep
-from mutualseg.views.geometry import check_geometry, draw_geometry
+from mutualseg.views.geometry import Geometry, check_geometry, draw_geometry
 
 
 def _derive(generator: torch.Generator) -> int:
@@ -64,15 +69,29 @@ class LabeledViews:
             ImageError: The image is not uint8 [3,H,W].
             MaskError: The mask's size is not the image's.
         """
+        geometry, colors = self._draw(image, generator)
+        colored = apply_steps(geometry.cut(image), colors)
+        return geometry.pad(colored), geometry.apply_mask(mask).long(), geometry.valid()
+
+    def uncolored(self, image: Tensor, mask: Tensor, generator: torch.Generator) -> LabeledCrop:
+        """Return the same crop with its color changes drawn, not made; arguments and errors as of a call."""
+        geometry, colors = self._draw(image, generator)
+        return LabeledCrop(
+            geometry.apply(image),
+            geometry.apply_mask(mask).long(),
+            geometry.valid(),
+            torch.tensor(geometry.content),
+            colors,
+        )
+
+    def _draw(self, image: Tensor, generator: torch.Generator) -> tuple[Geometry, ColorSteps]:
+        check_image(image)
         seed = _derive(generator)
         height, width = image.shape[-2:]
         geometry = draw_geometry(
             generator_at(seed, "geometry"), (height, width), self.crop, scale=self.scale, flip=self.flip
         )
-        colored = photometric.weak(
-            geometry.cut(image), generator_at(seed, "weak"), strength=self.weak_strength
-        )
-        return geometry.pad(colored), geometry.apply_mask(mask).long(), geometry.valid()
+        return geometry, photometric.draw_weak(generator_at(seed, "weak"), strength=self.weak_strength)
 
 
 @dataclass(frozen=True)
@@ -119,17 +138,31 @@ class UnlabeledViews:
         Raises:
             ImageError: The image is not uint8 [3,H,W].
         """
+        geometry, weak, strong, keep = self._draw(image, generator)
+        plain = geometry.cut(image)
+        weak_view = apply_steps(plain, weak)
+        strong_view = apply_steps(plain, strong) if self.strong else weak_view
+        return geometry.pad(weak_view), geometry.pad(strong_view), geometry.valid(), keep
+
+    def uncolored(self, image: Tensor, generator: torch.Generator) -> UnlabeledCrop:
+        """Return the same crop with its color changes drawn, not made; arguments and errors as of a call."""
+        geometry, weak, strong, keep = self._draw(image, generator)
+        content = torch.tensor(geometry.content)
+        return UnlabeledCrop(geometry.apply(image), geometry.valid(), keep, content, weak, strong)
+
+    def _draw(
+        self, image: Tensor, generator: torch.Generator
+    ) -> tuple[Geometry, ColorSteps, ColorSteps, Tensor]:
+        check_image(image)
         seed = _derive(generator)
         height, width = image.shape[-2:]
         geometry = draw_geometry(
             generator_at(seed, "geometry"), (height, width), self.crop, scale=self.scale, flip=self.flip
         )
-        plain = geometry.cut(image)
-        weak_view = photometric.weak(plain, generator_at(seed, "weak"), strength=self.weak_strength)
-        strong_view = weak_view
+        weak = photometric.draw_weak(generator_at(seed, "weak"), strength=self.weak_strength)
+        strong = weak
         if self.strong:
-            strong_view = photometric.strong(
-                plain,
+            strong = photometric.draw_strong(
                 generator_at(seed, "strong"),
                 recipe=self.strong_recipe,
                 operations=self.strong_operations,
@@ -141,4 +174,4 @@ class UnlabeledViews:
             boxes=self.cutmix_boxes,
             share=self.cutmix_share,
         )
-        return geometry.pad(weak_view), geometry.pad(strong_view), geometry.valid(), keep
+        return geometry, weak, strong, keep
