@@ -27,6 +27,8 @@ _LARGEST_CROP = {"cpu": 192, "mps": 320, "cuda": 512}
 _CROP_MULTIPLE = 32
 _EVALUATIONS = 5
 _SAMPLED_IMAGES = 50
+CHECKED_UNLABELED = 20_000
+"""How many unlabeled files `refuse_bad_files` opens at most."""
 
 
 def data_root(data: str) -> Path:
@@ -97,9 +99,11 @@ def resolve_crop(crop: int | None, split: Split, device: str) -> int:
     Raises:
         ConfigError: an explicit crop exceeds twice the median short side.
     """
-    samples = (*split.labeled, *split.unlabeled)
-    stride = max(1, len(samples) // _SAMPLED_IMAGES)
-    short = median(min(image_size(sample.image)) for sample in samples[::stride])
+    first = len(split.labeled)
+    total = first + len(split.unlabeled)
+    places = range(0, total, max(1, total // _SAMPLED_IMAGES))
+    samples = [split.labeled[i] if i < first else split.unlabeled[i - first] for i in places]
+    short = median(min(image_size(sample.image)) for sample in samples)
     if crop is None:
         fitting = int(short) // _CROP_MULTIPLE * _CROP_MULTIPLE
         return max(_CROP_MULTIPLE, min(fitting, _LARGEST_CROP[device]))
@@ -116,7 +120,9 @@ def resolve_crop(crop: int | None, split: Split, device: str) -> int:
 def refuse_bad_files(split: Split, num_classes: int) -> None:
     """Read each image's header and each mask, so that a bad one stops a run before it starts.
 
-    Pixels are decoded when they are used: a picture that is cut short shows only then.
+    Pixels are decoded when they are used: a picture that is cut short shows only then. So does a bad
+    header among more than `CHECKED_UNLABELED` unlabeled files, of which so many are looked at, evenly
+    spaced: the stream returns it as a `BadFile`, which ends the run with its name.
 
     Raises:
         DataError: for the first bad file.
@@ -128,8 +134,14 @@ def refuse_bad_files(split: Split, num_classes: int) -> None:
             check_mask(read_mask(sample.mask), size, num_classes, sample.mask)
 
     with ThreadPoolExecutor() as pool:
-        for _ in pool.map(look, (*split.labeled, *split.val, *split.unlabeled)):
+        for _ in pool.map(look, (*split.labeled, *split.val, *_evenly(split.unlabeled))):
             pass
+
+
+def _evenly(samples: Sequence[Sample]) -> list[Sample]:
+    """Return at most `CHECKED_UNLABELED` of the samples, first and last among them."""
+    count = min(len(samples), CHECKED_UNLABELED)
+    return [samples[i * (len(samples) - 1) // max(1, count - 1)] for i in range(count)]
 
 
 def default_steps(device: str) -> int:

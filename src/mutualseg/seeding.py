@@ -6,6 +6,8 @@ results do not depend on the number of workers, and a resumed run needs only its
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from mutualseg.addressing import address
@@ -18,6 +20,6 @@ def generator_at(seed: int, *path: int | str) -> torch.Generator:
     return torch.Generator().manual_seed(address(seed, *path))
 
 
-def permutation(count: int, seed: int, *path: int | str) -> list[int]:
-    """Return a permutation of range(count) for one address."""
-    return torch.randperm(count, generator=generator_at(seed, *path)).tolist()
+def permutation(count: int, seed: int, *path: int | str) -> npt.NDArray[np.int64]:
+    """Return a permutation of range(count) for one address, int64 [count]."""
+    return torch.randperm(count, generator=generator_at(seed, *path)).numpy()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from mutualseg.errors import DataError, ImageError, MaskError
 from tests.data.made import write_folder, write_image, write_mask
 
 
-def names(samples: tuple[object, ...]) -> list[str]:
+def names(samples: Sequence[object]) -> list[str]:
     return [getattr(sample, "name") for sample in samples]  # noqa: B009
 
 

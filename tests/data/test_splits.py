@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mutualseg.data.folder import DataFolder, read_folder
+from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Part, Sample, Split
-from mutualseg.data.split_file import read_split, write_split
+from mutualseg.data.split_file import read_split, split_to_json, write_split
 from mutualseg.data.splits import make_split, require_unlabeled
 from mutualseg.errors import DataError, SplitError
 from tests.data.made import write_folder, write_image
@@ -40,7 +41,7 @@ def imagine(labeled: int, unlabeled: int = 0, val: int = 0, per_video: int = 1) 
     )
 
 
-def names(samples: tuple[Sample, ...]) -> set[str]:
+def names(samples: Sequence[Sample]) -> set[str]:
     return {sample.name for sample in samples}
 
 
@@ -358,6 +359,28 @@ def test_split_file_round_trip(data: DataFolder, written: tuple[Split, Path]) ->
     assert make_split(data, labeled=str(path), split_seed=9) == split
 
 
+def test_a_split_file_is_plain_json(data: DataFolder, written: tuple[Split, Path]) -> None:
+    """Written in pieces, it must read as `json.dumps` would have written it whole."""
+    split, path = written
+    text = path.read_text(encoding="utf-8")
+    assert text == json.dumps(json.loads(text), indent=1) + "\n"
+    assert json.loads(text)["unlabeled"] == sorted(names(split.unlabeled) - {"photos/one.jpg"})
+    assert list(json.loads(text)["unlabeled_files"]) == ["photos/one.jpg"]
+    bare = replace(split, unlabeled=(), test=(), notes=())
+    pieces = "".join(split_to_json(bare, data.root))
+    assert pieces == json.dumps(json.loads(pieces), indent=1) + "\n"
+    assert json.loads(pieces)["unlabeled_files"] == {}
+
+
+def test_splits_hold_compact_indexes(data: DataFolder, written: tuple[Split, Path]) -> None:
+    split, path = written
+    assert isinstance(split.unlabeled, SampleIndex)
+    again = read_split(path, data)
+    assert isinstance(again.unlabeled, SampleIndex)
+    assert again == replace(split, unlabeled=tuple(split.unlabeled))
+    assert not any(sample.mask for sample in again.unlabeled)
+
+
 def test_split_file_with_unlabeled_folder_inside_the_data_folder(data: DataFolder, tmp_path: Path) -> None:
     write_image(data.root / "extra/one.jpg")
     split = make_split(data, unlabeled=[data.root / "extra"])
@@ -414,6 +437,8 @@ def test_split_file_of_a_changed_folder(
         {"labeled": [1]},
         {"unlabeled_files": ["x"]},
         {"unlabeled_files": {"x": 1}},
+        {"unlabeled_files": {"x\0": __file__}},
+        {"unlabeled_files": {"\ud800": __file__}},
         {"split_seed": "0"},
         {"val_from": "nowhere"},
         {"group": 1},

@@ -61,7 +61,7 @@ def inspect(
     images, masks = load_listing(root)
     findings = list(listing_findings(images, masks))
     samples = [sample for part in PARTS for sample in pair(images, masks, part)]
-    further: list[Sample] = []
+    further: Sequence[Sample] = ()
     try:
         further = list_unlabeled(unlabeled, [sample.name for sample in samples])
     except DataError as error:

@@ -6,10 +6,12 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 from mutualseg.data.class_names import read_classes
 from mutualseg.data.listing import Tree, list_tree
+from mutualseg.data.sample_index import Head, SampleIndex
 from mutualseg.data.samples import IMAGE_SUFFIXES, PARTS, Part, Sample
 from mutualseg.errors import DataError
 
@@ -21,8 +23,8 @@ class DataFolder:
     """The samples of a data folder by part, each part sorted by name."""
 
     root: Path
-    train: tuple[Sample, ...]
-    """With masks and without: an image without one is unlabeled."""
+    train: Sequence[Sample]
+    """With masks and without: an image without one is unlabeled. `read_folder` gives a `SampleIndex`."""
     val: tuple[Sample, ...]
     test: tuple[Sample, ...]
     classes: tuple[str, ...]
@@ -42,7 +44,7 @@ class DataFolder:
     @property
     def labeled(self) -> tuple[Sample, ...]:
         """Return the training samples that have a mask."""
-        return tuple(sample for sample in self.train if sample.mask is not None)
+        return tuple(SampleIndex.of(self.train).labeled())
 
 
 def read_folder(root: Path) -> DataFolder:
@@ -73,16 +75,17 @@ def read_folder(root: Path) -> DataFolder:
             hint = "train/, val/, test/ must lie below both images/ and masks/, or below neither"
         raise DataError(f"{len(orphans)} masks have no image of the same name ({shown(orphans)}); {hint}.")
     parts = {part: pair(images, masks, part) for part in PARTS}
-    if not any(sample.mask for sample in parts["train"]):
+    if not len(parts["train"].masked):
         raise DataError(
             f"{root} has no labeled training image; put a mask with the image's name below {root / 'masks'}."
         )
-    classes, source = read_classes(root, [s.mask for part in PARTS for s in parts[part] if s.mask])
-    scored = {part: tuple(sample for sample in parts[part] if sample.mask) for part in PARTS}
+    scored = {part: tuple(sample for sample in parts[part] if sample.mask) for part in PARTS[1:]}
+    masked = [*parts["train"].labeled(), *scored["val"], *scored["test"]]
+    classes, source = read_classes(root, [sample.mask for sample in masked if sample.mask])
     unscored = tuple(sample for part in PARTS[1:] for sample in parts[part] if not sample.mask)
     return DataFolder(
         root=root,
-        train=tuple(parts["train"]),
+        train=parts["train"],
         val=scored["val"],
         test=scored["test"],
         classes=classes,
@@ -108,24 +111,33 @@ def load_listing(root: Path) -> tuple[Tree, Tree]:
     return images, masks
 
 
-def pair(images: Tree, masks: Tree, part: Part) -> list[Sample]:
+def pair(images: Tree, masks: Tree, part: Part) -> SampleIndex:
     """Return the samples of one part, sorted by name; of files that clash, the first."""
-    prefix = f"{part}/" if images.has_parts else ""
-    return [
-        Sample(paths[0], masks.files[part].get(stem, [None])[0], prefix + stem, part)
-        for stem, paths in sorted(images.files[part].items())
-    ]
+    files, their_masks = images.files[part], masks.files[part]
+    mask_of: dict[str, str] = {}
+    for stem, path in zip(their_masks.stems, their_masks.paths, strict=True):
+        mask_of.setdefault(stem, f"{their_masks.folder}/{path}")
+    order = sorted(range(len(files.stems)), key=files.stems.__getitem__)
+    stems = [files.stems[place] for place in order]
+    if len(set(stems)) < len(stems):
+        first = [place == 0 or stem != stems[place - 1] for place, stem in enumerate(stems)]
+        order, stems = list(compress(order, first)), list(compress(stems, first))
+    return SampleIndex.below(
+        Head(f"{files.folder}/", f"{part}/" if images.has_parts else "", "stem", part),
+        (files.paths[place] for place in order),
+        {place: mask_of[stem] for place, stem in enumerate(stems) if stem in mask_of},
+    )
 
 
 def orphan_masks(images: Tree, masks: Tree) -> list[Path]:
     """Return the masks without an image of the same part and stem."""
-    return [
-        path
-        for part in PARTS
-        for stem, paths in masks.files[part].items()
-        if stem not in images.files[part]
-        for path in paths
-    ]
+    orphans = []
+    for part in PARTS:
+        if masks.files[part].stems:
+            stems = set(images.files[part].stems)
+            by_stem = masks.files[part].by_stem()
+            orphans += [path for stem, paths in by_stem.items() if stem not in stems for path in paths]
+    return orphans
 
 
 def shown(paths: Sequence[Path], most: int = 3) -> str:

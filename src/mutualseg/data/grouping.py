@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Container, Iterable, Sequence
 
+from mutualseg.data.file_names import without_suffix
+from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import PARTS, Sample
 from mutualseg.errors import SplitError
 
@@ -43,6 +44,14 @@ class Grouping:
             groups[self.key(sample)].append(sample)
         return dict(groups)
 
+    def places_in(self, samples: SampleIndex, keys: Container[str]) -> list[int]:
+        """Return the places of the samples whose group is among the keys."""
+        if self._regex is None:  # the names are enough, and there may be a million
+            found = (f"alone/{name}" for name in samples.names())
+        else:
+            found = (self.key(sample) for sample in samples)
+        return [place for place, key in enumerate(found) if key in keys]
+
     def require_match(self, samples: Sequence[Sample]) -> None:
         """Raise if there is a pattern and it matches none of the samples."""
         if self._regex and not any(self._regex.search(bare_name(sample)) for sample in samples):
@@ -52,10 +61,10 @@ class Grouping:
 
 def bare_name(sample: Sample) -> str:
     """Return the sample's path below its part's folder or `--unlabeled` folder, without suffix."""
-    path = PurePosixPath(sample.name)
+    head, slash, rest = sample.name.partition("/")
     if sample.is_external:
-        return PurePosixPath(*path.parts[1:]).with_suffix("").as_posix()
-    return "/".join(path.parts[1:]) if path.parts[0] in PARTS and len(path.parts) > 1 else sample.name
+        return without_suffix(rest if slash else head)
+    return rest if slash and head in PARTS else sample.name
 
 
 def nearest_prefix(groups: Sequence[Sequence[Sample]], count: int) -> int:

@@ -86,10 +86,10 @@ def choose(
 
 
 def whole_groups(
-    listed: Sequence[Sample], train: Sequence[Sample], grouping: Grouping, path: Path, notes: list[str]
+    listed: Sequence[Sample], masked: Sequence[Sample], grouping: Grouping, path: Path, notes: list[str]
 ) -> list[Sample]:
     """Return the listed images that were not held out; a list that divides a group is an error."""
-    left = {sample.name for sample in train}
+    left = {sample.name for sample in masked}
     chosen = [sample for sample in listed if sample.name in left]
     if len(chosen) < len(listed):
         notes.append(
@@ -97,8 +97,8 @@ def whole_groups(
         )
     names = {sample.name for sample in chosen}
     keys = {grouping.key(sample): sample for sample in chosen}
-    for sample in train:
-        if sample.mask and sample.name not in names and grouping.key(sample) in keys:
+    for sample in masked:
+        if sample.name not in names and grouping.key(sample) in keys:
             raise SplitError(
                 f"{path} names {keys[grouping.key(sample)].name} but not {sample.name} of the same group; "
                 "list whole groups, or leave out --group."

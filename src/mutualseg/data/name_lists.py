@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from mutualseg.data.file_names import last_part, without_suffix
 from mutualseg.data.grouping import bare_name
+from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample, is_image_file
 from mutualseg.errors import SplitError
 from mutualseg.nearest import nearest_name
@@ -25,7 +27,7 @@ def read_names(path: Path) -> list[str]:
 
 
 def find_listed(
-    names: Iterable[str], path: Path, root: Path, train: Sequence[Sample], others: Sequence[Sample]
+    names: Sequence[str], path: Path, root: Path, train: SampleIndex, others: Sequence[Sample]
 ) -> list[Sample]:
     """Return the training samples that a list names, sorted by name, each once.
 
@@ -39,12 +41,12 @@ def find_listed(
     Raises:
         SplitError: A name is unknown, ambiguous, without a mask, or not of the training part.
     """
-    index = _index(train, root)
+    index = _index(_alike(names, train), root)
     listed: dict[str, Sample] = {}
     for name in names:
         matches = index.get(name.removeprefix("./").replace("\\", "/"), {})
         if not matches:
-            raise SplitError(_unknown(name, path, index, _index(others, root)))
+            raise SplitError(_unknown(name, path, _index(train, root), _index(others, root)))
         if len(matches) > 1:
             first, second = sorted(matches)[:2]
             raise SplitError(f"{path}: {name!r} may mean {first} or {second}; write the whole name.")
@@ -53,6 +55,13 @@ def find_listed(
             raise SplitError(f"{path}: {name!r} has no mask; add the mask, or take the name off the list.")
         listed[sample.name] = sample
     return [listed[name] for name in sorted(listed)]
+
+
+def _alike(names: Sequence[str], train: SampleIndex) -> SampleIndex:
+    """Return the few samples of many that a name may mean: what follows the last / is the same."""
+    lasts = {last_part(name.replace("\\", "/")) for name in names}
+    lasts |= {without_suffix(last) for last in lasts}
+    return train.select([place for place, name in enumerate(train.names()) if last_part(name) in lasts])
 
 
 def _index(samples: Iterable[Sample], root: Path) -> dict[str, dict[str, Sample]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from mutualseg.data.file_names import suffix_of
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = ("train", "val", "test")
@@ -35,7 +38,8 @@ class Split:
     """The images of a run; each part is sorted by name, and no image is in two parts."""
 
     labeled: tuple[Sample, ...]
-    unlabeled: tuple[Sample, ...]
+    unlabeled: Sequence[Sample]
+    """There may be a million: `make_split` and `read_split` give a `SampleIndex`."""
     val: tuple[Sample, ...]
     test: tuple[Sample, ...]
     split_seed: int
@@ -46,6 +50,6 @@ class Split:
     """Sentences for the user about what was left out, dropped or held out."""
 
 
-def is_image_file(path: Path) -> bool:
+def is_image_file(path: Path | str) -> bool:
     """Tell by the suffix whether a file is read as an image or mask."""
-    return path.suffix.lower() in IMAGE_SUFFIXES
+    return suffix_of(path if isinstance(path, str) else path.name).lower() in IMAGE_SUFFIXES

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from mutualseg.data.folder import DataFolder, shown
+from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample, Split
 from mutualseg.data.unlabeled import drop_used, list_unlabeled
 from mutualseg.errors import SplitError
@@ -17,28 +20,52 @@ from mutualseg.errors import SplitError
 _FORMAT = 1
 
 
-def split_to_json(split: Split, root: Path) -> str:
-    """Return a split as JSON text.
+def split_to_json(split: Split, root: Path) -> Iterator[str]:
+    """Yield a split as JSON text, piece by piece: no list of a million names is made.
 
     Images of the data folder are written by name, so that the file fits a copy of the folder
     elsewhere; images of `--unlabeled` folders with their absolute path.
     """
+    unlabeled = SampleIndex.of(split.unlabeled)
     content = {
         "format": _FORMAT,
         "root": str(root.absolute()),
         "split_seed": split.split_seed,
         "val_from": split.val_from,
         "group": split.group,
-        "labeled": [sample.name for sample in split.labeled],
-        "unlabeled": [sample.name for sample in split.unlabeled if not sample.is_external],
-        "unlabeled_files": {
-            sample.name: str(sample.image.absolute()) for sample in split.unlabeled if sample.is_external
-        },
-        "val": [sample.name for sample in split.val],
-        "test": [sample.name for sample in split.test],
-        "notes": list(split.notes),
+        "labeled": (sample.name for sample in split.labeled),
+        "unlabeled": (name for name, _, external in unlabeled.facts() if not external),
+        "unlabeled_files": _absolute(unlabeled),
+        "val": (sample.name for sample in split.val),
+        "test": (sample.name for sample in split.test),
+        "notes": iter(split.notes),
     }
-    return json.dumps(content, indent=1) + "\n"
+    for place, (key, value) in enumerate(content.items()):
+        yield f"{',' if place else '{'}\n {json.dumps(key)}: "
+        if not isinstance(value, Iterator):
+            yield json.dumps(value)
+        elif key == "unlabeled_files":
+            yield from _block((f"{json.dumps(name)}: {json.dumps(file)}" for name, file in value), "{}")
+        else:
+            yield from _block(map(json.dumps, value), "[]")
+    yield "\n}\n"
+
+
+def _absolute(unlabeled: SampleIndex) -> Iterator[tuple[str, str]]:
+    """Yield the name and the absolute path of each image of an `--unlabeled` folder."""
+    here = Path.cwd()
+    for name, file, external in unlabeled.facts():
+        if external:
+            yield name, file if file.startswith("/") else str(here / file)
+
+
+def _block(lines: Iterable[str], brackets: str) -> Iterator[str]:
+    """Yield lines between brackets, indented by two, as `json.dumps` would."""
+    empty = True
+    for line in lines:
+        yield f"{brackets[0] if empty else ','}\n  {line}"
+        empty = False
+    yield brackets if empty else f"\n {brackets[1]}"
 
 
 def write_split(split: Split, root: Path, path: Path) -> None:
@@ -49,7 +76,8 @@ def write_split(split: Split, root: Path, path: Path) -> None:
         root: The data folder it was made from.
         path: The file to write.
     """
-    path.write_text(split_to_json(split, root), encoding="utf-8")
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(split_to_json(split, root))
 
 
 def read_split(path: Path, folder: DataFolder) -> Split:
@@ -63,13 +91,20 @@ def read_split(path: Path, folder: DataFolder) -> Split:
         SplitError: The file is malformed, or images that it names are gone or have lost their mask.
     """
     content = _load(path)
-    outside = [Sample(Path(file), None, name, "train") for name, file in content["unlabeled_files"].items()]
-    gone = [sample.image for sample in outside if not sample.image.is_file()]
+    files: dict[str, str] = content["unlabeled_files"]
+    gone = [Path(file) for file in files.values() if not os.path.isfile(file)]  # noqa: PTH113  # a million
     if gone:
         raise SplitError(
             f"{len(gone)} unlabeled images of {path} are gone ({shown(gone)}); restore them, or give "
             "their folder with --unlabeled."
         )
+    try:
+        outside = SampleIndex.of_files((name, str(Path(file)), "train") for name, file in files.items())
+    except ValueError:
+        raise SplitError(
+            f"{path} gives an unlabeled image a name that no file can have; make it anew with "
+            "`mutualseg split`."
+        ) from None
     return _build(content, path, folder, outside)
 
 
@@ -84,7 +119,7 @@ def read_val(path: Path, folder: DataFolder) -> tuple[Sample, ...]:
         SplitError: The file is malformed, or val images are gone or have lost their mask.
     """
     content = _load(path) | {"labeled": [], "unlabeled": [], "test": []}
-    return _build(content, path, folder, []).val
+    return _build(content, path, folder, SampleIndex.empty()).val
 
 
 def reuse_split(path: Path, folder: DataFolder, unlabeled: Sequence[Path]) -> Split:
@@ -97,42 +132,42 @@ def reuse_split(path: Path, folder: DataFolder, unlabeled: Sequence[Path]) -> Sp
     """
     if not unlabeled:
         return read_split(path, folder)
-    split = _build(_load(path), path, folder, [])
-    everything = (*folder.train, *folder.val, *folder.test, *folder.unscored)
-    found = list_unlabeled(unlabeled, [sample.name for sample in everything])
-    scored = (*split.val, *split.test, *folder.val, *folder.test, *folder.unscored)
-    kept, notes = drop_used(found, scored, split.labeled, split.unlabeled)
-    merged = sorted((*split.unlabeled, *kept), key=lambda sample: sample.name)
-    return replace(split, unlabeled=tuple(merged), notes=(*split.notes, *notes))
+    split = _build(_load(path), path, folder, SampleIndex.empty())
+    inside = SampleIndex.of(split.unlabeled)
+    measured = (*folder.val, *folder.test, *folder.unscored)
+    taken = chain(SampleIndex.of(folder.train).names(), (sample.name for sample in measured))
+    found = list_unlabeled(unlabeled, taken)
+    kept, notes = drop_used(found, (*split.val, *split.test, *measured), split.labeled, inside)
+    return replace(split, unlabeled=(inside + kept).sorted_by_name(), notes=(*split.notes, *notes))
 
 
-def _build(content: Mapping[str, Any], path: Path, folder: DataFolder, outside: Iterable[Sample]) -> Split:
-    known = {sample.name: sample for sample in (*folder.train, *folder.val, *folder.test)}
+def _build(content: Mapping[str, Any], path: Path, folder: DataFolder, outside: SampleIndex) -> Split:
+    everything = SampleIndex.of(folder.train) + SampleIndex.of((*folder.val, *folder.test))
+    known = {name: place for place, name in enumerate(everything.names())}
     never_trained = {sample.name for sample in (*folder.val, *folder.test)}
 
-    def find(key: str) -> list[Sample]:
+    def find(key: str) -> SampleIndex:
         gone = [name for name in content[key] if name not in known]
         if gone:
             raise SplitError(
                 f"{path} names {len(gone)} images that {folder.root} lacks ({gone[0]}); use the data "
                 "folder it was made for, or make the split anew."
             )
-        samples = [known[name] for name in content[key]]
-        bare = next((sample.name for sample in samples if key != "unlabeled" and not sample.mask), None)
-        if bare is not None:
+        samples = everything.select([known[name] for name in content[key]])
+        if key != "unlabeled" and len(samples.masked) < len(samples):
+            bare = next(sample.name for sample in samples if not sample.mask)
             raise SplitError(f"{path}: {bare} has lost its mask; restore it, or make the split anew.")
         return samples
 
     labeled, val, test, inside = find("labeled"), find("val"), find("test"), find("unlabeled")
-    trained = Counter(sample.name for sample in (*labeled, *inside))
-    scored = never_trained.union(sample.name for sample in (*val, *test))
+    trained = Counter(chain(labeled.names(), inside.names()))
+    scored = never_trained.union(val.names(), test.names())
     twice = sorted(name for name, times in trained.items() if name in scored or times > 1)
     if twice:
         raise SplitError(f"{path} uses {twice[0]} twice or against its part; make the split anew.")
-    merged = [replace(sample, mask=None) for sample in inside]
     return Split(
         labeled=tuple(labeled),
-        unlabeled=tuple(sorted((*merged, *outside), key=lambda sample: sample.name)),
+        unlabeled=(inside.without_masks() + outside).sorted_by_name(),
         val=tuple(replace(sample, part="val") for sample in val),
         test=tuple(test),
         split_seed=content["split_seed"],

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+
+import numpy as np
 
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.grouping import Grouping
 from mutualseg.data.labeled_choice import choose, hold_out, labeled_count, whole_groups
 from mutualseg.data.name_lists import find_listed, read_names
+from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample, Split
 from mutualseg.data.split_file import reuse_split
 from mutualseg.data.unlabeled import drop_used, list_unlabeled
@@ -61,14 +65,15 @@ def make_split(
                 raise SplitError(f"{listed_in} already fixes the groups; leave out --group.")
             return reuse_split(listed_in, folder, unlabeled)
     grouping = Grouping(group)
-    grouping.require_match(folder.train)
+    everything = SampleIndex.of(folder.train)
+    grouping.require_match(everything)
     notes = list(folder.notes)
     scored = (*folder.val, *folder.test, *folder.unscored)
-    train = _without_groups_of(scored, folder.train, grouping, notes)
+    train = _without_groups_of(scored, everything, grouping, notes)
     listed: list[Sample] = []
     if listed_in is not None:
-        listed = find_listed(read_names(listed_in), listed_in, folder.root, folder.train, scored)
-    masked = [sample for sample in train if sample.mask is not None]
+        listed = find_listed(read_names(listed_in), listed_in, folder.root, everything, scored)
+    masked = train.labeled()
     val = list(folder.val)
     if not folder.val:
         val = hold_out(masked, listed, grouping, split_seed)
@@ -77,21 +82,20 @@ def make_split(
             "as val and never trained on."
         )
         train = _without_groups_of(val, train, grouping, notes, expected={sample.name for sample in val})
-        masked = [sample for sample in train if sample.mask is not None]
+        masked = train.labeled()
         scored = (*scored, *val)
     if listed_in is not None:
-        chosen = whole_groups(listed, train, grouping, listed_in, notes)
+        chosen = whole_groups(listed, masked, grouping, listed_in, notes)
     else:
         chosen = choose(masked, labeled, grouping, split_seed, notes)
-    names = {sample.name for sample in chosen}
-    rest = [replace(sample, mask=None) for sample in train if sample.name not in names]
-    found = list_unlabeled(unlabeled, [sample.name for sample in (*folder.train, *scored)])
+    rest = _without(train, chosen).without_masks()
+    found = list_unlabeled(unlabeled, chain(everything.names(), (sample.name for sample in scored)))
     found, dropped = drop_used(found, scored, chosen, rest)
     notes += dropped
     found = _without_groups_of(scored, found, grouping, notes)
     return Split(
         labeled=_by_name(chosen),
-        unlabeled=_by_name([*rest, *found]),
+        unlabeled=(rest + found).sorted_by_name(),
         val=_by_name([replace(sample, part="val") for sample in val]),
         test=folder.test,
         split_seed=split_seed,
@@ -114,20 +118,25 @@ def _by_name(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     return tuple(sorted(samples, key=lambda sample: sample.name))
 
 
+def _without(train: SampleIndex, labeled: Sequence[Sample]) -> SampleIndex:
+    names = {sample.name for sample in labeled}
+    places = [place for place in train.masked.tolist() if train[place].name in names]
+    return train.select(np.delete(np.arange(len(train)), places))
+
+
 def _without_groups_of(
     scored: Sequence[Sample],
-    samples: Sequence[Sample],
+    samples: SampleIndex,
     grouping: Grouping,
     notes: list[str],
     expected: frozenset[str] | set[str] = frozenset(),
-) -> list[Sample]:
+) -> SampleIndex:
     """Return the samples whose group is not among the scored ones, and note how many others there were."""
-    keys = {grouping.key(sample) for sample in scored}
-    kept = [sample for sample in samples if grouping.key(sample) not in keys]
-    dropped = [s for s in samples if grouping.key(s) in keys and s.name not in expected]
+    places = grouping.places_in(samples, {grouping.key(sample) for sample in scored})
+    dropped = [name for name in samples.select(places).names() if name not in expected]
     if dropped:
         notes.append(
             f"{len(dropped)} training images are left out, since images of their group are in val or test "
-            f"({dropped[0].name})."
+            f"({dropped[0]})."
         )
-    return kept
+    return samples.select(np.delete(np.arange(len(samples)), places))

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
@@ -54,11 +56,11 @@ def load_mask(sample: Sample, image_size: tuple[int, int], num_classes: int) -> 
 def sample_at(position: int, count: int, seed: int, stream: str) -> int:
     """Return which of `count` samples stands at a position: each epoch is its own permutation."""
     epoch, place = divmod(position, count)
-    return _epoch_order(count, seed, stream, epoch)[place]
+    return int(_epoch_order(count, seed, stream, epoch)[place])
 
 
 @lru_cache(maxsize=8)
-def _epoch_order(count: int, seed: int, stream: str, epoch: int) -> list[int]:
+def _epoch_order(count: int, seed: int, stream: str, epoch: int) -> npt.NDArray[np.int64]:
     return permutation(count, seed, stream, "epoch", epoch)
 
 

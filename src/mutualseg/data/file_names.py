@@ -1,0 +1,32 @@
+"""File names as plain text: a Path for each of a million files would take longer than reading the folder."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def suffix_of(path: str) -> str:
+    """Return the suffix with its dot, "" where there is none; a name's first and last dot begin none.
+
+    Args:
+        path: A path with / between its parts.
+    """
+    dot = path.rfind(".")
+    return path[dot:] if path.rfind("/") + 1 < dot < len(path) - 1 else ""
+
+
+def without_suffix(path: str) -> str:
+    """Return the path without what `suffix_of` returns."""
+    return path[: len(path) - len(suffix_of(path))]
+
+
+def stem_of(relative: str) -> str:
+    """Return a relative path without its suffix, as the key that pairs an image with its mask."""
+    stem = without_suffix(relative)
+    # Archives from macOS spell accents in two characters, others in one.
+    return stem if stem.isascii() else unicodedata.normalize("NFC", stem)
+
+
+def last_part(path: str) -> str:
+    """Return what follows the last /."""
+    return path[path.rfind("/") + 1 :]
