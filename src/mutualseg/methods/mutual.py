@@ -54,7 +54,7 @@ class Mutual(Method):
         ramp: share of the run over which distillation then rises to its weight; 0 jumps.
         semantic_strength: final strength (lambda) of the semantic augmentation; 0 turns it off.
         augment_students: whether students' logits are augmented.
-        augment_teachers: whether teachers' logits are augmented.
+        augment_teachers: whether teachers' logits are augmented; it can only turn their labels to others.
         distill_labeled: whether labeled images enter the distillation terms too.
         ema: final momentum of the teachers; 0 makes each a copy of its student.
         teacher_batch_norm: `own` statistics from the teacher's batches, or `average` of the student's.
@@ -77,7 +77,7 @@ class Mutual(Method):
         ramp: float = 0.15,
         semantic_strength: float = 0.5,
         augment_students: bool = True,
-        augment_teachers: bool = True,
+        augment_teachers: bool = False,
         distill_labeled: bool = True,
         ema: float = 0.99,
         teacher_batch_norm: BatchNormPolicy = "average",
