@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mutualseg.evaluation.windows import cut_windows, join_windows, window_corners
@@ -19,6 +19,7 @@ def test_hand_values() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(
     height=st.integers(1, 70),
     width=st.integers(1, 70),
@@ -37,6 +38,7 @@ def test_windows_cover_the_image_and_overlap(height: int, width: int, window: in
         assert below - above <= max(1, int(window * (1 - overlap)))
 
 
+@settings(deadline=None)
 @given(height=st.integers(1, 50), width=st.integers(1, 50), window=st.integers(1, 30))
 def test_joining_what_was_cut_is_the_image(height: int, width: int, window: int) -> None:
     image = torch.rand(2, height, width, dtype=torch.float64)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ROLES = ("student_a", "student_b", "teacher_a", "teacher_b")
 SIDE, GRID = 32, 8
 AUTHORS: dict[str, Any] = {
+    "augment_teachers": True,
     "adaptive_threshold": False,
     "teacher_batch_norm": "own",
     "teacher_weight": 1.5,
