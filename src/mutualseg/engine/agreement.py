@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch import distributed as dist
 
 from mutualseg.losses.reduction import process_count
@@ -46,3 +48,19 @@ def same_everywhere(value: str) -> str:
     if process_count() > 1:
         dist.broadcast_object_list(values, src=0)
     return values[0]
+
+
+@torch.no_grad()
+def take_buffers_of_the_first(modules: Iterable[nn.Module]) -> None:
+    """Give every process the first one's floating-point buffers: BatchNorm's running statistics.
+
+    Weights are equal everywhere since gradients are; what BatchNorm saw of its own share of a batch is not,
+    unless it is synchronized.
+    """
+    if process_count() == 1:
+        return
+    buffers = [b for module in modules for b in module.buffers() if b.is_floating_point()]
+    together = torch.cat([buffer.flatten() for buffer in buffers])
+    dist.broadcast(together, src=0)
+    for buffer, part in zip(buffers, together.split([b.numel() for b in buffers]), strict=True):
+        buffer.copy_(part.view_as(buffer))

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from mutualseg.data.streams import BadFile
+from mutualseg.engine.agreement import take_buffers_of_the_first
 from mutualseg.errors import DataError, TrainingError
 from mutualseg.methods.base import Method, Progress
 from mutualseg.networks.activation_checkpointing import checkpoint_activations
@@ -138,6 +139,8 @@ class Training(pl.LightningModule):
         """
         super().optimizer_step(*arguments, **options)
         self.method.after_step(Progress(self.global_step + 1, self.total_steps))
+        if not self.synchronize_batch_norm:
+            take_buffers_of_the_first(self.method.networks().values())
 
     def check_finite(self) -> None:
         """Raise TrainingError if the latest loss is not a number; called where the device is read anyway."""
