@@ -62,7 +62,7 @@ def train(
         unlabeled: Further folder of images, from anywhere, without masks; may be given several times.
         labeled: Keep only part of the masks: a fraction (1/16), a count (23), a list of file names, or a
             split.json written by `mutualseg split`.
-        group: Regular expression on image names; images whose match is equal stay on one side of every split.
+        group: Regular expression on names; images whose match (or first group) is equal stay on one side.
         method: How to train; mutual (the default) or labels_only. Its own arguments are dotted.
         steps: Optimizer steps. Without steps or budget: 1200 on a CPU, 10000 on CUDA.
         budget: Time to train, such as 20min; a short calibration turns it into steps. Excludes steps.
@@ -254,7 +254,7 @@ def split(
     """Choose labeled, unlabeled and val images ahead of training, and write the choice to a file.
 
     Args:
-        data: Data folder, or "generated".
+        data: Data folder, or "generated"; it may stand as the first word without --data.
         out: JSON file to write; `train --labeled FILE` uses it.
         labeled: Which masks to keep: a fraction (1/16), a count (23) or a list of file names.
         unlabeled: Further folder of images without masks; may be given several times.
@@ -292,7 +292,7 @@ def check(data: str, *, unlabeled: str | Sequence[str] = (), quiet: bool = False
     """Look a data folder over and report everything that is wrong with it, each with its cure.
 
     Args:
-        data: Data folder, or "generated".
+        data: Data folder, or "generated"; it may stand as the first word without --data.
         unlabeled: Further folder of images without masks; may be given several times.
         quiet: Show no progress.
 

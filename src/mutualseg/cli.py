@@ -50,7 +50,7 @@ your own images (DIR/images/*.jpg, DIR/masks/*.png for some of them):
 
 exit codes: 0 done; 1 done, but some files were skipped and are listed;
 2 something you can mend, said in one sentence; 130, 143 stopped by a
-signal, after saving."""
+signal (training saves first, once it has begun)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,6 +14,10 @@ class DataError(MutualSegError):
     """The data folder does not hold what the run needs."""
 
 
+class UnusableFileError(DataError):
+    """A file that training came upon cannot be used; what was trained so far is sound."""
+
+
 class ImageError(DataError):
     """An image or mask file cannot be read."""
 

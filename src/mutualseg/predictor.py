@@ -173,7 +173,11 @@ def _targets(images: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
     """Yield (image, mask to write); below a folder its subfolders are kept."""
     for path in images:
         if path.is_dir():
+            own = out.resolve()
+            inside = own != path.resolve() and own.is_relative_to(path.resolve())
             for found in walk_files(path):
+                if inside and found.resolve().is_relative_to(own):
+                    continue  # masks that an earlier call wrote
                 if is_image_file(found):
                     yield found, (out / found.relative_to(path)).with_suffix(".png")
         elif path.exists():

@@ -11,8 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from mutualseg.data.duplicates import identical_to
 from mutualseg.data.folder import DataFolder, read_folder
-from mutualseg.data.images import image_size
+from mutualseg.data.images import image_size, read_image
 from mutualseg.data.masks import check_mask, read_mask
 from mutualseg.data.samples import Sample
 from mutualseg.data.splits import Split
@@ -25,6 +26,8 @@ GENERATED = "generated"
 _DEFAULT_STEPS = {"cpu": 1200, "mps": 3000, "cuda": 10000}
 _LARGEST_CROP = {"cpu": 192, "mps": 320, "cuda": 512}
 _CROP_MULTIPLE = 32
+_SMALLEST_CROP = 16
+"""Below it most encoders have less than one pixel to look at."""
 _EVALUATIONS = 5
 _SAMPLED_IMAGES = 50
 CHECKED_UNLABELED = 20_000
@@ -107,8 +110,8 @@ def resolve_crop(crop: int | None, split: Split, device: str) -> int:
     if crop is None:
         fitting = int(short) // _CROP_MULTIPLE * _CROP_MULTIPLE
         return max(_CROP_MULTIPLE, min(fitting, _LARGEST_CROP[device]))
-    if crop < 1:
-        raise ConfigError(f"--crop {crop} must be at least 1 pixel.")
+    if crop < _SMALLEST_CROP:
+        raise ConfigError(f"--crop {crop} is too small; give at least {_SMALLEST_CROP} pixels.")
     if crop > 2 * short:
         raise ConfigError(
             f"--crop {crop} is more than twice the images' median short side of {short:.0f} pixels, "
@@ -117,10 +120,27 @@ def resolve_crop(crop: int | None, split: Split, device: str) -> int:
     return crop
 
 
-def refuse_bad_files(split: Split, num_classes: int) -> None:
-    """Read each image's header and each mask, so that a bad one stops a run before it starts.
+def leak_note(data: DataFolder) -> str | None:
+    """Return a warning if training images are, byte for byte, images of val or test.
 
-    Pixels are decoded when they are used: a picture that is cut short shows only then. So does a bad
+    Not asked of more than `CHECKED_UNLABELED` images, whose sizes alone would take long to read.
+    """
+    scored = [sample.image for sample in (*data.val, *data.test)]
+    if len(data.train) > CHECKED_UNLABELED or not scored:
+        return None
+    leaks = identical_to([sample.image for sample in data.train], scored)
+    if not leaks:
+        return None
+    return (
+        f"{len(leaks)} training images are identical to images of val or test, so scores come out too high "
+        f"({min(leaks)}); mutualseg check names them."
+    )
+
+
+def refuse_bad_files(split: Split, num_classes: int) -> None:
+    """Read what a run needs, so that a bad file stops it before it starts: images that have a mask whole.
+
+    Of an unlabeled image the header is read: one that is cut short shows when it is used. So does a bad
     header among more than `CHECKED_UNLABELED` unlabeled files, of which so many are looked at, evenly
     spaced: the stream returns it as a `BadFile`, which ends the run with its name.
 
@@ -129,8 +149,11 @@ def refuse_bad_files(split: Split, num_classes: int) -> None:
     """
 
     def look(sample: Sample) -> None:
-        size = image_size(sample.image)
-        if sample.mask is not None:
+        if sample.mask is None:
+            image_size(sample.image)
+        else:
+            height, width, _ = read_image(sample.image).shape
+            size = (height, width)
             check_mask(read_mask(sample.mask), size, num_classes, sample.mask)
 
     with ThreadPoolExecutor() as pool:

@@ -9,7 +9,7 @@ from typing import Any
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.samples import Sample
 from mutualseg.data.split_file import read_val
-from mutualseg.errors import DataError
+from mutualseg.errors import DataError, MutualSegError
 from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.predictor import Predictor
 from mutualseg.reporting.console import RunConsole
@@ -62,10 +62,19 @@ def score_run(root: Path, *, data: str | None, part: str, window: int | None, qu
     }
 
 
+def _is_copy(source: DataFolder, folder: RunFolder) -> bool:
+    """Tell whether data hold every image that the run held out: the run's own, moved or copied."""
+    try:
+        read_val(folder.split, source)
+    except MutualSegError:
+        return False
+    return True
+
+
 def _part(source: DataFolder, folder: RunFolder, part: str, *, is_own: bool) -> tuple[str, Sequence[Sample]]:
     """Return a part's name and samples: held-out val images are in the run's split, not in the folder."""
     samples: Sequence[Sample] = source.test if part == "test" else source.val
-    if part == "val" and is_own:
+    if part == "val" and (is_own or (not samples and _is_copy(source, folder))):
         samples = read_val(folder.split, source)
     elif part == "val" and not samples:
         # Of foreign data without parts everything that has a mask can be scored.

@@ -88,7 +88,7 @@ def test_a_fitting_mask_passes() -> None:
 def test_size_mismatch() -> None:
     with pytest.raises(MaskError, match=r"m\.png is 3x2 pixels but its image is 5x4; make both"):
         check_mask(INDICES, (4, 5), 4, Path("m.png"))
-    with pytest.raises(MaskError, match=r"once turned upright as its EXIF orientation says; turn the mask"):
+    with pytest.raises(MaskError, match=r"when upright \(an EXIF orientation counts\); turn the mask"):
         check_mask(INDICES, (3, 2), 4, Path("m.png"))
 
 

@@ -15,8 +15,9 @@ from mutualseg import api
 from mutualseg.command_line.options import add_function, add_settings, takes_many
 from mutualseg.command_line.refusals import explain, refuse_unknown, refuse_unknown_keys, require_values
 from mutualseg.command_line.words import spelled, value_of, with_value, without_config
-from mutualseg.configuration_files import read_configuration
+from mutualseg.configuration_files import preset_names, read_configuration
 from mutualseg.errors import ConfigError
+from mutualseg.methods import METHODS
 
 _DATA_FIRST = ("check", "split")
 """Verbs whose data folder may stand without `--data`."""
@@ -67,6 +68,7 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
         allow_abbrev=False,
         default_env=False,
         print_config=None,
+        **({"usage": f"mutualseg {verb} DIR [options]"} if verb in _DATA_FIRST else {}),
     )
     add_function(parser, verb)
     parser.add_argument(
@@ -78,12 +80,15 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
         help="Print the result as one line of JSON.",
     )
     if verb == "train":
-        parser.add_argument("--config", action="config", help=_CONFIG_HELP)
+        presets = ", ".join(preset_names())
+        parser.add_argument("--config", action="config", help=f"{_CONFIG_HELP} Presets: {presets}.")
         refuse_unknown(words, parser, plain_only=True)  # before imports that take seconds
         # Methods need PyTorch, which takes seconds to import: plain help does without.
         if method is not None or not wants_help:
             add_settings(parser, str(method or "mutual"))
         else:
+            names = ", ".join(METHODS)
+            parser.add_argument("--method", default="mutual", metavar="NAME", help=f"How to train: {names}.")
             parser.epilog = _MORE_HELP
     refuse_unknown(words, parser)
     refuse_unknown_keys(configuration, parser)

@@ -11,6 +11,9 @@ import yaml
 from mutualseg.data.masks import IGNORE, binary_problem, read_mask, values_of
 from mutualseg.errors import DataError, MaskError
 
+_MOST_PER_VALUE = 8
+"""Classes per value that masks hold, beyond which the values are not taken for indices."""
+
 
 def read_classes(root: Path, masks: Sequence[Path]) -> tuple[tuple[str, ...], str]:
     """Return the class names in index order, and where they came from.
@@ -53,7 +56,14 @@ def named_classes(root: Path) -> tuple[tuple[str, ...], str] | None:
 
 def counted_classes(root: Path, values: Iterable[int]) -> tuple[str, ...]:
     """Return "class 0", "class 1", ... up to the largest value that masks hold."""
-    count = max((value for value in values if value != IGNORE), default=-1) + 1
+    indices = {value for value in values if value != IGNORE}
+    count = max(indices, default=-1) + 1
+    if count > _MOST_PER_VALUE * len(indices) > 0:
+        listed = ", ".join(str(value) for value in sorted(indices)[:8])
+        raise MaskError(
+            f"The masks of {root} hold the values {listed}, which look like gray levels and not like indices "
+            f"of {count} classes; write 0, 1, 2, ... instead, or name all classes in classes.txt."
+        )
     if count < 2:
         found = "no class at all (every pixel is 255, ignore)" if count == 0 else "only class 0"
         raise MaskError(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from mutualseg.data.findings import Finding, Report, finding_from_text, format_report
 from mutualseg.data.folder import load_listing, pair
-from mutualseg.data.folder_findings import leak_findings, listing_findings, part_findings
+from mutualseg.data.folder_findings import leak_findings, listing_findings, misnamed_findings, part_findings
 from mutualseg.data.images import read_image
 from mutualseg.data.mask_findings import find_classes, value_findings
 from mutualseg.data.masks import IGNORE, read_mask, size_problem
@@ -74,7 +74,8 @@ def inspect(
                 progress(len(looks), len(samples) + len(further))
     findings += _file_findings(looks)
     findings += part_findings(root, samples, further)
-    findings += leak_findings(samples)
+    findings += misnamed_findings(root)
+    findings += leak_findings(samples, further)
     histograms = {look.sample: look.histogram for look in looks if look.histogram is not None}
     total = sum(histograms.values(), np.zeros(256, np.int64))
     classes, source, class_findings = find_classes(root, total)

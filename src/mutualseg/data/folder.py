@@ -10,7 +10,7 @@ from itertools import compress
 from pathlib import Path
 
 from mutualseg.data.class_names import read_classes
-from mutualseg.data.listing import Tree, list_tree
+from mutualseg.data.listing import Tree, list_tree, misnamed_parts
 from mutualseg.data.sample_index import Head, SampleIndex
 from mutualseg.data.samples import IMAGE_SUFFIXES, PARTS, Part, Sample
 from mutualseg.errors import DataError
@@ -91,7 +91,13 @@ def read_folder(root: Path) -> DataFolder:
         classes=classes,
         class_source=source,
         unscored=unscored,
-        notes=tuple(_notes(images, masks, unscored)),
+        notes=(
+            *_notes(images, masks, unscored),
+            *(
+                f"{folder} is read as training images; rename it to {part} if that is what it is."
+                for folder, part in misnamed_parts(root)
+            ),
+        ),
     )
 
 

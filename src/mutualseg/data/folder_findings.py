@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mutualseg.data.duplicates import identical_files
+from mutualseg.data.duplicates import identical_files, identical_to
 from mutualseg.data.findings import Finding, make_finding
 from mutualseg.data.folder import orphan_masks
-from mutualseg.data.listing import Tree
+from mutualseg.data.labeled_choice import HELD_OUT_LEAST
+from mutualseg.data.listing import Tree, misnamed_parts
 from mutualseg.data.samples import Sample
 
 
@@ -61,7 +62,15 @@ def part_findings(root: Path, samples: Sequence[Sample], further: Sequence[Sampl
         yield make_finding(
             "warning", "image of val or test has no mask and is left out", "add its mask", unscored
         )
-    if not any(sample.part == "val" and sample.mask for sample in samples):
+    if any(sample.part == "val" and sample.mask for sample in samples):
+        return
+    if 0 < sum(sample.mask is not None for sample in train) <= HELD_OUT_LEAST:
+        yield make_finding(
+            "error",
+            f"no val part, and {HELD_OUT_LEAST} labeled images or fewer are too few to hold some out",
+            "label more images, or add images/val and masks/val",
+        )
+    else:
         yield make_finding(
             "warning",
             "no val part: a tenth of the labeled images will be held out",
@@ -69,8 +78,25 @@ def part_findings(root: Path, samples: Sequence[Sample], further: Sequence[Sampl
         )
 
 
-def leak_findings(samples: Sequence[Sample]) -> Iterator[Finding]:
+def misnamed_findings(root: Path) -> Iterator[Finding]:
+    """Yield subfolders that look like a part under another name: they are read as training images."""
+    for folder, part in misnamed_parts(root):
+        yield make_finding(
+            "warning", f"{folder} is read as training images", f"rename it to {part} if that is what it is"
+        )
+
+
+def leak_findings(samples: Sequence[Sample], further: Sequence[Sample]) -> Iterator[Finding]:
     """Yield the training images that are, byte for byte, in val or test too."""
+    scored = [sample.image for sample in samples if sample.part != "train"]
+    copies = identical_to([sample.image for sample in further], scored)
+    if copies:
+        yield make_finding(
+            "warning",
+            "--unlabeled image is identical to one of val or test and will be dropped",
+            "nothing needs doing; remove it to be rid of this line",
+            sorted(copies),
+        )
     part_of = {sample.image: sample.part for sample in samples}
     leaks = []
     for group in identical_files(part_of):

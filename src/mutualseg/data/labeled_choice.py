@@ -12,7 +12,8 @@ from mutualseg.data.samples import Sample
 from mutualseg.errors import SplitError
 
 _HELD_OUT_SHARE = 10  # one in ten
-_HELD_OUT_LEAST = 2
+HELD_OUT_LEAST = 2
+"""Images that are held out as val at least."""
 
 
 def labeled_count(labeled: str | int, available: int) -> int | None:
@@ -51,9 +52,9 @@ def hold_out(
     wanted = {sample.name for sample in listed}
     groups = _ranked(masked, grouping, seed, "held out")
     groups.sort(key=lambda group: any(sample.name in wanted for sample in group))
-    count = max(_HELD_OUT_LEAST, -(-len(masked) // _HELD_OUT_SHARE))
+    count = max(HELD_OUT_LEAST, -(-len(masked) // _HELD_OUT_SHARE))
     taken = nearest_prefix(groups, count) if groups else 0
-    while taken < len(groups) and sum(map(len, groups[:taken])) < _HELD_OUT_LEAST:
+    while taken < len(groups) and sum(map(len, groups[:taken])) < HELD_OUT_LEAST:
         taken += 1
     if taken >= len(groups):
         kind = "groups of labeled images" if grouping.pattern else "labeled images"

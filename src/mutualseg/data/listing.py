@@ -92,6 +92,22 @@ def list_tree(root: Path) -> Tree:
     return tree
 
 
+_NEARLY_PARTS: dict[str, Part] = {
+    **dict.fromkeys(("validation", "valid", "dev", "eval"), "val"),
+    **dict.fromkeys(("training", "trn"), "train"),
+    **dict.fromkeys(("testing", "tst"), "test"),
+}
+
+
+def misnamed_parts(root: Path) -> list[tuple[Path, Part]]:
+    """Return the subfolders of a data folder's images/ that a part may be meant by, and which."""
+    return [
+        (root / "images" / name, part)
+        for name, part in _NEARLY_PARTS.items()
+        if (root / "images" / name).is_dir() and not (root / "images" / part).is_dir()
+    ]
+
+
 def walk_files(root: Path) -> Iterator[Path]:
     """Yield the files below a folder as `walk_names` does, each with the folder's path before it."""
     return (root / path for path in walk_names(root))

@@ -79,7 +79,7 @@ def size_problem(mask_size: tuple[int, ...], image_size: tuple[int, int]) -> str
         return None
     found = f"is {mask_size[1]}x{mask_size[0]} pixels but its image is {image_size[1]}x{image_size[0]}"
     if mask_size == image_size[::-1]:
-        return f"{found} once turned upright as its EXIF orientation says; turn the mask likewise"
+        return f"{found} when upright (an EXIF orientation counts); turn the mask by a quarter"
     return f"{found}; make both the same size (resize masks with nearest neighbor)"
 
 

@@ -61,9 +61,12 @@ def make_split(
     if labeled is not None and labeled_count(labeled, len(folder.labeled)) is None:
         listed_in = Path(str(labeled).strip())
         if listed_in.suffix.lower() == ".json":
-            if group is not None:
+            split = reuse_split(listed_in, folder, unlabeled)
+            if group not in (None, split.group):
                 raise SplitError(f"{listed_in} already fixes the groups; leave out --group.")
-            return reuse_split(listed_in, folder, unlabeled)
+            if split_seed not in (0, split.split_seed):
+                raise SplitError(f"{listed_in} already fixes the split; leave out --split-seed.")
+            return split
     grouping = Grouping(group)
     everything = SampleIndex.of(folder.train)
     grouping.require_match(everything)

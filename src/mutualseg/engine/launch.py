@@ -44,18 +44,20 @@ def launch(*, out: Path, device: str, **arguments: Any) -> dict[str, Any]:
         session, method = _prepare(out=out, device=device, place=None, **arguments)
         with others_started(out, session.settings.processes, resume=False):
             return session.run(method, resume=False)
-    connect(place, resolve_device(device))
     if not place.leads:
+        connect(place, resolve_device(device))
         told = same_everywhere("")
         if not told:
             raise RunError("The first process of the run could not begin it; see its message.")
         return follow(Path(told), resume=False)
+    # The group is formed only now: a first process on its own must not wait for others in a loss's sum.
+    told = ""
     try:
         session, method = _prepare(out=out, device=device, place=place, **arguments)
-    except BaseException:
-        same_everywhere("")
-        raise
-    same_everywhere(str(out.absolute()))
+        told = str(out.absolute())
+    finally:
+        connect(place, resolve_device(device))
+        same_everywhere(told)
     return session.run(method, resume=False)
 
 
@@ -119,6 +121,8 @@ def _prepare(
     check_processes(devices, num_nodes, place, resolved_device, torch.cuda.device_count())
     folder = RunFolder(out)
     folder.check_free(overwrite=overwrite)
+    if init is not None and weights != "imagenet":
+        raise ConfigError("--init and --weights exclude each other; use one of them.")
     for option, given in (("init", init), ("weights", weights)):
         if given is not None and Path(given).exists() and Path(given).resolve().is_relative_to(out.resolve()):
             raise ConfigError(f"--{option} {given} is in --out {out} and would be lost; name another folder.")
@@ -181,7 +185,9 @@ def _prepare(
     write_split(split, source.root, folder.split)
     folder.write_classes(source.classes)
     images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
-    session.introduce(origin, in_words(memory.bytes(images, settings.crop), free))
+    session.introduce(
+        resolving.leak_note(source), origin, in_words(memory.bytes(images, settings.crop), free)
+    )
     return session, networks
 
 

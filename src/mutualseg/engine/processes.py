@@ -12,12 +12,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from mutualseg.errors import ConfigError
 
+_JOINING = timedelta(hours=2)
 _ENDED = 2
 """Exit code of a run one of whose processes was lost."""
 
@@ -60,7 +62,8 @@ def connect(place: Place, device: str) -> None:
     if device == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0"))))
     backend = "nccl" if device == "cuda" else "gloo"
-    torch.distributed.init_process_group(backend, rank=place.rank, world_size=place.count)
+    # The first process may measure a budget before it joins.
+    torch.distributed.init_process_group(backend, rank=place.rank, world_size=place.count, timeout=_JOINING)
 
 
 def check_processes(devices: int, num_nodes: int, place: Place | None, device: str, present: int) -> None:
@@ -161,10 +164,13 @@ def _leave_if_lost(others: list[subprocess.Popen[bytes]], done: threading.Event)
         if failed:
             if done.wait(10.0):  # this one noticed too, and says more
                 return
-            print(f"mutualseg: process {failed[0].pid} of the run ended early; see above.", file=sys.stderr)
             for other in others:
                 other.kill()
-            sys.stderr.flush()
+            with suppress(OSError):  # whoever read it may be gone
+                print(
+                    f"mutualseg: process {failed[0].pid} of the run ended early; see above.", file=sys.stderr
+                )
+                sys.stderr.flush()
             os._exit(_ENDED)
 
 

@@ -28,7 +28,7 @@ from mutualseg.engine.signals import Signals
 from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.engine.training import Training
-from mutualseg.errors import Interrupted, NetworkError
+from mutualseg.errors import Interrupted, NetworkError, UnusableFileError
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.losses.reduction import process_count
@@ -265,6 +265,14 @@ class Session:
                     ckpt_path=str(self.folder.newest_checkpoint) if resume else None,
                     weights_only=True,
                 )
+        except UnusableFileError as error:
+            if trainer.global_step == 0 or not training.is_between_steps or process_count() > 1:
+                raise
+            checkpoints.save(trainer)
+            raise UnusableFileError(
+                f"{str(error).rstrip('.')}; step {trainer.global_step} is saved, so then go on with: "
+                f"mutualseg train --resume {self.folder.root}"
+            ) from None
         except Interrupted as stopped:
             stopped.run = str(self.folder.root)
             raise

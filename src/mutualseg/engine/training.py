@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from mutualseg.data.streams import BadFile
 from mutualseg.engine.agreement import take_buffers_of_the_first
-from mutualseg.errors import DataError, TrainingError
+from mutualseg.errors import TrainingError, UnusableFileError
 from mutualseg.methods.base import Method, Progress
 from mutualseg.networks.activation_checkpointing import checkpoint_activations
 from mutualseg.networks.batch_norm import synchronize_batch_norm
@@ -107,7 +107,7 @@ class Training(pl.LightningModule):
         """Set the learning rates of this step, and seed what networks draw in it."""
         for received in batch.values():
             if isinstance(received, BadFile):
-                raise DataError(received.message)
+                raise UnusableFileError(received.message)
         factor = poly_decay(
             self.global_step, self.total_steps, self.optimization.poly_power, self.optimization.warmup
         )

@@ -101,6 +101,11 @@ class Mutual(Method):
             semantic_strength=semantic_strength,
         )
         require_between(0.1, 1.0, loss_scale=loss_scale)
+        if burn_in + ramp > 1:
+            raise ConfigError(
+                f"--method.burn_in {burn_in} and --method.ramp {ramp} are more than the whole run; "
+                "let them add up to 1 at most."
+            )
         if taught_by not in get_args(TaughtBy):
             raise ConfigError(f"--method.taught_by is '{taught_by}'; give other or own.")
         self.teacher_weight = teacher_weight

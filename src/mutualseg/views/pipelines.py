@@ -42,7 +42,7 @@ class LabeledViews:
     crop: int
     """Side of the square crop in pixels."""
     scale: tuple[float, float] = (0.5, 2.0)
-    """Smallest and largest scale factor; (1, 1) is off."""
+    """Smallest and largest scale factor; [1, 1] is off."""
     flip: bool = True
     """Mirror left to right half the time."""
     weak_strength: float = 0.2
@@ -101,7 +101,7 @@ class UnlabeledViews:
     crop: int
     """Side of the square crop in pixels."""
     scale: tuple[float, float] = (0.5, 2.0)
-    """Smallest and largest scale factor; (1, 1) is off."""
+    """Smallest and largest scale factor; [1, 1] is off."""
     flip: bool = True
     """Mirror left to right half the time."""
     weak_strength: float = 0.2
@@ -109,7 +109,7 @@ class UnlabeledViews:
     strong: bool = True
     """Off: the strong view is the weak view."""
     strong_recipe: photometric.Recipe = "compose"
-    """MKD's "one_of" or UniMatch's "compose", see `photometric.strong`."""
+    """one_of: MKD's, one of the operations; compose: UniMatch's, each with its own chance."""
     strong_operations: Sequence[str] | None = None
     """Names of the operations to use; None for all of the recipe's, empty for the plain crop."""
     strong_count: int = 1
