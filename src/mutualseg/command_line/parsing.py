@@ -68,7 +68,7 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
         allow_abbrev=False,
         default_env=False,
         print_config=None,
-        **({"usage": f"mutualseg {verb} DIR [options]"} if verb in _DATA_FIRST else {}),
+        usage=f"mutualseg {verb} DIR [options]" if verb in _DATA_FIRST else None,
     )
     add_function(parser, verb)
     parser.add_argument(

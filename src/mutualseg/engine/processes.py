@@ -11,13 +11,14 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from mutualseg.errors import ConfigError
+from mutualseg.errors import ConfigError, TrainingError
 
 _JOINING = timedelta(hours=2)
 _ENDED = 2
@@ -139,6 +140,14 @@ def others_started(root: Path, processes: int, *, resume: bool) -> Iterator[None
         yield
         for other in others:
             other.wait()
+    except RuntimeError:  # what a broken connection is to the library
+        lost = _lost(others, patience=5.0)
+        if lost is None:
+            raise
+        raise TrainingError(
+            f"Process {lost} of the run ended early, as it says above; mend that and go on with: "
+            f"mutualseg train --resume {root}"
+        ) from None
     finally:
         done.set()
         for other in others:
@@ -147,6 +156,17 @@ def others_started(root: Path, processes: int, *, resume: bool) -> Iterator[None
         _disconnect()
         os.environ.clear()
         os.environ.update(before)
+
+
+def _lost(others: list[subprocess.Popen[bytes]], *, patience: float) -> int | None:
+    """Return the id of a process that failed, waiting some seconds for it to end; None if none did."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        for other in others:
+            if other.poll() not in (None, 0):
+                return other.pid
+        time.sleep(0.1)
+    return None
 
 
 def _disconnect() -> None:
