@@ -33,6 +33,9 @@ soak: setup
 
 bench: setup
 	$(BIN)/python benchmarks/semantic_augmentation.py
+	$(BIN)/python benchmarks/training_step.py --cases lite0-192 lite0-256
+	$(BIN)/python benchmarks/inference.py --cases lite0-192
+	$(BIN)/python benchmarks/data_path.py --largest 100000
 
 format: setup
 	$(BIN)/ruff check --fix .
