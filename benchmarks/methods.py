@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from interleaving import WARM_UP, measure, passes_of
 from made_run import CASES, Case, made_session
-
 from mutualseg.devices import resolve_device
 from mutualseg.methods import METHODS, method_class
 
