@@ -92,7 +92,7 @@ def test_a_part_under_another_name_is_pointed_out(tmp_path: Path, command: Comma
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--init", "somewhere", "--weights", "none"), "--init and --weights exclude each other"),
+        (("--init", "run", "--weights", "w.safetensors"), "--init and --weights w.safetensors exclude each"),
         (("--method.burn_in", "0.8", "--method.ramp", "0.5"), "more than the whole run"),
         (("--crop", "7"), "--crop 7 is too small; give at least 16 pixels"),
     ],

@@ -121,8 +121,8 @@ def _prepare(
     check_processes(devices, num_nodes, place, resolved_device, torch.cuda.device_count())
     folder = RunFolder(out)
     folder.check_free(overwrite=overwrite)
-    if init is not None and weights != "imagenet":
-        raise ConfigError("--init and --weights exclude each other; use one of them.")
+    if init is not None and weights not in ("imagenet", "none"):
+        raise ConfigError(f"--init and --weights {weights} exclude each other; use one of them.")
     for option, given in (("init", init), ("weights", weights)):
         if given is not None and Path(given).exists() and Path(given).resolve().is_relative_to(out.resolve()):
             raise ConfigError(f"--{option} {given} is in --out {out} and would be lost; name another folder.")
