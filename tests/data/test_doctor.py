@@ -135,7 +135,7 @@ def test_nothing_to_inspect(tmp_path: Path) -> None:
 
 def test_the_text_fits_80_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    root = write_folder(Path("data"), ["train/a", "train/b"])
+    root = write_folder(Path("data"), ["train/a", "train/b", "train/c"])
     (root / "classes.txt").write_text("road\n" + "a very long class name " * 4 + "\nsky\n")
     for index in range(5):
         (root / f"images/train/broken{index}.png").write_bytes(b"")

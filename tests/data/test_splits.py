@@ -356,7 +356,10 @@ def written(data: DataFolder, tmp_path: Path) -> tuple[Split, Path]:
 def test_split_file_round_trip(data: DataFolder, written: tuple[Split, Path]) -> None:
     split, path = written
     assert read_split(path, data) == split
-    assert make_split(data, labeled=str(path), split_seed=9) == split
+    assert make_split(data, labeled=str(path)) == split
+    assert make_split(data, labeled=str(path), split_seed=split.split_seed, group=split.group) == split
+    with pytest.raises(SplitError, match="already fixes the split; leave out --split-seed"):
+        make_split(data, labeled=str(path), split_seed=split.split_seed + 9)
 
 
 def test_a_split_file_is_plain_json(data: DataFolder, written: tuple[Split, Path]) -> None:
