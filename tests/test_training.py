@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -221,6 +222,29 @@ def test_accumulated_gradients_are_averaged(tiny_segmenter: BuildTiny, tiny_data
         single += torch.autograd.grad(loss, [fresh.student_a.classifier.weight])
     assert found[0] is not None
     torch.testing.assert_close(found[0], (single[0] + single[1]) / 2)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="a CPU's networks are compiled by g++")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the compiler's own
+def test_compiled_networks_compute_the_same(tiny_segmenter: BuildTiny, tiny_data: Path) -> None:
+    plain, compiled = (
+        Training(LabelsOnly(tiny_segmenter), Optimization(), total_steps=1, seed=0, compile_networks=compiles)
+        for compiles in (False, True)
+    )
+    streams = make_streams(tiny_data, 1, needs_unlabeled=False)
+    batch = {"labeled": collate_labeled([streams.labeled[0], streams.labeled[1]])}
+    losses, gradients = [], []
+    for training in (plain, compiled):
+        training.make_ready()
+        loss = training.loss_at(batch, Progress(0, 1))
+        student = training.method.students()["student_a"]
+        losses.append(loss)
+        gradients.append(torch.autograd.grad(loss, [student.classifier.weight])[0])
+        assert (student._compiled_call_impl is not None) == training.compile_networks
+        assert not any("_orig_mod" in name for name in student.state_dict())
+    torch.testing.assert_close(losses[1], losses[0])
+    torch.testing.assert_close(gradients[1], gradients[0])
 
 
 def test_progress_is_what_the_method_sees(
