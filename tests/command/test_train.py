@@ -331,7 +331,8 @@ def test_terminal_shows_the_run_and_nothing_else(data: Path, tmp_path: Path) -> 
     assert lines[1].startswith(
         "fpn on mobilenetv3_small_050, on cpu in float32; 4 steps of 2 + 2 crops of 32"
     )
-    assert all(line.startswith("step ") for line in lines[2:]), done.stderr
+    assert lines[2].startswith("memory: about ")
+    assert all(line.startswith("step ") for line in lines[3:]), done.stderr
 
 
 class _Clock:

@@ -185,9 +185,8 @@ def _prepare(
     write_split(split, source.root, folder.split)
     folder.write_classes(source.classes)
     images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
-    session.introduce(
-        resolving.leak_note(source), origin, in_words(memory.bytes(images, settings.crop), free)
-    )
+    session.introduce(resolving.leak_note(source), origin)
+    console.say(in_words(memory.bytes(images, settings.crop), free))
     return session, networks
 
 
