@@ -22,7 +22,7 @@ _LATE = Progress(90, 100)
 _STATES = {"adamw": 2, "sgd": 1}
 """Tensors that an optimizer keeps for each weight."""
 _WORKING = 1.25
-"""Factor for what backward passes and libraries hold beside that; measured (docs/performance.md)."""
+"""Factor for what backward passes and libraries hold beside that: an estimate on the safe side."""
 
 
 @dataclass(frozen=True)
