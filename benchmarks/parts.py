@@ -36,7 +36,8 @@ def parts_ms(session: Session) -> dict[str, float]:
     device, batch, crop = settings.device, settings.batch, settings.crop
     method = session.build_method().to(device)
     streams = session.build_streams(method)
-    assert streams.unlabeled is not None
+    unlabeled = streams.unlabeled
+    assert unlabeled is not None
     network = method.students()["student_a"]
     classes, width = network.num_classes, network.num_features
     with torch.no_grad():
@@ -71,7 +72,7 @@ def parts_ms(session: Session) -> dict[str, float]:
         torch.set_num_threads(1)
         for place, (image, mask) in enumerate(zip(images, masks, strict=True)):
             streams.labeled.views(image, mask, generator_at(0, "labeled", place))
-            streams.unlabeled.views(image, generator_at(0, "unlabeled", place))  # type: ignore[union-attr]
+            unlabeled.views(image, generator_at(0, "unlabeled", place))
         torch.set_num_threads(threads)
 
     def mixing() -> None:

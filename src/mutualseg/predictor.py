@@ -60,6 +60,7 @@ class Predictor:
         network = network.to(resolved).to(memory_format=torch.channels_last)
         if compile:
             refuse_compilation(resolved)
+            # Not `network.compile()`: segmenting calls `forward` itself, past what that compiles.
             network.forward = torch.compile(network.forward, dynamic=False)  # type: ignore[method-assign]
         return cls(network, tuple(str(name) for name in names), resolved, precision)
 

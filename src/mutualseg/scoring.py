@@ -62,23 +62,17 @@ def score_run(root: Path, *, data: str | None, part: str, window: int | None, qu
     }
 
 
-def _is_copy(source: DataFolder, folder: RunFolder) -> bool:
-    """Tell whether data hold every image that the run held out: the run's own, moved or copied."""
-    try:
-        read_val(folder.split, source)
-    except MutualSegError:
-        return False
-    return True
-
-
 def _part(source: DataFolder, folder: RunFolder, part: str, *, is_own: bool) -> tuple[str, Sequence[Sample]]:
     """Return a part's name and samples: held-out val images are in the run's split, not in the folder."""
     samples: Sequence[Sample] = source.test if part == "test" else source.val
-    if part == "val" and (is_own or (not samples and _is_copy(source, folder))):
+    if part == "val" and is_own:
         samples = read_val(folder.split, source)
     elif part == "val" and not samples:
-        # Of foreign data without parts everything that has a mask can be scored.
-        part, samples = "all labeled", source.labeled
+        try:  # the run's own data, moved or copied: they hold every image that the run held out
+            samples = read_val(folder.split, source)
+        except MutualSegError:
+            # Of foreign data without parts everything that has a mask can be scored.
+            part, samples = "all labeled", source.labeled
     if not samples:
         raise DataError(
             f"{source.root} has no {part} part with masks; add images/{part} and masks/{part}, "
