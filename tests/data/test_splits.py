@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -117,6 +118,23 @@ def test_the_seed_chooses() -> None:
         tuple(sorted(names(make_split(imagine(60), labeled=5, split_seed=s).labeled))) for s in range(5)
     }
     assert len(chosen) == 5
+
+
+@pytest.mark.parametrize(("total", "labeled", "apart"), [(367, "1/64", 64), (367, "1/16", 16), (64, 4, 16)])
+@pytest.mark.parametrize("seed", range(4))
+def test_labels_are_spread_evenly_over_the_sorted_names(
+    total: int, labeled: str | int, apart: int, seed: int
+) -> None:
+    folder = imagine(total, val=3)
+    order = sorted(sample.name for sample in folder.train)
+    places = sorted(
+        order.index(name) for name in names(make_split(folder, labeled=labeled, split_seed=seed).labeled)
+    )
+    gaps = [after - before for before, after in itertools.pairwise(places)]
+    # Counts other than powers of two leave one place where the distance is halved or the circle closes.
+    assert sum(gap != apart for gap in gaps) <= 2
+    assert min(gaps) >= apart / 2
+    assert max(gaps) <= 2 * apart
 
 
 @settings(max_examples=60, deadline=None)

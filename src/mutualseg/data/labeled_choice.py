@@ -40,9 +40,24 @@ def labeled_count(labeled: str | int, available: int) -> int | None:
     return None
 
 
-def _ranked(samples: Sequence[Sample], grouping: Grouping, seed: int, purpose: str) -> list[list[Sample]]:
+def _shuffled(samples: Sequence[Sample], grouping: Grouping, seed: int) -> list[list[Sample]]:
     groups = grouping.gather(samples)
-    return [groups[key] for key in sorted(groups, key=lambda key: (address(seed, purpose, key), key))]
+    return [groups[key] for key in sorted(groups, key=lambda key: (address(seed, "held out", key), key))]
+
+
+def _spread(samples: Sequence[Sample], grouping: Grouping, seed: int) -> list[list[Sample]]:
+    """Return the groups so that those of any beginning lie evenly over the sorted names.
+
+    Neighbors in a folder look alike: frames of a video, slices of a body, shots of one place. Labels at
+    random take some twice and miss others; whoever labels by hand spreads them out. Reading the places
+    from a random start by their reversed bits (van der Corput) halves the distances on and on, so that
+    larger choices hold the smaller ones.
+    """
+    groups = grouping.gather(samples)
+    bits = max(1, (len(groups) - 1).bit_length())
+    start = address(seed, "labeled") % 2**bits
+    places = {key: (place + start) % 2**bits for place, key in enumerate(sorted(groups))}
+    return [groups[key] for key in sorted(groups, key=lambda key: f"{places[key]:0{bits}b}"[::-1])]
 
 
 def hold_out(
@@ -50,7 +65,7 @@ def hold_out(
 ) -> list[Sample]:
     """Return a tenth of the images with masks; those that a list wants to train on come last."""
     wanted = {sample.name for sample in listed}
-    groups = _ranked(masked, grouping, seed, "held out")
+    groups = _shuffled(masked, grouping, seed)
     groups.sort(key=lambda group: any(sample.name in wanted for sample in group))
     count = max(HELD_OUT_LEAST, -(-len(masked) // _HELD_OUT_SHARE))
     taken = nearest_prefix(groups, count) if groups else 0
@@ -72,13 +87,13 @@ def choose(
     seed: int,
     notes: list[str],
 ) -> list[Sample]:
-    """Return the labeled training images that `labeled` keeps."""
+    """Return the labeled training images that `labeled` keeps, evenly spread over the sorted names."""
     if not masked:
         raise SplitError("No labeled image is left to train on; label more images, or change --group.")
     count = len(masked) if labeled is None else labeled_count(labeled, len(masked))
     if count is None or count == len(masked):
         return list(masked)
-    groups = _ranked(masked, grouping, seed, "labeled")
+    groups = _spread(masked, grouping, seed)
     taken = nearest_prefix(groups, count)
     chosen = [sample for group in groups[:taken] for sample in group]
     if len(chosen) != count:
