@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mutualseg.errors import ConfigError
+from mutualseg.losses.class_shares import ClassShares
 from mutualseg.methods.base import Progress
 from mutualseg.methods.mutual import Mutual
 from mutualseg.networks.ema import MeanTeacher
@@ -24,6 +25,7 @@ SIDE, GRID = 32, 8
 AUTHORS: dict[str, Any] = {
     "augment_teachers": True,
     "adaptive_threshold": False,
+    "class_balance": 0.0,
     "teacher_batch_norm": "own",
     "teacher_weight": 1.5,
     "peer_weight": 1.0,
@@ -583,6 +585,7 @@ def test_shares_are_checked(tiny_segmenter: BuildTiny, name: str, value: float) 
         {"peer_weight": -0.5},
         {"loss_scale": 0.0},
         {"threshold": 1.5},
+        {"class_balance": -0.1},
         {"taught_by": "both"},
         {"teacher_batch_norm": "copied"},
     ],
@@ -601,3 +604,30 @@ def test_adaptive_thresholds_start_as_the_plain_ones_and_then_keep_more(tiny_seg
     for _ in range(60):
         later = method._keep("teacher_a", confident, labels, valid)
     assert later.tolist() == [[[True, True]]]  # 0.6 * 0.5 / 0.9 is below 0.5
+
+
+def test_class_balance_weighs_rare_labels_more_and_keeps_the_sum(tiny_segmenter: Any) -> None:
+    method = Mutual(tiny_segmenter, class_balance=0.5)
+    labels = torch.tensor([[[0] * 16 + [1] * 4]])
+    keep, valid = torch.ones(1, 1, 20, dtype=torch.bool), torch.ones(1, 1, 20, dtype=torch.bool)
+    for _ in range(300):  # shares settle
+        weights = method._weigh("teacher_a", labels, keep, valid)
+    torch.testing.assert_close(weights[0, 0, -1] / weights[0, 0, 0], torch.tensor(2.0), rtol=1e-3, atol=0)
+    torch.testing.assert_close(weights.mean(), torch.tensor(1.0), rtol=1e-3, atol=0)
+
+
+def test_a_label_that_is_not_kept_weighs_nothing_and_does_not_count(tiny_segmenter: Any) -> None:
+    method = Mutual(tiny_segmenter, class_balance=0.5)
+    labels, valid = torch.tensor([[[0, 1]]]), torch.ones(1, 1, 2, dtype=torch.bool)
+    weights = method._weigh("student_a", labels, torch.tensor([[[True, False]]]), valid)
+    assert weights[0, 0, 1] == 0.0
+    shares = method.shares["student_a"]
+    assert isinstance(shares, ClassShares)
+    assert shares.share[0] > shares.share[1] == shares.share[2]
+
+
+def test_without_class_balance_labels_weigh_as_they_are_kept(tiny_segmenter: Any) -> None:
+    method = Mutual(tiny_segmenter, class_balance=0.0)
+    labels, valid = torch.tensor([[[0, 1]]]), torch.ones(1, 1, 2, dtype=torch.bool)
+    keep = torch.tensor([[[True, False]]])
+    assert method._weigh("student_a", labels, keep, valid) is keep

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mutualseg.errors import ConfigError
 from mutualseg.losses.class_confidence import ClassConfidence
+from mutualseg.losses.class_shares import ClassShares
 from mutualseg.losses.mutual import mutual_distillation_loss
 from mutualseg.losses.pseudo_label import (
     confidence,
@@ -50,6 +51,8 @@ class Mutual(Method):
         peer_threshold: least confidence of a peer's pseudo-label to count; 0 counts all.
         adaptive_threshold: whether thresholds follow each class's own mean confidence, so that
             classes that a network is rarely sure of teach too; false has one for all classes.
+        class_balance: power of a class's share by which its pseudo-labels weigh less; 0 weighs all
+            alike, 1 gives a rare class as much weight in all as a common one.
         burn_in: share of the run that is supervised only; 0 starts distilling at once.
         ramp: share of the run over which distillation then rises to its weight; 0 jumps.
         semantic_strength: final strength (lambda) of the semantic augmentation; 0 turns it off.
@@ -73,6 +76,7 @@ class Mutual(Method):
         threshold: float = 0.9,
         peer_threshold: float = 0.9,
         adaptive_threshold: bool = True,
+        class_balance: float = 0.5,
         burn_in: float = 0.45,
         ramp: float = 0.15,
         semantic_strength: float = 0.5,
@@ -89,6 +93,7 @@ class Mutual(Method):
             1.0,
             threshold=threshold,
             peer_threshold=peer_threshold,
+            class_balance=class_balance,
             burn_in=burn_in,
             ramp=ramp,
             ema=ema,
@@ -114,6 +119,7 @@ class Mutual(Method):
         self.threshold = threshold
         self.peer_threshold = peer_threshold
         self.adaptive_threshold = adaptive_threshold
+        self.class_balance = class_balance
         self.burn_in = burn_in
         self.ramp = ramp
         self.semantic_strength = semantic_strength
@@ -135,6 +141,9 @@ class Mutual(Method):
 
         self.confidences = nn.ModuleDict(
             {role: ClassConfidence(network.num_classes) for role, network in self.networks().items()}
+        )
+        self.shares = nn.ModuleDict(
+            {role: ClassShares(network.num_classes) for role, network in self.networks().items()}
         )
 
     def step(self, batch: Batch, progress: Progress) -> StepOutput:
@@ -171,20 +180,20 @@ class Mutual(Method):
             for role, branch in branches.items()
         }
         valid = valid[first:]
+        pseudo_labels = {role: hard_labels(logits) for role, logits in augmented.items()}
         sure = {
-            role: self._keep(
-                role, confidence(branch.logits[-len(valid) :]), hard_labels(augmented[role]), valid
-            )
+            role: self._keep(role, confidence(branch.logits[-len(valid) :]), pseudo_labels[role], valid)
             for role, branch in branches.items()
         }
+        weights = {role: self._weigh(role, pseudo_labels[role], sure[role], valid) for role in branches}
         teachers = ("teacher_a", "teacher_b") if self.taught_by == "other" else ("teacher_b", "teacher_a")
         loss = mutual_distillation_loss(
             (augmented["student_a"], augmented["student_b"]),
             (augmented[teachers[0]], augmented[teachers[1]]),
             teacher_weight=self.teacher_weight,
             peer_weight=self.peer_weight,
-            teacher_keep=(sure[teachers[0]], sure[teachers[1]]),
-            peer_keep=(sure["student_a"], sure["student_b"]),
+            teacher_keep=(weights[teachers[0]], weights[teachers[1]]),
+            peer_keep=(weights["student_a"], weights["student_b"]),
             valid=valid,
         )
         return StepOutput(
@@ -258,6 +267,15 @@ class Mutual(Method):
         assert isinstance(class_confidence, ClassConfidence)
         class_confidence.update(confident, labels, valid)
         return keep_confident(confident, class_confidence.thresholds(threshold), labels)
+
+    def _weigh(self, role: str, labels: Tensor, keep: Tensor, valid: Tensor) -> Tensor:
+        """Return [B,h,w], how much each kept label weighs."""
+        if self.class_balance == 0.0:
+            return keep
+        shares = self.shares[role]
+        assert isinstance(shares, ClassShares)
+        shares.update(labels, valid & keep)
+        return shares.weights(self.class_balance)[labels] * keep
 
 
 def _mix_unlabeled(
