@@ -39,9 +39,6 @@ DRAWN = 100
 _MEGA = 2**20
 
 
-# Part 1: from the command to the first batch.
-
-
 def make_folder(root: Path, count: int, *, inside: bool) -> None:
     """Write a data folder of four labeled images and `count` unlabeled ones.
 
@@ -137,9 +134,6 @@ def measure(count: int, *, inside: bool) -> dict[str, Any]:
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as fresh:
             row = fresh.submit(start_up, root, inside).result()
     return {"images": count, "where": "DIR" if inside else "--unlabeled", "making": round(making, 1), **row}
-
-
-# Part 2: how many images a second the loaders deliver. (Its own functions and its own table go here.)
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:

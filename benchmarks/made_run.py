@@ -109,6 +109,7 @@ def made_session(
             "compile": False,
             "activation_checkpointing": False,
             "workers": resolving.default_workers(),
+            "cache": "memory",
             "evaluate_every": steps,
             "checkpoint_every": "10min",
             "select": "last",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import torch
 
-from mutualseg.data.streams import load_image, load_mask
+from mutualseg.data.loading import load_image, load_mask
 from mutualseg.engine.sample_steps import wait_for
 from mutualseg.engine.session import Session
 from mutualseg.losses.mutual import mutual_distillation_loss

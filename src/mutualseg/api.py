@@ -44,6 +44,7 @@ def train(
     compile: bool = False,
     activation_checkpointing: bool = False,
     workers: int | None = None,
+    cache: str = "auto",
     evaluate_every: int | None = None,
     checkpoint_every: str | int = "10min",
     select: Literal["last", "best"] = "last",
@@ -83,6 +84,8 @@ def train(
         compile: Run the networks compiled: minutes to begin with, then faster steps on CUDA.
         activation_checkpointing: Compute the students' encoders twice in each step, to save memory.
         workers: Loader processes per stream; chosen for the machine if not given.
+        cache: Where decoded images are kept: memory, file (a temporary one), off, or auto, which looks at
+            what is free.
         evaluate_every: Steps between evaluations; a fifth of the run if not given.
         checkpoint_every: Steps (5) or time (10min) between checkpoints.
         select: Deploy the network of the last step, or of the best evaluation on val.
@@ -154,6 +157,7 @@ def train(
         compile=compile,
         activation_checkpointing=activation_checkpointing,
         workers=workers,
+        cache=cache,
         evaluate_every=evaluate_every,
         checkpoint_every=checkpoint_every,
         select=select,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, get_args
 
+from mutualseg.data.cache_choice import Cache, choose_cache, decoded_bytes
 from mutualseg.data.duplicates import identical_to
 from mutualseg.data.folder import DataFolder, read_folder
 from mutualseg.data.images import image_size, read_image
@@ -18,8 +18,10 @@ from mutualseg.data.masks import check_mask, read_mask
 from mutualseg.data.samples import Sample
 from mutualseg.data.splits import Split
 from mutualseg.errors import ConfigError
+from mutualseg.machine import cores, free_memory
 from mutualseg.nearest import unknown_name
 
+AUTO = "auto"
 GENERATED = "generated"
 """`--data generated`: the embedded data set."""
 
@@ -48,10 +50,31 @@ def read_data(data: str) -> DataFolder:
     return read_folder(data_root(data))
 
 
-def default_workers() -> int:
-    """Return how many loader processes fit beside the training on this machine: 1 on 2 cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(8, cores // 2))
+def default_workers(devices: int = 1) -> int:
+    """Return how many loader processes per stream fit beside the trainings on this machine: 1 on 2 cores."""
+    return max(1, min(8, cores() // (2 * devices)))
+
+
+def resolve_cache(cache: str, split: Split, *, drawn: int, processes: int) -> str:
+    """Return where decoded images are kept, `auto` resolved.
+
+    Args:
+        cache: memory, file, off or auto.
+        split: the images.
+        drawn: how many unlabeled images the run looks at; those of which it sees each but once are not kept.
+        processes: on this machine, each with a store of its own.
+
+    Raises:
+        ConfigError: another word.
+    """
+    if cache not in (AUTO, *get_args(Cache)):
+        raise ConfigError(f"--cache {cache} is unknown; give auto, memory, file or off.")
+    if cache != AUTO:
+        return cache
+    needed = decoded_bytes(split.labeled) * 4 // 3  # a mask has one byte where an image has three
+    if drawn > len(split.unlabeled) > 0:
+        needed += decoded_bytes(split.unlabeled)
+    return choose_cache(processes * needed, free_memory())
 
 
 def default_labeled(data: str) -> int | None:

@@ -36,6 +36,7 @@ class Settings:
     compile: bool
     activation_checkpointing: bool
     workers: int
+    cache: str
     evaluate_every: int
     checkpoint_every: str | int
     select: str

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from safetensors.torch import load_file
 
@@ -42,9 +43,21 @@ def test_activation_checkpointing_changes_no_weight(
     )
 
 
+@pytest.mark.parametrize("cache", ["memory", "file", "off"])
+def test_where_images_are_kept_changes_no_weight(
+    cache: str, data: Path, finished: Path, tmp_path: Path, command: Command
+) -> None:
+    run = tmp_path / "run"
+    assert command("train", "--data", data, "--out", run, "--cache", cache, *flags(SMALL)).code == 0
+    assert yaml.safe_load((run / "config.yaml").read_text())["cache"] == cache
+    ours, theirs = (load_file(path / "weights" / "deployed.safetensors") for path in (run, finished))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("--cache", "always"), "--cache always is unknown; give auto, memory, file or off"),
         (("--accumulate", "0"), "--accumulate 0 is too small; give at least 1"),
         (("--compile", "--activation-checkpointing"), "exclude each other"),
     ],

@@ -12,16 +12,17 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from mutualseg.data import loading
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
+from mutualseg.data.decoded_images import DecodedImages, can_share
 from mutualseg.data.folder import DataFolder, read_folder
+from mutualseg.data.loading import load_image, load_mask
 from mutualseg.data.streams import (
     BadFile,
     LabeledStream,
     Positions,
     collate_labeled,
     collate_unlabeled,
-    load_image,
-    load_mask,
     sample_at,
 )
 from mutualseg.errors import DataError
@@ -355,3 +356,32 @@ def test_a_broken_file_and_a_burn_in_arrive_alike_with_colors_made_later(folder:
         if sample.mask is None:
             sample.image.write_bytes(b"no image")
     assert isinstance(next(batches(streams(folder, color_on_device=True)))["unlabeled"], BadFile)
+
+
+@pytest.mark.skipif(not can_share(), reason="the store needs Linux")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_kept_images_change_nothing_and_files_are_read_once(
+    folder: DataFolder, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = list(batches(streams(folder)))
+    store = DecodedImages(2 * 6 + 6, largest=10_000, budget=10**6)
+    for batch, expected in zip(batches(streams(folder, workers=workers, store=store)), fresh, strict=True):
+        assert_same(batch, expected)
+    taken = store.taken
+    assert taken >= 6 * (4 * 48 * 64)  # each epoch of the labeled stream is over
+    monkeypatch.setattr(loading, "read_mask", _must_not)
+    made = streams(folder, store=store, first_unlabeled_step=None)
+    for position in range(6):
+        item_at(made, "labeled", position)
+    assert store.taken == taken
+
+
+def _must_not(path: Path) -> None:
+    raise AssertionError(f"{path} is read again")
+
+
+def test_unlabeled_images_that_are_seen_once_are_not_kept(folder: DataFolder) -> None:
+    store = DecodedImages(2 * 6 + 6, largest=10_000, budget=10**6)
+    made = streams(folder, store=store, total_steps=2)  # 6 positions, 6 images
+    assert made.unlabeled is not None
+    assert made.unlabeled.shelf.store is None

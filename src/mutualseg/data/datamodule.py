@@ -10,6 +10,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 
+from mutualseg.data.decoded_images import DecodedImages
+from mutualseg.data.loading import Shelf
 from mutualseg.data.samples import Sample
 from mutualseg.data.streams import (
     LabeledStream,
@@ -49,6 +51,7 @@ class TwoStreams(pl.LightningDataModule):
         processes: that share each step.
         color_on_device: deliver crops whose color changes are drawn and not made, for the training to make
             them where it computes.
+        store: keeps decoded images under numbers: the labeled ones, their masks, then the unlabeled ones.
     """
 
     def __init__(
@@ -66,19 +69,32 @@ class TwoStreams(pl.LightningDataModule):
         accumulate: int = 1,
         processes: int = 1,
         color_on_device: bool = False,
+        store: DecodedImages | None = None,
     ) -> None:
         super().__init__()
         labeled_views = LabeledViews(
             views.crop, scale=views.scale, flip=views.flip, weak_strength=views.weak_strength
         )
         self.labeled = LabeledStream(
-            labeled, labeled_views, num_classes=num_classes, seed=seed, color_on_device=color_on_device
+            labeled,
+            labeled_views,
+            num_classes=num_classes,
+            seed=seed,
+            color_on_device=color_on_device,
+            shelf=Shelf(store),
         )
         self.unlabeled = None
         if first_unlabeled_step is not None:
-            first = first_unlabeled_step * accumulate * processes * sizes.unlabeled
+            per_step = accumulate * processes * sizes.unlabeled
+            first = first_unlabeled_step * per_step
+            repeats = total_steps * per_step - first > len(unlabeled)
             self.unlabeled = UnlabeledStream(
-                unlabeled, views, seed=seed, first=first, color_on_device=color_on_device
+                unlabeled,
+                views,
+                seed=seed,
+                first=first,
+                color_on_device=color_on_device,
+                shelf=Shelf(store, 2 * len(labeled)) if repeats else None,
             )
         self.sizes = sizes
         self.total_steps = total_steps

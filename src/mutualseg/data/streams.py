@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from mutualseg.data.images import read_image
-from mutualseg.data.masks import check_mask, read_mask
+from mutualseg.data.loading import Shelf, load_image, load_mask
 from mutualseg.data.samples import Sample
 from mutualseg.errors import DataError
 from mutualseg.seeding import generator_at, permutation
@@ -39,20 +38,6 @@ class BadFile(NamedTuple):
     message: str
 
 
-def load_image(sample: Sample) -> Tensor:
-    """Return a sample's image as uint8 [3,H,W]."""
-    return torch.from_numpy(read_image(sample.image)).permute(2, 0, 1).contiguous()
-
-
-def load_mask(sample: Sample, image_size: tuple[int, int], num_classes: int) -> Tensor:
-    """Return a sample's mask as uint8 [H,W], checked against its image and the class list."""
-    if sample.mask is None:
-        raise DataError(f"'{sample.name}' has no mask; only labeled samples have one to load.")
-    mask = read_mask(sample.mask)
-    check_mask(mask, image_size, num_classes, sample.mask)
-    return torch.from_numpy(mask)
-
-
 def sample_at(position: int, count: int, seed: int, stream: str) -> int:
     """Return which of `count` samples stands at a position: each epoch is its own permutation."""
     epoch, place = divmod(position, count)
@@ -73,6 +58,7 @@ class LabeledStream(Dataset[Views | LabeledCrop | BadFile]):
         num_classes: K.
         seed: addresses order and views.
         color_on_device: return `LabeledCrop`s, whose color changes are drawn and not made.
+        shelf: where decoded images are kept, and behind them as many masks.
     """
 
     def __init__(
@@ -83,9 +69,11 @@ class LabeledStream(Dataset[Views | LabeledCrop | BadFile]):
         num_classes: int,
         seed: int,
         color_on_device: bool = False,
+        shelf: Shelf | None = None,
     ) -> None:
         self.samples = samples
         self.views = views
+        self.shelf = shelf or Shelf()
         self.num_classes = num_classes
         self.seed = seed
         self.color_on_device = color_on_device
@@ -101,10 +89,13 @@ class LabeledStream(Dataset[Views | LabeledCrop | BadFile]):
         return self._at(position, self.views)
 
     def _at(self, position: int, make: Callable[[Tensor, Tensor, torch.Generator], Made]) -> Made | BadFile:
-        sample = self.samples[sample_at(position, len(self.samples), self.seed, "labeled")]
+        count = len(self.samples)
+        place = sample_at(position, count, self.seed, "labeled")
+        sample = self.samples[place]
         try:
-            image = load_image(sample)
-            mask = load_mask(sample, (image.shape[1], image.shape[2]), self.num_classes)
+            image = load_image(sample, self.shelf, place)
+            size = (image.shape[1], image.shape[2])
+            mask = load_mask(sample, size, self.num_classes, self.shelf, count + place)
             return make(image, mask, generator_at(self.seed, "labeled", position))
         except DataError as error:
             return BadFile(str(error))
@@ -119,6 +110,7 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
         seed: addresses order and views.
         first: positions before it are never looked at (a burn-in), so nothing is loaded for them.
         color_on_device: return `UnlabeledCrop`s, whose color changes are drawn and not made.
+        shelf: where decoded images are kept.
     """
 
     def __init__(
@@ -129,9 +121,11 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
         seed: int,
         first: int = 0,
         color_on_device: bool = False,
+        shelf: Shelf | None = None,
     ) -> None:
         self.samples = samples
         self.views = views
+        self.shelf = shelf or Shelf()
         self.seed = seed
         self.first = first
         self.color_on_device = color_on_device
@@ -151,9 +145,10 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
         return self._at(position, self.views)
 
     def _at(self, position: int, make: Callable[[Tensor, torch.Generator], Made]) -> Made | BadFile:
-        sample = self.samples[sample_at(position, len(self.samples), self.seed, "unlabeled")]
+        place = sample_at(position, len(self.samples), self.seed, "unlabeled")
         try:
-            return make(load_image(sample), generator_at(self.seed, "unlabeled", position))
+            image = load_image(self.samples[place], self.shelf, place)
+            return make(image, generator_at(self.seed, "unlabeled", position))
         except DataError as error:
             return BadFile(str(error))
 

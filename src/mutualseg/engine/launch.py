@@ -28,7 +28,6 @@ from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 
-AUTO = "auto"
 _PROVISIONAL_BATCH = 4
 """Until `auto` is resolved."""
 
@@ -89,6 +88,7 @@ def _prepare(
     compile: bool,
     activation_checkpointing: bool,
     workers: int | None,
+    cache: str,
     evaluate_every: int | None,
     checkpoint_every: str | int,
     select: str,
@@ -98,7 +98,7 @@ def _prepare(
     quiet: bool,
 ) -> tuple[Session, Method]:
     """Resolve settings, refuse what cannot be before anything is written, then write the run folder."""
-    if isinstance(batch, str) and batch != AUTO:
+    if isinstance(batch, str) and batch != resolving.AUTO:
         raise ConfigError(f"--batch {batch} is neither a number nor auto; give one of them.")
     fixed_batch = batch if isinstance(batch, int) else _PROVISIONAL_BATCH
     _require_at_least(
@@ -156,7 +156,10 @@ def _prepare(
         precision=resolve_precision(precision, resolved_device),
         compile=compile,
         activation_checkpointing=activation_checkpointing,
-        workers=resolving.default_workers() if workers is None else workers,
+        workers=resolving.default_workers(devices) if workers is None else workers,
+        cache=resolving.resolve_cache(
+            cache, split, drawn=length * accumulate * (unlabeled_batch or fixed_batch), processes=devices
+        ),
         evaluate_every=resolving.evaluation_interval(evaluate_every, length),
         checkpoint_every=checkpoint_every,
         select=select,
@@ -167,7 +170,7 @@ def _prepare(
     session = Session(settings, source, split, folder, console)
     networks = session.build_method()  # first: weights that cannot be had must not cost a written folder
     memory, free = session.forecast_memory(networks), free_bytes(resolved_device)
-    if batch == AUTO:
+    if batch == resolving.AUTO:
         fitting = session.fit_batch(memory, free)
         settings = replace(settings, batch=fitting, unlabeled_batch=unlabeled_batch or fitting)
         session = Session(settings, source, split, folder, console)

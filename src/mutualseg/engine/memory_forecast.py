@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from mutualseg.devices import autocast
 from mutualseg.engine.training import Training
+from mutualseg.machine import free_memory
 from mutualseg.methods.base import Progress
 from mutualseg.networks.segmenter import round_up
 from mutualseg.optimization import Optimization
@@ -98,11 +98,7 @@ def free_bytes(device: str) -> int | None:
     """Return the memory that is free on a device, or None where the system does not say."""
     if device == "cuda":
         return int(torch.cuda.mem_get_info()[0])
-    meminfo = Path("/proc/meminfo")
-    if device == "cpu" and meminfo.is_file():
-        line = next(line for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable"))
-        return int(line.split()[1]) * 1024
-    return None
+    return free_memory() if device == "cpu" else None
 
 
 def in_words(needed: int, free: int | None) -> str:

@@ -8,9 +8,9 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from mutualseg.data.loading import load_image, load_mask
 from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.samples import Sample
-from mutualseg.data.streams import load_image, load_mask
 from mutualseg.evaluation.inference import BATCH, batch_logits
 from mutualseg.evaluation.metrics import ConfusionMatrix, Scores
 from mutualseg.networks.segmenter import Segmenter

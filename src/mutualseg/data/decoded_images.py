@@ -1,0 +1,105 @@
+"""Decoded images kept between epochs, in memory or in a temporary file, shared by all loader processes."""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Place = Literal["memory", "file"]
+
+_HEADER = struct.Struct("<4i")
+"""Number of dimensions, then up to three sizes. A place that was never written reads as zeros."""
+
+
+class DecodedImages:
+    """A store of uint8 arrays under numbers, which processes that fork off share.
+
+    One sparse file without a name, with a place of equal length for every array: where an array is follows
+    from its number, so there is no index, and no lock: an array's header is written after its pixels, and
+    two processes that decode the same image write the same bytes. The system takes the file back when the
+    last process ends, however it ends.
+
+    Args:
+        count: numbers are 0 to count - 1.
+        largest: bytes of the largest array that is kept; others are decoded every time.
+        budget: bytes that all may take together; what comes later is decoded every time.
+        where: `memory`, or a temporary `file` that the system holds in memory while there is room.
+    """
+
+    def __init__(self, count: int, *, largest: int, budget: int, where: Place = "memory") -> None:
+        self._length = _whole_pages(_HEADER.size + largest)
+        self._budget = budget
+        self._full = False
+        self._file = _memory_file() if where == "memory" else _temporary_file()
+        os.ftruncate(self._file, count * self._length)
+
+    def read(self, number: int, decode: Callable[[], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+        """Return the array of a number: the one that is kept, or else `decode()`, which is kept if it fits.
+
+        Errors of `decode` pass through, and nothing is kept.
+        """
+        start = number * self._length
+        dimensions, *shape = _HEADER.unpack(os.pread(self._file, _HEADER.size, start))
+        if dimensions:
+            kept = np.empty(shape[:dimensions], np.uint8)
+            os.preadv(self._file, [kept.data], start + _HEADER.size)
+            return kept
+        array = decode()
+        if not self._full and _HEADER.size + array.nbytes <= self._length:
+            self._keep(array, start)
+        return array
+
+    @property
+    def taken(self) -> int:
+        """Bytes that the arrays take so far."""
+        return os.fstat(self._file).st_blocks * 512
+
+    def _keep(self, array: npt.NDArray[np.uint8], start: int) -> None:
+        self._full = self.taken + array.nbytes > self._budget
+        if self._full:
+            return
+        shape = (*array.shape, 0, 0)[:3]
+        try:
+            written = os.pwrite(self._file, np.ascontiguousarray(array).data, start + _HEADER.size)
+            if written == array.nbytes:
+                os.pwrite(self._file, _HEADER.pack(array.ndim, *shape), start)
+        except OSError:  # no space left: what is kept stays, the rest is decoded
+            self._full = True
+
+    def __getstate__(self) -> dict[str, object]:
+        # A process that is not forked opens the file through the one that has it.
+        return {**self.__dict__, "_file": f"/proc/{os.getpid()}/fd/{self._file}"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__ |= state
+        self._file = os.open(str(state["_file"]), os.O_RDWR)
+
+    def __del__(self) -> None:
+        if isinstance(getattr(self, "_file", None), int):
+            os.close(self._file)
+
+
+def can_share() -> bool:
+    """Whether this system has what the store is made of (Linux)."""
+    return hasattr(os, "memfd_create") and hasattr(os, "preadv") and Path("/proc/self/fd").is_dir()
+
+
+def _memory_file() -> int:
+    return os.memfd_create("decoded images", os.MFD_CLOEXEC)
+
+
+def _temporary_file() -> int:
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _whole_pages(size: int) -> int:
+    page = 4096
+    return -(-size // page) * page

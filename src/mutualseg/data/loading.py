@@ -1,0 +1,60 @@
+"""A sample's files to tensors, by way of a store of decoded images where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mutualseg.data.decoded_images import DecodedImages
+from mutualseg.data.images import read_image
+from mutualseg.data.masks import check_mask, read_mask
+from mutualseg.data.samples import Sample
+from mutualseg.errors import DataError
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A run of numbers in a store of decoded images; without a store everything is decoded every time."""
+
+    store: DecodedImages | None = None
+    first: int = 0
+
+    def read(self, place: int, decode: Callable[[], Pixels]) -> Tensor:
+        """Return what stands at a place as a uint8 tensor of the array's shape, decoded if it has to be."""
+        return torch.from_numpy(
+            decode() if self.store is None else self.store.read(self.first + place, decode)
+        )
+
+
+_BARE = Shelf()
+
+
+def load_image(sample: Sample, shelf: Shelf = _BARE, place: int = 0) -> Tensor:
+    """Return a sample's image as uint8 [3,H,W]; it stands at `place` of the shelf."""
+    return shelf.read(place, lambda: read_image(sample.image)).permute(2, 0, 1).contiguous()
+
+
+def load_mask(
+    sample: Sample, image_size: tuple[int, int], num_classes: int, shelf: Shelf = _BARE, place: int = 0
+) -> Tensor:
+    """Return a sample's mask as uint8 [H,W], checked against its image and the class list.
+
+    It stands at `place` of the shelf; what was put there is checked already.
+    """
+    path = sample.mask
+    if path is None:
+        raise DataError(f"'{sample.name}' has no mask; only labeled samples have one to load.")
+
+    def decode() -> Pixels:
+        mask = read_mask(path)
+        check_mask(mask, image_size, num_classes, path)
+        return mask
+
+    return shelf.read(place, decode)
