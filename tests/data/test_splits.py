@@ -120,21 +120,43 @@ def test_the_seed_chooses() -> None:
     assert len(chosen) == 5
 
 
-@pytest.mark.parametrize(("total", "labeled", "apart"), [(367, "1/64", 64), (367, "1/16", 16), (64, 4, 16)])
 @pytest.mark.parametrize("seed", range(4))
-def test_labels_are_spread_evenly_over_the_sorted_names(
-    total: int, labeled: str | int, apart: int, seed: int
-) -> None:
-    folder = imagine(total, val=3)
-    order = sorted(sample.name for sample in folder.train)
+@pytest.mark.parametrize("count", [2, 4, 8, 16, 32])
+def test_each_of_equal_runs_of_names_has_one_label(count: int, seed: int) -> None:
+    folder = imagine(64, val=3)
+    order = [sample.name for sample in folder.train]
+    chosen = names(make_split(folder, labeled=count, split_seed=seed).labeled)
+    assert sorted(order.index(name) * count // 64 for name in chosen) == list(range(count))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("count", [6, 12, 23, 64])
+def test_no_long_run_of_names_is_without_a_label(count: int, seed: int) -> None:
+    folder = imagine(367, val=3, per_video=10)
+    order = [sample.name for sample in folder.train]
     places = sorted(
-        order.index(name) for name in names(make_split(folder, labeled=labeled, split_seed=seed).labeled)
+        order.index(name) for name in names(make_split(folder, labeled=count, split_seed=seed).labeled)
     )
-    gaps = [after - before for before, after in itertools.pairwise(places)]
-    # Counts other than powers of two leave one place where the distance is halved or the circle closes.
-    assert sum(gap != apart for gap in gaps) <= 2
-    assert min(gaps) >= apart / 2
-    assert max(gaps) <= 2 * apart
+    gaps = [after - before for before, after in itertools.pairwise([0, *places, 367])]
+    assert max(gaps) <= 3 * 367 / count
+
+
+@pytest.mark.parametrize("period", [2, 4, 16])
+def test_names_that_repeat_are_not_met_in_step(period: int) -> None:
+    """Left and right, tiles of a scene: an even distance would label one side alone."""
+    folder = imagine(1024, val=3)
+    order = [sample.name for sample in folder.train]
+    chosen = names(make_split(folder, labeled="1/16").labeled)
+    met = {order.index(name) % period for name in chosen}
+    assert len(met) >= 0.8 * period
+
+
+def test_numbers_in_names_sort_by_value() -> None:
+    folder = replace(
+        imagine(0, val=3), train=tuple(imagined(f"train/frame_{number}", "train") for number in range(64))
+    )
+    chosen = names(make_split(folder, labeled=8).labeled)
+    assert sorted(int(name.rpartition("_")[2]) // 8 for name in chosen) == list(range(8))
 
 
 @settings(max_examples=60, deadline=None)

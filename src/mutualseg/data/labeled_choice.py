@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from mutualseg.addressing import address
@@ -46,18 +47,39 @@ def _shuffled(samples: Sequence[Sample], grouping: Grouping, seed: int) -> list[
 
 
 def _spread(samples: Sequence[Sample], grouping: Grouping, seed: int) -> list[list[Sample]]:
-    """Return the groups so that those of any beginning lie evenly over the sorted names.
+    """Return the groups so that those of any beginning lie spread over the sorted names.
 
     Neighbors in a folder look alike: frames of a video, slices of a body, shots of one place. Labels at
-    random take some twice and miss others; whoever labels by hand spreads them out. Reading the places
-    from a random start by their reversed bits (van der Corput) halves the distances on and on, so that
-    larger choices hold the smaller ones.
+    random take some twice and miss others; whoever labels by hand spreads them out.
     """
-    groups = grouping.gather(samples)
+    groups = sorted(grouping.gather(samples).values(), key=lambda group: _natural(group[0].name))
     bits = max(1, (len(groups) - 1).bit_length())
-    start = address(seed, "labeled") % 2**bits
-    places = {key: (place + start) % 2**bits for place, key in enumerate(sorted(groups))}
-    return [groups[key] for key in sorted(groups, key=lambda key: f"{places[key]:0{bits}b}"[::-1])]
+    places = (_scrambled(rank, bits, seed) * len(groups) >> bits for rank in range(2**bits))
+    return [groups[place] for place in dict.fromkeys(places)]
+
+
+def _scrambled(rank: int, bits: int, seed: int) -> int:
+    """Return where in [0, 2^bits) a rank stands: a point of van der Corput's sequence, scrambled by Owen.
+
+    The first 2^k ranks fall into the 2^k equal parts of the range, one into each, at random within it: a
+    fixed distance would beat with names that repeat, such as left and right pictures or tiles of a scene.
+    """
+    place, prefix = 0, 1
+    for level in range(bits):
+        bit = rank >> level & 1
+        place = place << 1 | bit ^ _flip(seed, prefix)
+        prefix = prefix << 1 | bit
+    return place
+
+
+@lru_cache(maxsize=2**20)
+def _flip(seed: int, prefix: int) -> int:
+    return address(seed, "labeled", prefix) & 1
+
+
+def _natural(name: str) -> list[str | int]:
+    """Return a key that sorts frame_2 before frame_10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
 
 
 def hold_out(
@@ -87,7 +109,7 @@ def choose(
     seed: int,
     notes: list[str],
 ) -> list[Sample]:
-    """Return the labeled training images that `labeled` keeps, evenly spread over the sorted names."""
+    """Return the labeled training images that `labeled` keeps, spread over the sorted names."""
     if not masked:
         raise SplitError("No labeled image is left to train on; label more images, or change --group.")
     count = len(masked) if labeled is None else labeled_count(labeled, len(masked))

@@ -1,7 +1,7 @@
 """Which training images are labeled, which unlabeled, and which are held out to measure on.
 
-Every choice ranks names by `address(split_seed, purpose, name)`: it does not depend on the order in
-which a file system lists files, and fewer labels are always a subset of more (1/32 lies within 1/16).
+Choices follow from the seed and the sorted names: they do not depend on the order in which a file system
+lists files, and fewer labels are always a subset of more (1/32 lies within 1/16).
 """
 
 from __future__ import annotations
