@@ -84,8 +84,8 @@ def train(
         compile: Run the networks compiled: minutes to begin with, then faster steps on CUDA.
         activation_checkpointing: Compute the students' encoders twice in each step, to save memory.
         workers: Loader processes per stream; chosen for the machine if not given.
-        cache: Where decoded images are kept: memory, file (a temporary one), off, or auto, which looks at
-            what is free.
+        cache: Where decoded images are kept: memory, file (a temporary one) or off; auto is memory. Half of
+            what is free at most.
         evaluate_every: Steps between evaluations; a fifth of the run if not given.
         checkpoint_every: Steps (5) or time (10min) between checkpoints.
         select: Deploy the network of the last step, or of the best evaluation on val.

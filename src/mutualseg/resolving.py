@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, get_args
 
-from mutualseg.data.cache_choice import Cache, choose_cache, decoded_bytes
+from mutualseg.data.cache_choice import Cache
 from mutualseg.data.duplicates import identical_to
 from mutualseg.data.folder import DataFolder, read_folder
 from mutualseg.data.images import image_size, read_image
@@ -18,7 +18,7 @@ from mutualseg.data.masks import check_mask, read_mask
 from mutualseg.data.samples import Sample
 from mutualseg.data.splits import Split
 from mutualseg.errors import ConfigError
-from mutualseg.machine import cores, free_memory
+from mutualseg.machine import cores
 from mutualseg.nearest import unknown_name
 
 AUTO = "auto"
@@ -55,26 +55,11 @@ def default_workers(devices: int = 1) -> int:
     return max(1, min(8, cores() // (2 * devices)))
 
 
-def resolve_cache(cache: str, split: Split, *, drawn: int, processes: int) -> str:
-    """Return where decoded images are kept, `auto` resolved.
-
-    Args:
-        cache: memory, file, off or auto.
-        split: the images.
-        drawn: how many unlabeled images the run looks at; those of which it sees each but once are not kept.
-        processes: on this machine, each with a store of its own.
-
-    Raises:
-        ConfigError: another word.
-    """
-    if cache not in (AUTO, *get_args(Cache)):
+def check_cache(cache: str) -> str:
+    """Return the word, if `--cache` knows it; which memory is free is asked when a run starts or goes on."""
+    if cache not in get_args(Cache):
         raise ConfigError(f"--cache {cache} is unknown; give auto, memory, file or off.")
-    if cache != AUTO:
-        return cache
-    needed = decoded_bytes(split.labeled) * 4 // 3  # a mask has one byte where an image has three
-    if drawn > len(split.unlabeled) > 0:
-        needed += decoded_bytes(split.unlabeled)
-    return choose_cache(processes * needed, free_memory())
+    return cache
 
 
 def default_labeled(data: str) -> int | None:

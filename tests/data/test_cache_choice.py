@@ -1,4 +1,4 @@
-"""Where decoded images go: to memory while half of it is free, to a file, or nowhere."""
+"""Where decoded images go, and how much space they may take."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from types import SimpleNamespace
 import pytest
 
 from mutualseg import resolving
-from mutualseg.data.cache_choice import choose_cache, decoded_bytes, open_cache
+from mutualseg.data import cache_choice
+from mutualseg.data.cache_choice import open_cache
 from mutualseg.data.decoded_images import can_share
 from mutualseg.data.folder import read_folder
 from mutualseg.data.splits import Split, make_split
 from mutualseg.errors import ConfigError
-from tests.data.made import write_folder, write_image, write_mask
+from tests.data.made import pixels, write_folder
 
 pytestmark = pytest.mark.skipif(not can_share(), reason="the store needs Linux")
 
@@ -22,61 +23,48 @@ GIGA = 2**30
 
 @pytest.fixture
 def split(tmp_path: Path) -> Split:
-    for number in range(8):
-        write_image(tmp_path / f"images/train/{number}.png", 10, 20)
-        if number < 3:
-            write_mask(tmp_path / f"masks/train/{number}.png", height=10, width=20)
-    write_folder(tmp_path, ["val/v"])
-    return make_split(read_folder(tmp_path))
+    return make_split(read_folder(write_folder(tmp_path, ["train/a", "train/b", "val/v"], ["train/c"])))
 
 
-def with_free_disk(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free))
-
-
-@pytest.mark.parametrize(
-    ("memory", "disk", "expected"),
-    [
-        (4 * GIGA, 0, "memory"),
-        (2 * GIGA, 0, "memory"),
-        (GIGA, 4 * GIGA, "file"),
-        (None, 4 * GIGA, "file"),
-        (GIGA, GIGA, "off"),
-    ],
-)
-def test_one_gigabyte_of_images(
-    memory: int | None, disk: int, expected: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("cache", "free"), [("auto", 4), ("memory", 4), ("file", 8)])
+def test_a_process_takes_its_share_of_half_of_what_is_free(
+    cache: str, free: int, split: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_free_disk(monkeypatch, disk)
-    assert choose_cache(GIGA, memory) == expected
+    monkeypatch.setattr(cache_choice, "free_memory", lambda: 4 * GIGA)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=8 * GIGA))
+    store = open_cache(cache, split.labeled, split.unlabeled, processes=2)
+    assert store is not None
+    assert store.budget == free * GIGA // 4
 
 
-def test_decoded_bytes_are_three_a_pixel(split: Split) -> None:
-    assert decoded_bytes(split.unlabeled) == len(split.unlabeled) * 600
-
-
-@pytest.mark.parametrize(("drawn", "counted"), [(0, 3), (5, 3), (6, 8)])
-def test_auto_counts_unlabeled_images_that_come_again(
-    drawn: int, counted: int, split: Split, monkeypatch: pytest.MonkeyPatch
+def test_it_is_off_where_it_should_be_or_nothing_is_known(
+    split: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[int] = []
-
-    def note(needed: int, free: int | None) -> str:
-        seen.append(needed)
-        return "memory"
-
-    monkeypatch.setattr(resolving, "choose_cache", note)
-    assert resolving.resolve_cache("auto", split, drawn=drawn, processes=2) == "memory"
-    masks = 3 * 200
-    assert seen == [2 * (counted * 600 + masks)]
+    assert open_cache("off", split.labeled, split.unlabeled, processes=1) is None
+    monkeypatch.setattr(cache_choice, "free_memory", lambda: None)
+    assert open_cache("auto", split.labeled, split.unlabeled, processes=1) is None
+    monkeypatch.setattr(cache_choice, "free_memory", lambda: GIGA)
+    monkeypatch.setattr(cache_choice, "can_share", lambda: False)
+    assert open_cache("auto", split.labeled, split.unlabeled, processes=1) is None
 
 
-def test_a_word_is_taken_as_it_is_and_a_wrong_one_refused(split: Split) -> None:
-    assert resolving.resolve_cache("off", split, drawn=9, processes=1) == "off"
+def test_a_system_that_allows_no_such_file_is_no_error(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("File too large")
+
+    monkeypatch.setattr(cache_choice, "DecodedImages", refuse)
+    assert open_cache("memory", split.labeled, split.unlabeled, processes=1) is None
+
+
+def test_every_image_and_mask_has_a_place(split: Split) -> None:
+    store = open_cache("memory", split.labeled, split.unlabeled, processes=1)
+    assert store is not None
+    for number in range(2 * len(split.labeled) + len(split.unlabeled)):
+        store.read(number, lambda: pixels("picture"))
+    assert store.taken > 0
+
+
+def test_a_wrong_word_is_refused() -> None:
+    assert resolving.check_cache("off") == "off"
     with pytest.raises(ConfigError, match="--cache always is unknown; give auto, memory, file or off"):
-        resolving.resolve_cache("always", split, drawn=9, processes=1)
-
-
-def test_off_opens_nothing(split: Split) -> None:
-    assert open_cache("off", split) is None
-    assert open_cache("memory", split) is not None
+        resolving.check_cache("always")

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from mutualseg.data import loading
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
-from mutualseg.data.decoded_images import DecodedImages, can_share
+from mutualseg.data.decoded_images import can_share
 from mutualseg.data.folder import DataFolder, read_folder
 from mutualseg.data.loading import load_image, load_mask
 from mutualseg.data.streams import (
@@ -364,16 +364,17 @@ def test_kept_images_change_nothing_and_files_are_read_once(
     folder: DataFolder, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh = list(batches(streams(folder)))
-    store = DecodedImages(2 * 6 + 6, largest=10_000, budget=10**6)
-    for batch, expected in zip(batches(streams(folder, workers=workers, store=store)), fresh, strict=True):
+    made = streams(folder, workers=workers, cache="memory")
+    for batch, expected in zip(batches(made), fresh, strict=True):
         assert_same(batch, expected)
-    taken = store.taken
-    assert taken >= 6 * (4 * 48 * 64)  # each epoch of the labeled stream is over
+    monkeypatch.setattr(loading, "read_image", _must_not)
     monkeypatch.setattr(loading, "read_mask", _must_not)
-    made = streams(folder, store=store, first_unlabeled_step=None)
-    for position in range(6):
+    for position in range(6):  # both streams have seen their six images
         item_at(made, "labeled", position)
-    assert store.taken == taken
+        item_at(made, "unlabeled", position)
+    made.teardown("fit")
+    with pytest.raises(AssertionError, match="read again"):
+        made.labeled[0]
 
 
 def _must_not(path: Path) -> None:
@@ -381,7 +382,9 @@ def _must_not(path: Path) -> None:
 
 
 def test_unlabeled_images_that_are_seen_once_are_not_kept(folder: DataFolder) -> None:
-    store = DecodedImages(2 * 6 + 6, largest=10_000, budget=10**6)
-    made = streams(folder, store=store, total_steps=2)  # 6 positions, 6 images
+    made = streams(folder, cache="memory", total_steps=2)  # 6 positions, 6 images
+    assert made.unlabeled is not None
+    assert made.unlabeled.shelf.store is None
+    made = streams(folder, cache="memory", total_steps=5, first_unlabeled_step=3)  # 6 after a burn-in
     assert made.unlabeled is not None
     assert made.unlabeled.shelf.store is None

@@ -9,9 +9,10 @@ from typing import Literal
 
 from mutualseg.data.decoded_images import DecodedImages, can_share
 from mutualseg.data.images import image_size
-from mutualseg.data.samples import Sample, Split
+from mutualseg.data.samples import Sample
+from mutualseg.machine import free_memory
 
-Cache = Literal["memory", "file", "off"]
+Cache = Literal["auto", "memory", "file", "off"]
 
 _LOOKED_AT = 32
 _SPREAD = 4
@@ -20,48 +21,41 @@ _LONGEST_FILE = 2**43
 """Bytes that file systems in use allow for one sparse file."""
 
 
-def decoded_bytes(samples: Sequence[Sample]) -> int:
-    """Estimate the bytes of all these images once decoded, from the headers of a few."""
-    sizes = _sizes(samples)
-    return sum(sizes) * len(samples) // len(sizes)
-
-
-def choose_cache(needed: int, free_memory: int | None) -> Cache:
-    """Return where so many bytes are kept: in memory if half of what is free holds them, else in a file.
+def open_cache(
+    cache: str, labeled: Sequence[Sample], unlabeled: Sequence[Sample], *, processes: int
+) -> DecodedImages | None:
+    """Return an empty store: numbers for labeled images, then their masks, then unlabeled images.
 
     Args:
-        needed: bytes of all images that are drawn more than once.
-        free_memory: of the machine; None where the system does not say.
+        cache: `memory`, a temporary `file`, `off`, or `auto`: in memory, where the system says what is free.
+        labeled: images with masks.
+        unlabeled: those that are drawn more than once.
+        processes: that have a store each and share the space. A store takes at most its share of half of
+            what is free; what does not fit is decoded every time.
+
+    Returns:
+        None if it is off, or cannot be had on this system.
     """
-    if not can_share():
-        return "off"
-    if free_memory is not None and 2 * needed <= free_memory:
-        return "memory"
-    return "file" if 2 * needed <= shutil.disk_usage(tempfile.gettempdir()).free else "off"
-
-
-def open_cache(cache: str, split: Split) -> DecodedImages | None:
-    """Return an empty store for labeled images, their masks and unlabeled images; None if it is off."""
-    if cache == "off" or not can_share():
+    count = 2 * len(labeled) + len(unlabeled)
+    if cache == "off" or not can_share() or count == 0:
         return None
-    samples = [*split.labeled[:_LOOKED_AT], *_few(split.unlabeled)]
-    sizes = _sizes(samples)
-    count = 2 * len(split.labeled) + len(split.unlabeled)
-    return DecodedImages(
-        count,
-        largest=min(_SPREAD * max(sizes), _LONGEST_FILE // count),
-        # The sizes are an estimate; half as much again, and no more whatever the files turn out to be.
-        budget=3 * count * sum(sizes) // (2 * len(sizes)),
-        where="memory" if cache == "memory" else "file",
-    )
+    free = shutil.disk_usage(tempfile.gettempdir()).free if cache == "file" else free_memory()
+    if free is None:
+        return None
+    sizes = [*_decoded_sizes(labeled), *_decoded_sizes(unlabeled)]
+    try:
+        return DecodedImages(
+            count,
+            largest=min(_SPREAD * max(sizes), _LONGEST_FILE // count),
+            budget=free // (2 * processes),
+            where="file" if cache == "file" else "memory",
+        )
+    except OSError:  # a limit on files, or no room: decoding goes on as without
+        return None
 
 
-def _few(samples: Sequence[Sample]) -> list[Sample]:
-    """Return some that lie evenly among them."""
-    return [samples[place] for place in range(0, len(samples), max(1, len(samples) // _LOOKED_AT))]
-
-
-def _sizes(samples: Sequence[Sample]) -> list[int]:
-    """Return the decoded bytes of a few of them, from their headers."""
-    pixels = [height * width for height, width in (image_size(sample.image) for sample in _few(samples))]
-    return [3 * count for count in pixels]
+def _decoded_sizes(samples: Sequence[Sample]) -> list[int]:
+    """Return the decoded bytes of a few images that lie evenly among the samples, from their headers."""
+    places = range(0, len(samples), max(1, len(samples) // _LOOKED_AT))
+    sizes = [image_size(samples[place].image) for place in places]
+    return [3 * height * width for height, width in sizes]

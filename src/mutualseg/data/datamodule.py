@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 
-from mutualseg.data.decoded_images import DecodedImages
+from mutualseg.data.cache_choice import open_cache
 from mutualseg.data.loading import Shelf
 from mutualseg.data.samples import Sample
 from mutualseg.data.streams import (
@@ -51,7 +51,7 @@ class TwoStreams(pl.LightningDataModule):
         processes: that share each step.
         color_on_device: deliver crops whose color changes are drawn and not made, for the training to make
             them where it computes.
-        store: keeps decoded images under numbers: the labeled ones, their masks, then the unlabeled ones.
+        cache: where decoded images that are drawn more than once are kept (see `open_cache`).
     """
 
     def __init__(
@@ -69,32 +69,33 @@ class TwoStreams(pl.LightningDataModule):
         accumulate: int = 1,
         processes: int = 1,
         color_on_device: bool = False,
-        store: DecodedImages | None = None,
+        cache: str = "off",
     ) -> None:
         super().__init__()
         labeled_views = LabeledViews(
             views.crop, scale=views.scale, flip=views.flip, weak_strength=views.weak_strength
         )
+        per_step = accumulate * processes * sizes.unlabeled
+        first = total_steps * per_step if first_unlabeled_step is None else first_unlabeled_step * per_step
+        repeats = total_steps * per_step - first > len(unlabeled)
+        self.store = open_cache(cache, labeled, unlabeled if repeats else (), processes=processes)
         self.labeled = LabeledStream(
             labeled,
             labeled_views,
             num_classes=num_classes,
             seed=seed,
             color_on_device=color_on_device,
-            shelf=Shelf(store),
+            shelf=Shelf(self.store),
         )
         self.unlabeled = None
         if first_unlabeled_step is not None:
-            per_step = accumulate * processes * sizes.unlabeled
-            first = first_unlabeled_step * per_step
-            repeats = total_steps * per_step - first > len(unlabeled)
             self.unlabeled = UnlabeledStream(
                 unlabeled,
                 views,
                 seed=seed,
                 first=first,
                 color_on_device=color_on_device,
-                shelf=Shelf(store, 2 * len(labeled)) if repeats else None,
+                shelf=Shelf(self.store, 2 * len(labeled)) if repeats else None,
             )
         self.sizes = sizes
         self.total_steps = total_steps
@@ -109,6 +110,11 @@ class TwoStreams(pl.LightningDataModule):
         if self.unlabeled is not None:
             loaders["unlabeled"] = self._loader(self.unlabeled, self.sizes.unlabeled, step, collate_unlabeled)
         return CombinedLoader(loaders, "min_size")
+
+    def teardown(self, stage: str) -> None:
+        """Give back the space of decoded images: the trainer's references would keep it for long."""
+        if self.store is not None:
+            self.store.close()
 
     def _loader(self, stream: Any, size: int, step: int, collate: Any) -> DataLoader[Any]:
         per_step = self.accumulate * self.processes * size

@@ -35,8 +35,7 @@ class DecodedImages:
 
     def __init__(self, count: int, *, largest: int, budget: int, where: Place = "memory") -> None:
         self._length = _whole_pages(_HEADER.size + largest)
-        self._budget = budget
-        self._full = False
+        self.budget = budget
         self._file = _memory_file() if where == "memory" else _temporary_file()
         os.ftruncate(self._file, count * self._length)
 
@@ -46,15 +45,32 @@ class DecodedImages:
         Errors of `decode` pass through, and nothing is kept.
         """
         start = number * self._length
-        dimensions, *shape = _HEADER.unpack(os.pread(self._file, _HEADER.size, start))
-        if dimensions:
-            kept = np.empty(shape[:dimensions], np.uint8)
-            os.preadv(self._file, [kept.data], start + _HEADER.size)
+        kept = self._kept(start)
+        if kept is not None:
             return kept
         array = decode()
-        if not self._full and _HEADER.size + array.nbytes <= self._length:
+        if self._file >= 0 and _HEADER.size + array.nbytes <= self._length:
             self._keep(array, start)
         return array
+
+    def close(self) -> None:
+        """Give the space back; from now on everything is decoded."""
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = -1
+
+    def _kept(self, start: int) -> npt.NDArray[np.uint8] | None:
+        if self._file < 0:
+            return None
+        try:
+            dimensions, *shape = _HEADER.unpack(os.pread(self._file, _HEADER.size, start))
+            if not dimensions or not all(shape[:dimensions]):
+                return None
+            kept = np.empty(shape[:dimensions], np.uint8)
+            complete = os.preadv(self._file, [kept.data], start + _HEADER.size) == kept.nbytes
+        except (OSError, struct.error):  # a store that cannot be read is as good as none
+            return None
+        return kept if complete else None
 
     @property
     def taken(self) -> int:
@@ -62,8 +78,7 @@ class DecodedImages:
         return os.fstat(self._file).st_blocks * 512
 
     def _keep(self, array: npt.NDArray[np.uint8], start: int) -> None:
-        self._full = self.taken + array.nbytes > self._budget
-        if self._full:
+        if self.taken + _whole_pages(_HEADER.size + array.nbytes) > self.budget:
             return
         shape = (*array.shape, 0, 0)[:3]
         try:
@@ -71,7 +86,7 @@ class DecodedImages:
             if written == array.nbytes:
                 os.pwrite(self._file, _HEADER.pack(array.ndim, *shape), start)
         except OSError:  # no space left: what is kept stays, the rest is decoded
-            self._full = True
+            self.budget = 0
 
     def __getstate__(self) -> dict[str, object]:
         # A process that is not forked opens the file through the one that has it.
@@ -83,7 +98,7 @@ class DecodedImages:
 
     def __del__(self) -> None:
         if isinstance(getattr(self, "_file", None), int):
-            os.close(self._file)
+            self.close()
 
 
 def can_share() -> bool:

@@ -157,9 +157,7 @@ def _prepare(
         compile=compile,
         activation_checkpointing=activation_checkpointing,
         workers=resolving.default_workers(devices) if workers is None else workers,
-        cache=resolving.resolve_cache(
-            cache, split, drawn=length * accumulate * (unlabeled_batch or fixed_batch), processes=devices
-        ),
+        cache=resolving.check_cache(cache),
         evaluate_every=resolving.evaluation_interval(evaluate_every, length),
         checkpoint_every=checkpoint_every,
         select=select,

@@ -11,7 +11,6 @@ from typing import Any
 
 from torch import distributed as dist
 
-from mutualseg.data.cache_choice import open_cache
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.splits import Split
@@ -136,7 +135,7 @@ class Session:
             processes=settings.processes,
             # A GPU would wait for colors made one image at a time; elsewhere the loader processes make them.
             color_on_device=settings.device == "cuda",
-            store=open_cache(settings.cache, self.split),
+            cache=settings.cache,
         )
 
     def introduce(self, *notes: str | None) -> None:

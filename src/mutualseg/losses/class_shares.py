@@ -42,7 +42,7 @@ class ClassShares(nn.Module):
             labels: [B,h,w] int64 in [0, K), the network's own labels.
             valid: [B,h,w] bool, the pixels that count.
         """
-        counts = torch.zeros_like(self.share)
+        counts = torch.zeros_like(self.share, dtype=torch.int64)  # float32 would lose pixels above 2^24
         # Zeros in place of a selection: how many pixels are valid would have to be read off the device.
         counts.index_add_(0, labels.where(valid, 0).flatten(), valid.flatten().to(counts.dtype))
         if process_count() > 1:
