@@ -1,4 +1,4 @@
-"""Decoded images kept between epochs, in memory or in a temporary file, shared by all loader processes."""
+"""Decoded images kept between epochs, in memory or in a file, shared by the loaders of one process."""
 
 from __future__ import annotations
 
