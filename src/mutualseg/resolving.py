@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any, get_args
 
 from mutualseg.data.cache_choice import Cache
+from mutualseg.data.decoded_images import can_share
 from mutualseg.data.duplicates import identical_to
 from mutualseg.data.folder import DataFolder, read_folder
 from mutualseg.data.images import image_size, read_image
@@ -55,8 +56,10 @@ def default_workers(devices: int = 1) -> int:
     return max(1, min(8, cores() // (2 * devices)))
 
 
-def check_cache(cache: str) -> str:
-    """Return the word, if `--cache` knows it; which memory is free is asked when a run starts or goes on."""
+def resolve_cache(cache: str) -> str:
+    """Return where decoded images are kept; how much is free there is asked when a run starts or goes on."""
+    if cache == AUTO:
+        return "memory" if can_share() else "off"
     if cache not in get_args(Cache):
         raise ConfigError(f"--cache {cache} is unknown; give auto, memory, file or off.")
     return cache

@@ -10,10 +10,7 @@ from mutualseg.errors import RunError
 
 @dataclass(frozen=True)
 class Settings:
-    """Resolved arguments of `train`, under the names of its flags.
-
-    Only `cache` may be `auto`: it changes no result and must fit the machine at hand.
-    """
+    """Resolved arguments of `train`, under the names of its flags; nothing in it is `auto`."""
 
     data: str
     unlabeled: list[str]

@@ -26,7 +26,7 @@ def split(tmp_path: Path) -> Split:
     return make_split(read_folder(write_folder(tmp_path, ["train/a", "train/b", "val/v"], ["train/c"])))
 
 
-@pytest.mark.parametrize(("cache", "free"), [("auto", 4), ("memory", 4), ("file", 8)])
+@pytest.mark.parametrize(("cache", "free"), [("memory", 4), ("file", 8)])
 def test_a_process_takes_its_share_of_half_of_what_is_free(
     cache: str, free: int, split: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,10 +42,10 @@ def test_it_is_off_where_it_should_be_or_nothing_is_known(
 ) -> None:
     assert open_cache("off", split.labeled, split.unlabeled, processes=1) is None
     monkeypatch.setattr(cache_choice, "free_memory", lambda: None)
-    assert open_cache("auto", split.labeled, split.unlabeled, processes=1) is None
+    assert open_cache("memory", split.labeled, split.unlabeled, processes=1) is None
     monkeypatch.setattr(cache_choice, "free_memory", lambda: GIGA)
     monkeypatch.setattr(cache_choice, "can_share", lambda: False)
-    assert open_cache("auto", split.labeled, split.unlabeled, processes=1) is None
+    assert open_cache("memory", split.labeled, split.unlabeled, processes=1) is None
 
 
 def test_a_system_that_allows_no_such_file_is_no_error(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +64,13 @@ def test_every_image_and_mask_has_a_place(split: Split) -> None:
     assert store.taken > 0
 
 
+def test_auto_is_memory_where_it_can_be_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert resolving.resolve_cache("auto") == "memory"
+    monkeypatch.setattr(resolving, "can_share", lambda: False)
+    assert resolving.resolve_cache("auto") == "off"
+
+
 def test_a_wrong_word_is_refused() -> None:
-    assert resolving.check_cache("off") == "off"
+    assert resolving.resolve_cache("file") == "file"
     with pytest.raises(ConfigError, match="--cache always is unknown; give auto, memory, file or off"):
-        resolving.check_cache("always")
+        resolving.resolve_cache("always")

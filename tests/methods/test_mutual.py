@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mutualseg.errors import ConfigError
 from mutualseg.losses.class_shares import ClassShares
+from mutualseg.losses.mutual import mutual_distillation_loss
 from mutualseg.methods.base import Progress
 from mutualseg.methods.mutual import Mutual
 from mutualseg.networks.ema import MeanTeacher
@@ -631,3 +632,28 @@ def test_without_class_balance_labels_weigh_as_they_are_kept(tiny_segmenter: Any
     labels, valid = torch.tensor([[[0, 1]]]), torch.ones(1, 1, 2, dtype=torch.bool)
     keep = torch.tensor([[[True, False]]])
     assert method._weigh("student_a", labels, keep, valid) is keep
+
+
+@pytest.mark.parametrize("taught_by", ["other", "own"])
+def test_each_pixel_of_a_step_weighs_as_its_label_does(
+    taught_by: str, tiny_segmenter: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = mutual(tiny_segmenter, class_balance=0.5, taught_by=taught_by, threshold=0.4, peer_threshold=0.4)
+    seen: dict[str, Any] = {}
+
+    def record(students: Any, teachers: Any, **options: Any) -> Any:
+        seen.update(options, teacher=teachers, peer=students)
+        return mutual_distillation_loss(students, teachers, **options)
+
+    monkeypatch.setattr("mutualseg.methods.mutual.mutual_distillation_loss", record)
+    method.step(make_batch(), MIDWAY)
+    order = ("teacher_a", "teacher_b") if taught_by == "other" else ("teacher_b", "teacher_a")
+    for kind, roles in (("teacher", order), ("peer", ("student_a", "student_b"))):
+        for role, logits, weights in zip(roles, seen[kind], seen[f"{kind}_keep"], strict=True):
+            shares = method.shares[role]
+            assert isinstance(shares, ClassShares)
+            expected = shares.weights(0.5)[logits.argmax(dim=1)]
+            kept = weights > 0
+            assert 0 < kept.sum() < kept.numel()
+            assert torch.equal(weights[kept], expected[kept])
+            assert len(expected.unique()) > 1

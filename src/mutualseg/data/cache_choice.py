@@ -12,7 +12,7 @@ from mutualseg.data.images import image_size
 from mutualseg.data.samples import Sample
 from mutualseg.machine import free_memory
 
-Cache = Literal["auto", "memory", "file", "off"]
+Cache = Literal["memory", "file", "off"]
 
 _LOOKED_AT = 32
 _SPREAD = 4
@@ -27,14 +27,14 @@ def open_cache(
     """Return an empty store: numbers for labeled images, then their masks, then unlabeled images.
 
     Args:
-        cache: `memory`, a temporary `file`, `off`, or `auto`: in memory, where the system says what is free.
+        cache: `memory`, a temporary `file`, or `off`.
         labeled: images with masks.
         unlabeled: those that are drawn more than once.
         processes: that have a store each and share the space. A store takes at most its share of half of
             what is free; what does not fit is decoded every time.
 
     Returns:
-        None if it is off, or cannot be had on this system.
+        None if it is off, or cannot be had on this system, or the system does not say what is free.
     """
     count = 2 * len(labeled) + len(unlabeled)
     if cache == "off" or not can_share() or count == 0:

@@ -157,7 +157,7 @@ def _prepare(
         compile=compile,
         activation_checkpointing=activation_checkpointing,
         workers=resolving.default_workers(devices) if workers is None else workers,
-        cache=resolving.check_cache(cache),
+        cache=resolving.resolve_cache(cache),
         evaluate_every=resolving.evaluation_interval(evaluate_every, length),
         checkpoint_every=checkpoint_every,
         select=select,
