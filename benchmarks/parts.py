@@ -12,6 +12,7 @@ from mutualseg.data.loading import load_image, load_mask
 from mutualseg.engine.sample_steps import wait_for
 from mutualseg.engine.session import Session
 from mutualseg.losses.mutual import mutual_distillation_loss
+from mutualseg.losses.pseudo_label import hard_labels
 from mutualseg.losses.resize import resize_labels
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
 from mutualseg.losses.supervised import supervised_loss
@@ -100,7 +101,8 @@ def parts_ms(session: Session) -> dict[str, float]:
         torch.stack([some.sum() for some in augmented]).sum().backward()
 
     def metrics() -> None:
-        monitor(maps, dict.fromkeys(_ROLES, valid), valid, batch)
+        labels_of = {role: hard_labels(logits) for role, logits in maps.items()}
+        monitor(labels_of, dict.fromkeys(_ROLES, valid), valid, batch)
 
     parts: dict[str, Callable[[], None]] = {
         "views": views,

@@ -203,7 +203,7 @@ class Mutual(Method):
                 "teacher": weight * self.teacher_weight * loss.teacher,
                 "peer": weight * self.peer_weight * loss.peer,
             },
-            logs=monitor(augmented, sure, valid, num_labeled - first),
+            logs=monitor(pseudo_labels, sure, valid, num_labeled - first),
         )
 
     def needs_unlabeled(self, progress: Progress) -> bool:
@@ -290,10 +290,10 @@ def _mix_unlabeled(
 
 
 def monitor(
-    augmented: dict[str, Tensor], keep: dict[str, Tensor], valid: Tensor, first: int
+    pseudo_labels: dict[str, Tensor], keep: dict[str, Tensor], valid: Tensor, first: int
 ) -> dict[str, Tensor]:
     """Return how much of the unlabeled half is kept and where the networks disagree, as shares."""
-    labels = {role: hard_labels(logits[first:]) for role, logits in augmented.items()}
+    labels = {role: maps[first:] for role, maps in pseudo_labels.items()}
     area = valid[first:]
     kept = [share_kept(keep[role][first:], area) for role in ("teacher_a", "teacher_b")]
     return {
