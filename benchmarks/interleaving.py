@@ -16,6 +16,7 @@ from bare_passes import BarePasses, Pass, recorded
 from mutualseg.engine.sample_steps import SampleSteps, wait_for
 from mutualseg.engine.session import Session
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
+from mutualseg.freed_memory import freed_memory_kept
 
 WARM_UP = 2
 """Rounds that are not counted: first batches fill caches, and optimizers make their state."""
@@ -74,7 +75,7 @@ def measure(session: Session, passes: list[Pass]) -> Rounds:
     """
     timed = _Interleaved(bare_passes(session, passes), session.settings.device)
     method = session.build_method()
-    with trainer_silenced():
+    with trainer_silenced(), freed_memory_kept(session.settings.device):
         trainer = build_trainer(session.settings, session.folder.root, [timed])
         trainer.fit(session.build_training(method), datamodule=session.build_streams(method))
     found = timed.rounds

@@ -26,6 +26,7 @@ from interleaving import bare_passes, passes_of
 from made_run import CASES, Case, made_session
 from mutualseg.engine.session import Session
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
+from mutualseg.freed_memory import freed_memory_kept
 
 METHOD = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0}
 WARM_UP = 3
@@ -91,7 +92,7 @@ class _Clock(pl.Callback):
 def trained(session: Session) -> tuple[float, float]:
     """Run a session's steps; return the milliseconds of one with its wait, and the share of waiting."""
     clock, method = _Clock(), session.build_method()
-    with trainer_silenced():
+    with trainer_silenced(), freed_memory_kept(session.settings.device):
         trainer = build_trainer(session.settings, session.folder.root, [clock])
         trainer.fit(session.build_training(method), datamodule=session.build_streams(method))
     waits, steps = sum(clock.waits[WARM_UP:]), sum(clock.steps[WARM_UP:])

@@ -24,6 +24,7 @@ from made_run import CASES, Case, made_session
 from mutualseg.devices import resolve_device
 from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.session import Session
+from mutualseg.freed_memory import freed_memory_kept
 from parts import parts_ms
 from peak_memory import peak_megabytes
 
@@ -44,7 +45,8 @@ def row_of(case: Case, *, device: str, rounds: int, batch: int) -> dict[str, Any
         precision = session.settings.precision
         passes = passes_of(session)
         measured = measure(session, passes)
-        parts = parts_ms(session)
+        with freed_memory_kept(device):
+            parts = parts_ms(session)
     step, bare = statistics.median(measured.step), statistics.median(measured.bare)
     return {
         "network": f"{case.network}/{case.encoder}",
@@ -66,7 +68,7 @@ def row_of(case: Case, *, device: str, rounds: int, batch: int) -> dict[str, Any
 
 def run_bare(case: Case, device: str, batch: int, passes: list[Pass]) -> None:
     """Run bare passes three times, for their memory."""
-    with session_of(case, device, 3, batch) as session:
+    with session_of(case, device, 3, batch) as session, freed_memory_kept(device):
         bare = bare_passes(session, passes)
         for _ in range(3):
             bare()
@@ -74,7 +76,7 @@ def run_bare(case: Case, device: str, batch: int, passes: list[Pass]) -> None:
 
 def run_steps(case: Case, device: str, batch: int) -> None:
     """Run whole steps three times, for their memory."""
-    with session_of(case, device, 3, batch) as session:
+    with session_of(case, device, 3, batch) as session, freed_memory_kept(device):
         method = session.build_method()
         step = SampleSteps(
             session.build_training(method),

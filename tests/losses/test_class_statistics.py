@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from mutualseg.losses.class_moments import sums_by_adding, sums_by_product
 from mutualseg.losses.class_statistics import ClassStatistics
 from tests.losses import reference
 
@@ -135,3 +137,10 @@ def test_misfits_are_refused() -> None:
     for features, labels in ((torch.ones(4, 3), 4), (torch.ones(4, 2), 3), (torch.ones(1, 2, 2, 2), 4)):
         with pytest.raises(ValueError, match="expected features"):
             statistics.update(features, torch.zeros(labels, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("sums", [sums_by_adding, sums_by_product])
+def test_sums_per_class_leave_out_what_is_skipped(sums: Callable[[Tensor, Tensor, int], Tensor]) -> None:
+    pixels = torch.tensor([[1.0, 2.0], [float("inf"), float("nan")], [3.0, 4.0], [5.0, 6.0]])
+    rows = torch.tensor([2, 3, 2, 0])
+    assert sums(pixels, rows, 3).tolist() == [[5.0, 6.0], [0.0, 0.0], [4.0, 6.0]]

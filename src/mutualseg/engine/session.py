@@ -31,6 +31,7 @@ from mutualseg.engine.training import Training
 from mutualseg.errors import Interrupted, NetworkError, UnusableFileError
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.evaluation.network_scores import evaluate_networks
+from mutualseg.freed_memory import freed_memory_kept
 from mutualseg.losses.reduction import process_count
 from mutualseg.methods import method_class
 from mutualseg.methods.base import Method
@@ -256,7 +257,7 @@ class Session:
         if threading.current_thread() is threading.main_thread():
             signals.install()
         try:
-            with trainer_silenced():
+            with trainer_silenced(), freed_memory_kept(settings.device):
                 trainer = build_trainer(
                     settings, self.folder.root, [rounds, checkpoints, ProgressLines(self.console), signals]
                 )

@@ -27,8 +27,9 @@ class ClassMoments(NamedTuple):
     """[K,D] or [G,K,D], sum of squared deviations from `means`."""
 
 
-_CACHED_ELEMENTS = 2**18
-"""Elements of a float32 piece that stays in a core's second-level cache: 1 MiB."""
+_ELEMENTS_AT_ONCE = {"cpu": 2**18}
+"""Elements of the float32 pieces to work on: on a CPU about what stays in a core's own cache."""
+_ELEMENTS_ELSEWHERE = 2**24
 
 
 def widen(table: Tensor) -> Tensor:
@@ -37,7 +38,7 @@ def widen(table: Tensor) -> Tensor:
 
 
 def class_moments(features: Tensor, labels: Tensor, num_classes: int) -> ClassMoments:
-    """Compute the moments of pixel features per class with one-hot matrix products.
+    """Compute the moments of pixel features per class, in two passes over the pixels.
 
     Args:
         features: [N,D], any floating type; computed in float32 at least.
@@ -48,42 +49,60 @@ def class_moments(features: Tensor, labels: Tensor, num_classes: int) -> ClassMo
         Moments [K], [K,D], [K,D] as `widen` returns them. No tensor on the way has more elements
         than N * max(K, D).
     """
-    known = (labels >= 0) & (labels < num_classes)
-    classes = torch.arange(num_classes, device=labels.device)
+    dtype = torch.promote_types(features.dtype, torch.float32)
+    width = features.shape[1]
+    length = max(1, _ELEMENTS_AT_ONCE.get(features.device.type, _ELEMENTS_ELSEWHERE) // width)
+    rows = labels.where((labels >= 0) & (labels < num_classes), num_classes)
+    pieces = list(zip(features.split(length), rows.split(length), strict=True))
+    # Both are written again by every piece: memory that is asked for anew has to be mapped anew.
+    pixels, shifts = (features.new_empty(len(pieces[0][1]), width, dtype=dtype) for _ in range(2))
+    ones = pixels.new_ones(len(pixels), 1)
+
     with torch.autocast(features.device.type, enabled=False):
-        dtype = torch.promote_types(features.dtype, torch.float32)
-        one_hot = (labels[:, None] == classes).to(dtype)
-        length = _pixels_at_once(features)
-        groups = [
-            _moments(*part)
-            for part in zip(features.split(length), known.split(length), one_hot.split(length), strict=True)
-        ]
-    if len(groups) == 1:
-        return groups[0]
-    return combine(ClassMoments(*(torch.stack(parts) for parts in zip(*groups, strict=True))))
+        counts, sums, rests, squares = [], [], [], []
+        for piece, at in pieces:
+            counts.append(_class_sums(ones[: len(at)], at, num_classes))
+            sums.append(_class_sums(pixels[: len(at)].copy_(piece), at, num_classes))
+        count = _total(counts)[:, 0]
+        divisor = count.clamp(min=1)[:, None]
+        means = (_total(sums) / divisor).to(dtype)
+        # Pixels that are skipped are shifted by a row of zeros.
+        table = torch.cat([means, means.new_zeros(1, width)])
+        for piece, at in pieces:
+            centered = pixels[: len(at)].copy_(piece)
+            centered -= torch.index_select(table, 0, at, out=shifts[: len(at)])
+            rests.append(_class_sums(centered, at, num_classes))
+            squares.append(_class_sums(centered.square_(), at, num_classes))
+    # The means were rounded (coarsely, where matrix products run in TF32). What is left of them in
+    # the centered features corrects both moments: the corrected two-pass algorithm.
+    rest = _total(rests) / divisor
+    m2 = (_total(squares) - divisor * rest.square()).clamp_(min=0)
+    return ClassMoments(count, widen(means) + rest, m2)
 
 
-def _pixels_at_once(features: Tensor) -> int:
-    """Return how many pixels to work on at a time: on a CPU no more than stay in a core's cache."""
-    pixels, width = features.shape
-    return max(1, _CACHED_ELEMENTS // width if features.device.type == "cpu" else pixels)
+def _class_sums(pixels: Tensor, rows: Tensor, num_classes: int) -> Tensor:
+    """Sum pixels [N,D] per class -> [K,D]; those in row K, which are skipped, may hold anything."""
+    # On a GPU the few rows would be fought over, and added to in no fixed order.
+    sums = sums_by_adding if pixels.device.type == "cpu" else sums_by_product
+    return sums(pixels, rows, num_classes)
 
 
-def _moments(features: Tensor, known: Tensor, one_hot: Tensor) -> ClassMoments:
-    """Return the moments of pixels [N,D] under their one-hot labels [N,K]."""
-    # A float copy to work in, without what skipped pixels hold: 0 times infinity is not 0.
-    pixels = torch.where(known[:, None], features, features.new_zeros(1, dtype=one_hot.dtype))
-    counts = one_hot.sum(dim=0)
-    divisor = counts.clamp(min=1)[:, None]
-    means = one_hot.T @ pixels / divisor
-    pixels.addmm_(one_hot, means, alpha=-1)
-    # The means were rounded (coarsely, where matrix products run in TF32). What is left of them
-    # in the centered features corrects both moments: the corrected two-pass algorithm.
-    rest = widen(one_hot.T @ pixels / divisor)
-    squares = widen(one_hot.T @ pixels.square_())
-    counts = widen(counts)
-    m2 = (squares - counts[:, None] * rest.square()).clamp_(min=0)
-    return ClassMoments(counts, widen(means) + rest, m2)
+def sums_by_adding(pixels: Tensor, rows: Tensor, num_classes: int) -> Tensor:
+    """Do what `_class_sums` says at the same cost for any K."""
+    table = pixels.new_zeros(num_classes + 1, pixels.shape[1])
+    return table.index_add_(0, rows, pixels)[:num_classes]
+
+
+def sums_by_product(pixels: Tensor, rows: Tensor, num_classes: int) -> Tensor:
+    """Do what `_class_sums` says with a one-hot matrix."""
+    one_hot = rows[:, None] == torch.arange(num_classes, device=rows.device)
+    known = (rows < num_classes)[:, None]  # 0 times infinity is not 0
+    return one_hot.to(pixels.dtype).T @ pixels.where(known, 0.0)
+
+
+def _total(parts: list[Tensor]) -> Tensor:
+    """Add up the tables of all pieces."""
+    return widen(torch.stack(parts)).sum(dim=0)
 
 
 def combine(groups: ClassMoments) -> ClassMoments:
