@@ -162,8 +162,13 @@ class Mutual(Method):
         for_teachers = torch.cat([labeled.images, unlabeled.weak])[first:]
         outputs = {"student_a": self.student_a(for_students), "student_b": self.student_b(for_students)}
         for role, teacher in (("teacher_a", self.teacher_a), ("teacher_b", self.teacher_b)):
-            taught = teacher.teach(for_teachers)
-            outputs[role] = _mix_unlabeled(taught, num_labeled - first, keep, partner)
+            outputs[role] = _mix_unlabeled(
+                teacher.teach(for_teachers),
+                num_labeled - first,
+                keep,
+                partner,
+                features=self._augments(role),
+            )
 
         supervised_a = supervised_loss(outputs["student_a"].logits[:num_labeled], labeled.masks)
         supervised_b = supervised_loss(outputs["student_b"].logits[:num_labeled], labeled.masks)
@@ -250,13 +255,16 @@ class Mutual(Method):
         self, role: str, branch: BranchOutput, labels: Tensor, valid: Tensor, progress: Progress
     ) -> Tensor:
         """Return the logits after the semantic augmentation, if this network's is on."""
-        wanted = self.augment_teachers if role.startswith("teacher") else self.augment_students
-        if not wanted or self.semantic_strength == 0.0:
+        if not self._augments(role):
             return branch.logits.float()
         strength = semantic_strength(progress.share, self.semantic_strength)
         if len(branch.logits) < len(valid):  # a teacher that was not shown the labeled images
             labels, valid = labels[:0], valid[len(labels) :]
         return perturb(branch, labels, strength, valid=valid)
+
+    def _augments(self, role: str) -> bool:
+        wanted = self.augment_teachers if role.startswith("teacher") else self.augment_students
+        return wanted and self.semantic_strength > 0.0
 
     def _keep(self, role: str, confident: Tensor, labels: Tensor, valid: Tensor) -> Tensor:
         """Return [B,h,w] bool, which of a network's labels are sure enough to teach."""
@@ -279,14 +287,13 @@ class Mutual(Method):
 
 
 def _mix_unlabeled(
-    output: SegmenterOutput, num_labeled: int, keep: Tensor, partner: Tensor
+    output: SegmenterOutput, num_labeled: int, keep: Tensor, partner: Tensor, *, features: bool
 ) -> SegmenterOutput:
-    """CutMix a teacher's logits and features of the unlabeled half as the students' images were."""
-    height, width = output.logits.shape[-2:]
-    keep = cutmix.resize_keep(keep, (height, width))
-    return SegmenterOutput(
-        *(torch.cat([part[:num_labeled], cutmix.mix(part[num_labeled:], keep, partner)]) for part in output)
-    )
+    """CutMix a teacher's logits of the unlabeled half, and its features if they are used, in place."""
+    keep = cutmix.resize_keep(keep, (output.logits.shape[-2], output.logits.shape[-1]))
+    for part in output if features else (output.logits,):
+        part[num_labeled:] = cutmix.mix(part[num_labeled:], keep, partner)
+    return output
 
 
 def monitor(
