@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torchvision.transforms.v2 import functional as TF
 
 from mutualseg.errors import ImageError
 from mutualseg.seeding import generator_at
 from mutualseg.types import ColorSteps
-from mutualseg.views.color_steps import CHANGES, KINDS, Step, apply_steps, record
+from mutualseg.views.color_steps import CHANGES, KINDS, Step, apply_steps, blur_radius, record
 from mutualseg.views.photometric import draw_strong, draw_weak
 from tests.views.made import noise, smooth
 
@@ -141,3 +143,30 @@ def test_no_steps_give_the_image_itself() -> None:
     assert apply_steps(image, record([])) is image
     with pytest.raises(ImageError, match="8-bit RGB"):
         apply_steps(image.float(), record([]))
+
+
+@pytest.mark.parametrize("make", [noise, smooth])
+@pytest.mark.parametrize("turns", [-0.5, -0.21, 0.003, 0.1, 0.4])
+def test_hue_is_as_torchvision_turns_it(make: Callable[[int], Tensor], turns: float) -> None:
+    image = make(3)
+    assert largest_difference(CHANGES["hue"](image, turns), TF.adjust_hue(image, turns)) <= 1
+
+
+@pytest.mark.parametrize("make", [noise, smooth])
+@pytest.mark.parametrize("sigma", [0.1, 0.4, 1.0, 2.0])
+def test_blur_is_as_torchvision_blurs(make: Callable[[int], Tensor], sigma: float) -> None:
+    image, size = make(3), 2 * blur_radius(sigma) + 1
+    assert (
+        largest_difference(CHANGES["blur"](image, sigma), TF.gaussian_blur(image, [size] * 2, [sigma] * 2))
+        <= 1
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (2, 5)])
+def test_blur_reaches_no_further_than_a_small_image(shape: tuple[int, int]) -> None:
+    image = torch.full((3, *shape), 77, dtype=torch.uint8)
+    assert torch.equal(CHANGES["blur"](image, 2.0), image)
+
+
+def largest_difference(image: Tensor, other: Tensor) -> int:
+    return int((image.int() - other.int()).abs().max())

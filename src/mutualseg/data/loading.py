@@ -38,7 +38,7 @@ _BARE = Shelf()
 
 def load_image(sample: Sample, shelf: Shelf = _BARE, place: int = 0) -> Tensor:
     """Return a sample's image as uint8 [3,H,W]; it stands at `place` of the shelf."""
-    return shelf.read(place, lambda: read_image(sample.image)).permute(2, 0, 1).contiguous()
+    return shelf.read(place, lambda: read_image(sample.image)).permute(2, 0, 1)
 
 
 def load_mask(

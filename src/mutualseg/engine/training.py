@@ -45,6 +45,9 @@ class Training(pl.LightningModule):
         synchronize_batch_norm: whether BatchNorm takes the statistics of all processes' images; CUDA only.
     """
 
+    memory_format: torch.memory_format = torch.channels_last
+    """How images and weights lie in memory: as convolutions like them best."""
+
     def __init__(
         self,
         method: Method,
@@ -95,7 +98,7 @@ class Training(pl.LightningModule):
             for network in self.method.networks().values():
                 synchronize_batch_norm(network)
         for network in self.method.networks().values():
-            network.to(memory_format=torch.channels_last)  # as convolutions like them best
+            network.to(memory_format=self.memory_format)
         if self.activation_checkpointing:
             for network in self.method.students().values():
                 checkpoint_activations(network)
@@ -178,7 +181,7 @@ class Training(pl.LightningModule):
 
     def _images(self, images: Tensor) -> Tensor:
         floats = self._pad(images.float().div_(255.0), 0.5)
-        return floats.contiguous(memory_format=torch.channels_last)
+        return floats.contiguous(memory_format=self.memory_format)
 
     def _pad(self, tensor: Tensor, value: float) -> Tensor:
         return pad_to_multiple(tensor, self.multiple, value)

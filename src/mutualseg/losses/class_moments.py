@@ -1,6 +1,6 @@
 """Count, mean and sum of squared deviations (M2) per class: computed once, combined exactly.
 
-E[x^2] - E[x]^2 in float32 loses half of a variance at mean 30 and deviation 0.1. Centered sums do
+E[x^2] - E[x]^2 in float32 loses half of a variance at mean 30 and deviation 0.1. Sums of shifted data do
 not, and groups of pixels (batches, processes) combine from (count, mean, M2) without loss: Chan,
 Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
 """
@@ -38,7 +38,7 @@ def widen(table: Tensor) -> Tensor:
 
 
 def class_moments(features: Tensor, labels: Tensor, num_classes: int) -> ClassMoments:
-    """Compute the moments of pixel features per class, in two passes over the pixels.
+    """Compute the moments of pixel features per class, in one pass over the pixels.
 
     Args:
         features: [N,D], any floating type; computed in float32 at least.
@@ -56,28 +56,33 @@ def class_moments(features: Tensor, labels: Tensor, num_classes: int) -> ClassMo
     pieces = list(zip(features.split(length), rows.split(length), strict=True))
     # Both are written again by every piece: memory that is asked for anew has to be mapped anew.
     pixels, shifts = (features.new_empty(len(pieces[0][1]), width, dtype=dtype) for _ in range(2))
-    ones = pixels.new_ones(len(pixels), 1)
-
     with torch.autocast(features.device.type, enabled=False):
-        counts, sums, rests, squares = [], [], [], []
-        for piece, at in pieces:
-            counts.append(_class_sums(ones[: len(at)], at, num_classes))
-            sums.append(_class_sums(pixels[: len(at)].copy_(piece), at, num_classes))
-        count = _total(counts)[:, 0]
-        divisor = count.clamp(min=1)[:, None]
-        means = (_total(sums) / divisor).to(dtype)
-        # Pixels that are skipped are shifted by a row of zeros.
-        table = torch.cat([means, means.new_zeros(1, width)])
+        counts = (rows[:, None] == torch.arange(num_classes, device=rows.device)).sum(dim=0)
+        # Sums are centered on one pixel of each class: it lies within a few deviations of the mean, so
+        # that nothing cancels. Pixels that are skipped are shifted by a row of zeros.
+        table = _one_pixel_each(features, rows, num_classes).to(dtype)
+        rests, squares = [], []
         for piece, at in pieces:
             centered = pixels[: len(at)].copy_(piece)
             centered -= torch.index_select(table, 0, at, out=shifts[: len(at)])
             rests.append(_class_sums(centered, at, num_classes))
             squares.append(_class_sums(centered.square_(), at, num_classes))
-    # The means were rounded (coarsely, where matrix products run in TF32). What is left of them in
-    # the centered features corrects both moments: the corrected two-pass algorithm.
+    shift, count = widen(table[:num_classes]), widen(counts)
+    divisor = count.clamp(min=1)[:, None]
     rest = _total(rests) / divisor
     m2 = (_total(squares) - divisor * rest.square()).clamp_(min=0)
-    return ClassMoments(count, widen(means) + rest, m2)
+    return ClassMoments(count, shift + rest, m2)
+
+
+def _one_pixel_each(features: Tensor, rows: Tensor, num_classes: int) -> Tensor:
+    """Return the first pixel of every class, and zeros for absent ones and for row K: [K+1,D]."""
+    pixels = len(rows)
+    if pixels == 0:
+        return features.new_zeros(num_classes + 1, features.shape[1])
+    first = rows.new_full((num_classes + 1,), pixels)
+    first.scatter_reduce_(0, rows, torch.arange(pixels, device=rows.device), "amin")
+    first[num_classes] = pixels
+    return features[first.clamp(max=pixels - 1)].masked_fill((first == pixels)[:, None], 0.0)
 
 
 def _class_sums(pixels: Tensor, rows: Tensor, num_classes: int) -> Tensor:

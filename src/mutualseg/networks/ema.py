@@ -85,6 +85,4 @@ def _lerp(own: list[Tensor], other: list[Tensor], weight: float) -> None:
         if not mine.is_floating_point():
             mine.copy_(theirs)
     if floating:
-        torch._foreach_lerp_(
-            [mine for mine, _ in floating], [theirs.detach() for _, theirs in floating], weight
-        )
+        torch._foreach_lerp_([mine for mine, _ in floating], [theirs for _, theirs in floating], weight)

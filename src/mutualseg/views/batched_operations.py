@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mutualseg.views.color_steps import LARGEST_SIGMA, blur_radius
+from mutualseg.views.color_steps import LARGEST_SIGMA, blur_radius, turn_hue
 
 Change = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(images [B,3,H,W] uint8, amounts [B] float64, content [B,2] int64) -> [B,3,H,W] uint8."""
@@ -43,19 +43,7 @@ def _saturation(images: Tensor, factors: Tensor, content: Tensor) -> Tensor:
 
 
 def _hue(images: Tensor, shifts: Tensor, content: Tensor) -> Tensor:
-    # Each channel is a trapezoid over the six sextants of the circle: value - chroma * (0 to 1).
-    values = images.float()
-    value = values.amax(1, keepdim=True)
-    chroma = value - values.amin(1, keepdim=True)
-    red, green, blue = values.split(1, dim=1)
-    divisor = chroma.clamp(min=1)
-    sextant = torch.where(value == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor)
-    sextant = torch.where(value == red, (green - blue) / divisor, sextant)
-    starts = torch.arange(5, 0, -2, device=images.device).view(1, 3, 1, 1)
-    turned = (starts + sextant + _column(6 * shifts)) % 6
-    missing = torch.minimum(turned, 4 - turned).clamp(0, 1)
-    # torchvision makes levels of values in [0, 1] by 255.999, so that an integer stays itself.
-    return _levels((value - chroma * missing) * (255.999 / 255))
+    return turn_hue(images, _column(shifts))
 
 
 def _blur(images: Tensor, sigmas: Tensor, content: Tensor) -> Tensor:

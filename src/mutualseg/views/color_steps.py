@@ -10,6 +10,7 @@ from math import ceil
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as TF
 
 from mutualseg.errors import ImageError
@@ -27,10 +28,52 @@ def blur_radius(sigma: float) -> int:
     return ceil(3 * sigma)
 
 
+def turn_hue(images: Tensor, turns: float | Tensor) -> Tensor:
+    """Return colors turned around the hue circle.
+
+    Each channel of a color is a trapezoid over the six sextants of the circle: value - chroma * (0 to 1).
+
+    Args:
+        images: [...,3,H,W] uint8.
+        turns: of the whole circle; a tensor broadcasts with [...,1,H,W].
+
+    Returns:
+        [...,3,H,W] uint8.
+    """
+    values = images.float()
+    value = values.amax(-3, keepdim=True)
+    chroma = value - values.amin(-3, keepdim=True)
+    red, green, blue = values.split(1, dim=-3)
+    divisor = chroma.clamp(min=1)
+    sextant = torch.where(value == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor)
+    sextant = torch.where(value == red, (green - blue) / divisor, sextant)
+    starts = torch.arange(5, 0, -2, device=images.device).view(3, 1, 1)
+    turned = (starts + sextant + 6 * turns) % 6
+    missing = torch.minimum(turned, 4 - turned).clamp(0, 1)
+    # torchvision makes levels of values in [0, 1] by 255.999, so that an integer stays itself.
+    return ((value - chroma * missing) * (255.999 / 255)).clamp(0, 255).to(torch.uint8)
+
+
 def _blur(image: Tensor, sigma: float) -> Tensor:
-    # Reflection at the border needs a radius below the side, in images of few pixels too.
-    radii = [min(blur_radius(sigma), side - 1) for side in (image.shape[-1], image.shape[-2])]
-    blurred: Tensor = TF.gaussian_blur(image, [2 * radius + 1 for radius in radii], [sigma, sigma])
+    # A sum of shifted images along each axis: a few times faster than a convolution on one thread.
+    blurred = image.float()
+    for axis in (-1, -2):
+        blurred = _blur_along(axis, blurred, sigma)
+    return blurred.round_().to(torch.uint8)
+
+
+def _blur_along(axis: int, image: Tensor, sigma: float) -> Tensor:
+    """Blur float [3,H,W] along one axis, reflected at its ends."""
+    side = image.shape[axis]
+    # Reflection needs a radius below the side, in images of few pixels too.
+    radius = min(blur_radius(sigma), side - 1)
+    taps = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    weights = torch.softmax(-((taps / sigma) ** 2) / 2, dim=0).tolist()
+    border = (radius, radius, 0, 0) if axis == -1 else (0, 0, radius, radius)
+    extended = F.pad(image[None], border, mode="reflect")[0]
+    blurred: Tensor = weights[0] * extended.narrow(axis, 0, side)
+    for shift, weight in enumerate(weights[1:], start=1):
+        blurred.add_(extended.narrow(axis, shift, side), alpha=weight)
     return blurred
 
 
@@ -38,7 +81,7 @@ CHANGES: dict[str, Callable[[Tensor, float], Tensor]] = {
     "brightness": TF.adjust_brightness,
     "contrast": TF.adjust_contrast,
     "saturation": TF.adjust_saturation,
-    "hue": TF.adjust_hue,
+    "hue": turn_hue,
     "blur": _blur,
     "solarize": lambda image, threshold: TF.solarize(image, int(threshold)),
     "grayscale": lambda image, _: TF.rgb_to_grayscale(image, num_output_channels=3),
