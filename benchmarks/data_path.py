@@ -156,7 +156,7 @@ def main() -> None:
     rows = [measure(count, inside=options.inside) for count in sizes]
     print_table(rows)
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+        options.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -29,8 +29,10 @@ from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.freed_memory import freed_memory_kept
 
 METHOD = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0}
-WARM_UP = 3
-"""Steps that are not counted: the loader's processes start, the store of decoded images is empty."""
+WARM_UP = 10
+"""Steps that are not counted: the loader's processes start, and every image is decoded for the first time."""
+PATIENCE = 300.0
+"""Seconds in which the process that occupies the cores must have started."""
 CACHES = ("memory", "off")
 
 
@@ -52,8 +54,9 @@ def occupied(case: Case, passes: list[Pass]) -> Iterator[None]:
     ready, stop = spawn.Event(), spawn.Event()
     busy = spawn.Process(target=occupy, args=(case, passes, torch.get_num_threads(), ready, stop))
     busy.start()
-    ready.wait()
     try:
+        if not ready.wait(PATIENCE):
+            raise RuntimeError(f"the occupying process did not start within {PATIENCE:.0f} seconds")
         yield
     finally:
         stop.set()

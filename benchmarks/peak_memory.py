@@ -12,7 +12,7 @@ import torch
 _MEGA = 2**20
 
 
-def peak_megabytes(work: Callable[..., None], *arguments: object, device: str) -> float | None:
+def peak_megabytes(work: Callable[..., object], *arguments: object, device: str) -> float | None:
     """Return the megabytes that `work(*arguments)` needs at once, on top of what was there before it.
 
     Args:
@@ -30,7 +30,7 @@ def peak_megabytes(work: Callable[..., None], *arguments: object, device: str) -
         return pool.submit(_peak, work, arguments, device).result()
 
 
-def _peak(work: Callable[..., None], arguments: tuple[object, ...], device: str) -> float:
+def _peak(work: Callable[..., object], arguments: tuple[object, ...], device: str) -> float:
     if device == "cuda":
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()

@@ -32,16 +32,17 @@ FROM_THE_START = {"burn_in": 0.0, "ramp": 0.0}
 """Method arguments that make all steps of a short run whole ones."""
 
 
-def session_of(case: Case, device: str, steps: int, batch: int) -> AbstractContextManager[Session]:
+def session_of(
+    case: Case, device: str, steps: int, batch: int, **options: Any
+) -> AbstractContextManager[Session]:
     """Return a session of nothing but whole steps."""
-    return made_session(
-        case, method={"name": "mutual", **FROM_THE_START}, steps=steps, device=device, batch=batch
-    )
+    method = {"name": "mutual", **FROM_THE_START}
+    return made_session(case, method=method, steps=steps, device=device, batch=batch, **options)
 
 
-def row_of(case: Case, *, device: str, rounds: int, batch: int) -> dict[str, Any]:
-    """Measure one network at one crop."""
-    with session_of(case, device, WARM_UP + rounds, batch) as session:
+def row_of(case: Case, *, device: str, rounds: int, batch: int, compiled: bool) -> dict[str, Any]:
+    """Measure one network at one crop; the bare passes are never compiled."""
+    with session_of(case, device, WARM_UP + rounds, batch, compile=compiled) as session:
         precision = session.settings.precision
         passes = passes_of(session)
         measured = measure(session, passes)
@@ -54,6 +55,7 @@ def row_of(case: Case, *, device: str, rounds: int, batch: int) -> dict[str, Any
         "batch": batch,
         "device": device,
         "precision": precision,
+        "compiled": compiled,
         "threads": torch.get_num_threads(),
         "bare_ms": round(bare, 1),
         "step_ms": round(step, 1),
@@ -61,7 +63,7 @@ def row_of(case: Case, *, device: str, rounds: int, batch: int) -> dict[str, Any
         "loader_cpu_ms": round(statistics.median(measured.loader_cpu), 1),
         "images_per_second": round(1000 * 2 * batch / step, 2),
         "bare_peak_mb": peak_megabytes(run_bare, case, device, batch, passes, device=device),
-        "step_peak_mb": peak_megabytes(run_steps, case, device, batch, device=device),
+        "step_peak_mb": peak_megabytes(run_steps, case, device, batch, compiled, device=device),
         "parts_ms": parts,
     }
 
@@ -74,9 +76,9 @@ def run_bare(case: Case, device: str, batch: int, passes: list[Pass]) -> None:
             bare()
 
 
-def run_steps(case: Case, device: str, batch: int) -> None:
+def run_steps(case: Case, device: str, batch: int, compiled: bool) -> None:
     """Run whole steps three times, for their memory."""
-    with session_of(case, device, 3, batch) as session, freed_memory_kept(device):
+    with session_of(case, device, 3, batch, compile=compiled) as session, freed_memory_kept(device):
         method = session.build_method()
         step = SampleSteps(
             session.build_training(method),
@@ -105,16 +107,23 @@ def shown(row: dict[str, Any]) -> str:
 def main() -> None:
     """Print each row as it is done, and write them where `--json` says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES)[1:])
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=7, help="that count, default 7")
     parser.add_argument("--batch", type=int, default=4, help="labeled and unlabeled images each, default 4")
+    parser.add_argument("--compile", action="store_true", help="compile the step's networks")
     parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args()
     device = resolve_device(options.device)
     rows = []
     for name in options.cases:
-        row = row_of(CASES[name], device=device, rounds=options.rounds, batch=options.batch)
+        row = row_of(
+            CASES[name],
+            device=device,
+            rounds=options.rounds,
+            batch=options.batch,
+            compiled=options.compile,
+        )
         print(shown(row), flush=True)
         rows.append(row)
         if options.json:  # after every row, so that an interrupted run keeps what it measured

@@ -156,19 +156,26 @@ class Mutual(Method):
         keep = unlabeled.keep
         partner = cutmix.partner(len(keep), device=keep.device)
 
-        # Students see the mixed strong view, teachers the weak one, mixed only afterwards.
+        # Students see the mixed strong view, teachers the weak one, mixed only afterwards. Teachers go first:
+        # theirs is nothing to keep for the backward pass, which finds what students left in the caches.
         first = 0 if self.distill_labeled else num_labeled  # of the images that are distilled on
-        for_students = torch.cat([labeled.images, cutmix.mix(unlabeled.strong, keep, partner)])
         for_teachers = torch.cat([labeled.images, unlabeled.weak])[first:]
-        outputs = {"student_a": self.student_a(for_students), "student_b": self.student_b(for_students)}
-        for role, teacher in (("teacher_a", self.teacher_a), ("teacher_b", self.teacher_b)):
-            outputs[role] = _mix_unlabeled(
+        taught = {
+            role: _mix_unlabeled(
                 teacher.teach(for_teachers),
                 num_labeled - first,
                 keep,
                 partner,
                 features=self._augments(role),
             )
+            for role, teacher in (("teacher_a", self.teacher_a), ("teacher_b", self.teacher_b))
+        }
+        for_students = torch.cat([labeled.images, cutmix.mix(unlabeled.strong, keep, partner)])
+        outputs = {
+            "student_a": self.student_a(for_students),
+            "student_b": self.student_b(for_students),
+            **taught,
+        }
 
         supervised_a = supervised_loss(outputs["student_a"].logits[:num_labeled], labeled.masks)
         supervised_b = supervised_loss(outputs["student_b"].logits[:num_labeled], labeled.masks)

@@ -1,0 +1,93 @@
+"""How much work a mutual step is: floating point operations, and operations that a GPU would be sent.
+
+From these docs/performance.md computes what hardware should need that nobody could measure.
+
+    python benchmarks/work.py --json out.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from interleaving import SHARE
+from made_run import CASES, Case, made_session
+from mutualseg.engine.sample_steps import SampleSteps
+
+METHOD = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0}
+_NO_WORK = ("view", "detach", "permute", "slice", "select", "expand", "alias", "unsqueeze", "transpose", "t.")
+
+
+class _Operations(TorchDispatchMode):
+    """Counts operations that compute, views left out."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.count = 0
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        """Run the operation and count it."""
+        self.count += not str(func).removeprefix("aten.").startswith(_NO_WORK)
+        return func(*args, **(kwargs or {}))
+
+
+def row_of(case: Case, batch: int) -> dict[str, Any]:
+    """Count one network at one crop."""
+    images = 2 * batch
+    with made_session(case, method=METHOD, steps=2, device="cpu", batch=2) as session:
+        method = session.build_method()
+        network = copy.deepcopy(method.students()["student_a"]).to("meta")
+        flops = FlopCounterMode(display=False)
+        with flops, torch.no_grad():
+            network(torch.empty(2, 3, case.crop, case.crop, device="meta"))
+        forward = flops.get_total_flops() / 2
+        step = SampleSteps(
+            session.build_training(method), session.build_streams(method), device="cpu", precision="32"
+        )
+        step(SHARE)
+        operations = _Operations()
+        with operations:
+            step(SHARE)
+    return {
+        "case": case.name,
+        "images": images,
+        "million_weights": round(sum(w.numel() for w in network.parameters()) / 1e6, 1),
+        "gigaflop_forward": round(forward / 1e9, 2),
+        # A backward pass is twice a forward pass; both students have one, both teachers have none.
+        "teraflop": round(images * 2 * (3 + 1) * forward / 1e12, 3),
+        "operations": operations.count,
+    }
+
+
+def main() -> None:
+    """Print each row as it is done, and write them where `--json` says."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES)[1:])
+    parser.add_argument("--batch", type=int, default=4, help="labeled and unlabeled images each, default 4")
+    parser.add_argument("--json", type=Path, help="write the rows here")
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    rows = []
+    for name in options.cases:
+        rows.append(row_of(CASES[name], options.batch))
+        print(", ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
