@@ -1,7 +1,8 @@
 """How the time and memory of a mutual step grow with what is trained: one thing at a time.
 
 Each row is a whole step on a fixed batch (networks, losses, augmentation, optimizer, teachers; no
-loader), in a process of its own. The augmentation's rows are one network's alone, both passes.
+loader), in turns with the step that all rows vary, so that a busy machine slows both; its memory is that
+of a process of its own. The augmentation's rows are one network's alone, both passes.
 
     python benchmarks/ladder.py --rounds 5 --json out.json
 """
@@ -12,7 +13,8 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,8 @@ from peak_memory import peak_megabytes
 METHOD = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0}
 GRID = 48
 """Side of the decoder's grid for the augmentation's rows: that of a crop of 192."""
+_SETTLED = 10
+"""Rounds after which the allocator has found room for everything."""
 IMAGES = 8
 """Labeled and unlabeled, for the augmentation's rows."""
 
@@ -46,36 +50,41 @@ class Rung:
     unlabeled_batch: int = 4
 
 
-def rungs(case: Case) -> Iterator[Rung]:
-    """Yield what is measured, from a case at batches of 4 and 4."""
-    for crop in (128, 192, 256, 320):
-        yield Rung("crop", crop, replace(case, crop=crop))
+def rungs(base: Rung) -> Iterator[Rung]:
+    """Yield what is measured: the base with one thing changed."""
+    case = base.case
+    for crop in (128, 256, 320):
+        yield replace(base, varied="crop", value=crop, case=replace(case, crop=crop))
     for batch in (2, 8):
-        yield Rung("batch of each", batch, case, batch, batch)
+        yield replace(base, varied="batch of each", value=batch, batch=batch, unlabeled_batch=batch)
     for unlabeled in (8, 16):
-        yield Rung("unlabeled batch", unlabeled, case, unlabeled_batch=unlabeled)
+        yield replace(base, varied="unlabeled batch", value=unlabeled, unlabeled_batch=unlabeled)
     for classes in (2, 21, 150):
-        yield Rung("classes", classes, replace(case, num_classes=classes))
+        yield replace(base, varied="classes", value=classes, case=replace(case, num_classes=classes))
 
 
-def run_steps(rung: Rung, device: str, rounds: int) -> list[float]:
-    """Return the milliseconds of each counted step."""
-    times = []
-    options = {"unlabeled_batch": rung.unlabeled_batch}
-    with (
-        made_session(
-            rung.case, method=METHOD, steps=rounds, device=device, batch=rung.batch, **options
-        ) as session,
-        freed_memory_kept(device),
-    ):
+@contextmanager
+def steps_of(rung: Rung, device: str) -> Iterator[Callable[[], float]]:
+    """Yield a step that returns its own milliseconds."""
+    options = {"batch": rung.batch, "unlabeled_batch": rung.unlabeled_batch}
+    with made_session(rung.case, method=METHOD, steps=2, device=device, **options) as session:
         method = session.build_method()
         training, streams = session.build_training(method), session.build_streams(method)
         step = SampleSteps(training, streams, device=device, precision=session.settings.precision)
-        for _ in range(WARM_UP + rounds):
+
+        def timed() -> float:
             started = time.perf_counter()
             step(SHARE)
-            times.append(1000 * (time.perf_counter() - started))
-    return times[WARM_UP:]
+            return 1000 * (time.perf_counter() - started)
+
+        yield timed
+
+
+def run_steps(rung: Rung, device: str) -> None:
+    """Run steps, for their memory."""
+    with freed_memory_kept(device), steps_of(rung, device) as step:
+        for _ in range(3):
+            step()
 
 
 def augmentation_ms(classes: int, features: int, device: str, rounds: int) -> float:
@@ -88,26 +97,30 @@ def augmentation_ms(classes: int, features: int, device: str, rounds: int) -> fl
     labels = torch.randint(0, classes, (IMAGES // 2, GRID, GRID), device=device)
     branch = BranchOutput(logits, maps, weight, ClassStatistics(classes, features).to(device))
     times = []
-    for _ in range(WARM_UP + 2 * rounds):
+    for _ in range(_SETTLED + rounds):
         started = time.perf_counter()
         perturb(branch, labels, 1.0).sum().backward()
         wait_for(device)
         times.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times[WARM_UP:])
+    return statistics.median(times[_SETTLED:])
 
 
 def rows_of(case: Case, device: str, rounds: int) -> Iterator[dict[str, Any]]:
     """Yield one row after the other."""
-    for rung in rungs(case):
-        peak = peak_megabytes(run_steps, rung, device, 1, device=device)
-        milliseconds = statistics.median(run_steps(rung, device, rounds))
-        yield {
-            "varied": rung.varied,
-            "value": rung.value,
-            "step_ms": round(milliseconds, 1),
-            "peak_mb": peak,
-        }
-    with freed_memory_kept(device):
+    base = Rung("nothing", 0, case)
+    yield {"varied": "nothing", "peak_mb": peak_megabytes(run_steps, base, device, device=device)}
+    with freed_memory_kept(device), steps_of(base, device) as base_step:
+        for rung in rungs(base):
+            with steps_of(rung, device) as step:
+                pairs = [(base_step(), step()) for _ in range(WARM_UP + rounds)][WARM_UP:]
+            yield {
+                "varied": rung.varied,
+                "value": rung.value,
+                "base_ms": round(statistics.median(base for base, _ in pairs), 1),
+                "step_ms": round(statistics.median(own for _, own in pairs), 1),
+                "ratio": round(statistics.median(own / base for base, own in pairs), 3),
+                "peak_mb": peak_megabytes(run_steps, rung, device, device=device),
+            }
         for classes, features in ((11, 64), (11, 256), (11, 1024), (21, 256), (150, 256)):
             milliseconds = augmentation_ms(classes, features, device, rounds)
             yield {"augmentation": f"K={classes}, D={features}", "ms": round(milliseconds, 2)}
