@@ -29,6 +29,7 @@ from mutualseg.freed_memory import freed_memory_kept
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
 from mutualseg.types import BranchOutput
 from peak_memory import peak_megabytes
+from training_step import FOR_MEMORY
 
 METHOD = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0}
 GRID = 48
@@ -83,7 +84,7 @@ def steps_of(rung: Rung, device: str) -> Iterator[Callable[[], float]]:
 def run_steps(rung: Rung, device: str) -> None:
     """Run steps, for their memory."""
     with freed_memory_kept(device), steps_of(rung, device) as step:
-        for _ in range(3):
+        for _ in range(FOR_MEMORY):
             step()
 
 

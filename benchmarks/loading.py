@@ -31,19 +31,20 @@ from mutualseg.freed_memory import freed_memory_kept
 METHOD = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0}
 WARM_UP = 10
 """Steps that are not counted: the loader's processes start, and every image is decoded for the first time."""
-PATIENCE = 300.0
-"""Seconds in which the process that occupies the cores must have started."""
+PATIENCE = 60.0
+"""Seconds in which the process that occupies the cores must have ended."""
 CACHES = ("memory", "off")
 
 
 def occupy(case: Case, passes: list[Pass], threads: int, ready: Any, stop: Any) -> None:
-    """Do bare passes until told to stop."""
+    """Do bare passes until told to stop, or until nobody is left to tell."""
     torch.set_num_threads(threads)
-    with made_session(case, method=METHOD, steps=10, device="cpu") as session:
+    parent = multiprocessing.parent_process()
+    with made_session(case, method=METHOD, steps=10, device="cpu") as session, freed_memory_kept("cpu"):
         bare = bare_passes(session, passes)
         bare()
         ready.set()
-        while not stop.is_set():
+        while not stop.is_set() and parent is not None and parent.is_alive():
             bare()
 
 
@@ -55,12 +56,14 @@ def occupied(case: Case, passes: list[Pass]) -> Iterator[None]:
     busy = spawn.Process(target=occupy, args=(case, passes, torch.get_num_threads(), ready, stop))
     busy.start()
     try:
-        if not ready.wait(PATIENCE):
-            raise RuntimeError(f"the occupying process did not start within {PATIENCE:.0f} seconds")
+        while not ready.wait(1.0):
+            if not busy.is_alive():
+                raise RuntimeError(f"the occupying process ended with {busy.exitcode}")
         yield
     finally:
         stop.set()
-        busy.join()
+        busy.join(PATIENCE)
+        busy.terminate()
 
 
 def delivered(session: Session, steps: int) -> float:

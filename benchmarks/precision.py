@@ -1,7 +1,8 @@
-"""The whole step of mutual distillation in the machine's best precision, beside float32 as torch lays it out.
+"""The whole step of mutual distillation in bfloat16 with channels last, beside float32 with channels first.
 
-bfloat16 with channels last against float32 with channels first: both train their own copy of the same
-networks on the same batch, in turns. The losses of both are compared at every step.
+Both train their own copy of the same networks on the same batch, in turns, without dropout, so that the
+losses can be compared: those of the first step come from equal weights. Both compute depthwise
+convolutions as the package does on CPUs (`networks/depthwise.py`).
 
     python benchmarks/precision.py --cases lite0-192 --rounds 9 --json out.json
 """
@@ -16,13 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from interleaving import SHARE, WARM_UP
 from made_run import CASES, Case, made_session
 from mutualseg.devices import resolve_device
 from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.session import Session
+from mutualseg.engine.training import Training
 from mutualseg.freed_memory import freed_memory_kept
+from mutualseg.optimization import Optimization
 
 METHOD = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0}
 
@@ -31,8 +35,16 @@ def steps_of(session: Session, *, precision: str, memory_format: torch.memory_fo
     """Return steps of a session's method; the same session gives the same networks and batch every time."""
     settings = session.settings
     method = session.build_method()
-    training = session.build_training(method)
-    training.memory_format = memory_format
+    for module in method.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    training = Training(
+        method,
+        Optimization(**settings.optimization),
+        total_steps=settings.steps,
+        seed=settings.seed,
+        memory_format=memory_format,
+    )
     return SampleSteps(training, session.build_streams(method), device=settings.device, precision=precision)
 
 

@@ -160,7 +160,7 @@ def main() -> None:
             "device": str(device),
             **shape,
             "median_ms": round(statistics.median(times[name]), 3),
-            "peak_mb": round(peak_megabytes(run, device), 2),
+            "peak_mb": round(peak_megabytes(run, device), 6),
         }
         for name, run in passes.items()
     ]

@@ -20,7 +20,7 @@ import torch
 
 from bare_passes import Pass
 from interleaving import SHARE, WARM_UP, bare_passes, measure, passes_of
-from made_run import CASES, Case, made_session
+from made_run import CASES, MEASURED, Case, made_session
 from mutualseg.devices import resolve_device
 from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.session import Session
@@ -30,6 +30,8 @@ from peak_memory import peak_megabytes
 
 FROM_THE_START = {"burn_in": 0.0, "ramp": 0.0}
 """Method arguments that make all steps of a short run whole ones."""
+FOR_MEMORY = 6
+"""Steps until the allocator has found room for everything."""
 
 
 def session_of(
@@ -42,9 +44,10 @@ def session_of(
 
 def row_of(case: Case, *, device: str, rounds: int, batch: int, compiled: bool) -> dict[str, Any]:
     """Measure one network at one crop; the bare passes are never compiled."""
+    with session_of(case, device, 1, batch) as session:
+        passes = passes_of(session)
     with session_of(case, device, WARM_UP + rounds, batch, compile=compiled) as session:
         precision = session.settings.precision
-        passes = passes_of(session)
         measured = measure(session, passes)
         with freed_memory_kept(device):
             parts = parts_ms(session)
@@ -69,16 +72,16 @@ def row_of(case: Case, *, device: str, rounds: int, batch: int, compiled: bool) 
 
 
 def run_bare(case: Case, device: str, batch: int, passes: list[Pass]) -> None:
-    """Run bare passes three times, for their memory."""
-    with session_of(case, device, 3, batch) as session, freed_memory_kept(device):
+    """Run bare passes a few times, for their memory."""
+    with session_of(case, device, FOR_MEMORY, batch) as session, freed_memory_kept(device):
         bare = bare_passes(session, passes)
-        for _ in range(3):
+        for _ in range(FOR_MEMORY):
             bare()
 
 
 def run_steps(case: Case, device: str, batch: int, compiled: bool) -> None:
-    """Run whole steps three times, for their memory."""
-    with session_of(case, device, 3, batch, compile=compiled) as session, freed_memory_kept(device):
+    """Run whole steps a few times, for their memory."""
+    with session_of(case, device, FOR_MEMORY, batch, compile=compiled) as session, freed_memory_kept(device):
         method = session.build_method()
         step = SampleSteps(
             session.build_training(method),
@@ -86,7 +89,7 @@ def run_steps(case: Case, device: str, batch: int, compiled: bool) -> None:
             device=device,
             precision=session.settings.precision,
         )
-        for _ in range(3):
+        for _ in range(FOR_MEMORY):
             step(SHARE)
 
 
@@ -97,7 +100,8 @@ def shown(row: dict[str, Any]) -> str:
         memory = f", peak {row['step_peak_mb']:.0f} / {row['bare_peak_mb']:.0f} MB"
     parts = ", ".join(f"{name} {value:.1f}" for name, value in row["parts_ms"].items())
     return (
-        f"{row['network']} at {row['crop']}, {row['device']} {row['precision']}: "
+        f"{row['network']} at {row['crop']}, {row['device']} {row['precision']}"
+        f"{', compiled beside bare passes that are not' if row['compiled'] else ''}: "
         f"step {row['step_ms']:.0f} ms, "
         f"bare {row['bare_ms']:.0f} ms, ratio {row['ratio']:.3f}, {row['images_per_second']:.1f} images/s, "
         f"loader {row['loader_cpu_ms']:.0f} ms of CPU{memory}\n    alone, ms: {parts}"
@@ -107,7 +111,7 @@ def shown(row: dict[str, Any]) -> str:
 def main() -> None:
     """Print each row as it is done, and write them where `--json` says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES)[1:])
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=MEASURED)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=7, help="that count, default 7")
     parser.add_argument("--batch", type=int, default=4, help="labeled and unlabeled images each, default 4")

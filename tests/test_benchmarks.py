@@ -19,7 +19,17 @@ PROGRAMS: dict[str, list[str]] = {
     "inference": ["--cases", "lite0-64", "--rounds", "1", "--images", "3", "--device", "cpu"],
     "semantic_augmentation": ["--images", "2", "--side", "8", "--features", "16", "--rounds", "1"],
     "data_path": ["--largest", "1000"],
+    "work": ["--cases", "lite0-64", "--batch", "2"],
 }
+
+
+KEYS = {
+    "training_step": (
+        *("network", "crop", "device", "precision", "bare_ms", "step_ms", "ratio"),
+        *("bare_peak_mb", "step_peak_mb", "parts_ms"),
+    )
+}
+"""What others read."""
 
 
 @pytest.mark.slow
@@ -30,12 +40,14 @@ def test_program_writes_its_rows(program: str, tmp_path: Path) -> None:
         [sys.executable, str(BENCHMARKS / f"{program}.py"), *PROGRAMS[program], "--json", str(out)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=500,
     )
     assert run.returncode == 0, run.stderr
     rows = json.loads(out.read_text())["rows"]
     assert rows
-    numbers = [value for row in rows for value in row.values() if isinstance(value, int | float)]
-    assert numbers
-    assert all(value >= 0 for value in numbers)
+    for row in rows:
+        numbers = [value for value in row.values() if isinstance(value, int | float)]
+        assert numbers
+        assert min(numbers) >= 0
+        assert set(KEYS.get(program, ())) <= set(row)
     assert run.stdout.strip()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import platform
 import resource
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 
 from mutualseg import freed_memory
-from mutualseg.freed_memory import freed_memory_kept
+from mutualseg.freed_memory import freed_memory_kept, give_freed_memory_back
 
 GLIBC = platform.libc_ver()[0] == "glibc"
+HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+HUGE_PAGES = HUGE.is_file() and "[always]" in HUGE.read_text()
 
 
 def uses_until_nothing_is_mapped(most: int) -> int | None:
@@ -32,6 +36,7 @@ def uses_until_nothing_is_mapped(most: int) -> int | None:
 
 
 @pytest.mark.skipif(not GLIBC, reason="only glibc can be told")
+@pytest.mark.skipif(HUGE_PAGES, reason="huge pages are too few to count")
 def test_a_later_use_maps_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in freed_memory._USERS_OWN:
         monkeypatch.delenv(name, raising=False)
@@ -52,6 +57,21 @@ def test_other_devices_and_the_users_own_settings_are_left_alone(monkeypatch: py
         pass
 
 
-def test_a_failure_inside_passes_through() -> None:
+def test_what_is_usual_returns_after_a_failure_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, tuple[int, ...]]] = []
+
+    class Recorder:
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            return lambda *values: calls.append((name, values))
+
+    for name in freed_memory._USERS_OWN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("mutualseg.freed_memory.platform.libc_ver", lambda: ("glibc", "2.36"))
+    monkeypatch.setattr("mutualseg.freed_memory.ctypes.CDLL", lambda _: Recorder())
     with pytest.raises(ValueError, match="inside"), freed_memory_kept("cpu"):
         raise ValueError("inside")
+    assert [name for name, _ in calls[:2]] == ["mallopt", "mallopt"]
+    assert [name for name, _ in calls[2:]] == ["mallopt", "mallopt", "mallopt", "malloc_trim"]
+    calls.clear()
+    give_freed_memory_back()
+    assert len(calls) == 4

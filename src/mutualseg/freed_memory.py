@@ -26,14 +26,14 @@ _USERS_OWN = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_M
 def freed_memory_kept(device: str) -> Iterator[None]:
     """Keep what is freed while the context is open, and give it back to the system afterwards.
 
-    Does nothing where there is nothing to gain or to set: on another device than `cpu`, without glibc, or
-    where the user's environment has set the allocator up.
+    What is kept is the most that was ever in use at once. Contexts do not nest. Does nothing where there is
+    nothing to gain or to set: on another device than `cpu`, without glibc, or where the user's environment
+    has set the allocator up.
 
     Args:
         device: where the work is computed.
     """
-    owned = any(name in os.environ for name in _USERS_OWN)
-    if device != "cpu" or owned or platform.libc_ver()[0] != "glibc":
+    if device != "cpu" or not _can_be_told():
         yield
         return
     library = ctypes.CDLL(None)
@@ -42,7 +42,19 @@ def freed_memory_kept(device: str) -> Iterator[None]:
     try:
         yield
     finally:
+        give_freed_memory_back()
+
+
+def give_freed_memory_back() -> None:
+    """Return to what is usual, in a process that was forked while the context was open too."""
+    if _can_be_told():
+        library = ctypes.CDLL(None)
         library.mallopt(_MMAP_MAX, _USUAL_MMAP_MAX)
         library.mallopt(_MMAP_THRESHOLD, _USUAL_THRESHOLD)
         library.mallopt(_TRIM_THRESHOLD, 2 * _USUAL_THRESHOLD)
         library.malloc_trim(0)
+
+
+def _can_be_told() -> bool:
+    owned = any(name in os.environ for name in _USERS_OWN)
+    return platform.libc_ver()[0] == "glibc" and not owned

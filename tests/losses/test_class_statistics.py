@@ -74,14 +74,36 @@ def test_many_small_batches_far_from_zero() -> None:
     assert_matches(statistics, features, labels, rtol=2e-4)
 
 
-def test_a_rounded_mean_is_corrected() -> None:
-    """The mean of these is rounded so far that, uncorrected, the variance is off by 1e-3."""
+def test_a_mean_far_out_costs_no_variance() -> None:
     torch.manual_seed(0)
     features, labels = 1e5 + 0.1 * torch.randn(4000, 8), torch.zeros(4000, dtype=torch.int64)
     statistics = ClassStatistics(2, 8)
     statistics.update(features, labels)
     variance = reference.moments(features, labels, 2)[2]
     torch.testing.assert_close(statistics.variance.double(), variance, rtol=1e-5, atol=0)
+
+
+def test_a_first_pixel_far_out_costs_no_variance() -> None:
+    """Such as that of an image's corner. The sums of the others must not be lost beside it."""
+    torch.manual_seed(0)
+    features, labels = torch.randn(30_000, 4), torch.randint(0, 2, (30_000,))
+    for k in range(2):
+        features[labels.tolist().index(k)] = 150.0
+    statistics = ClassStatistics(3, 4)
+    statistics.update(features, labels)
+    variance = reference.moments(features, labels, 3)[2]
+    torch.testing.assert_close(statistics.variance.double(), variance, rtol=2e-5, atol=0)
+
+
+@pytest.mark.parametrize("members", [1, 2, 3, 20])
+def test_a_rare_class_far_from_zero(members: int) -> None:
+    torch.manual_seed(0)
+    features, labels = torch.randn(3000, 4), torch.zeros(3000, dtype=torch.int64)
+    labels[torch.randperm(3000)[:members]] = 1
+    features[labels == 1] = 30 + 0.1 * torch.randn(members, 4)
+    statistics = ClassStatistics(2, 4)
+    statistics.update(features, labels)
+    assert_matches(statistics, features, labels)
 
 
 def test_more_pixels_than_are_worked_on_at_once() -> None:

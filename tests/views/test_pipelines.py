@@ -151,3 +151,22 @@ def test_mask_of_another_size_is_refused() -> None:
 def test_views_pickle_for_worker_processes() -> None:
     for views in (LabeledViews(32), UnlabeledViews(32, strong_operations=("blur",))):
         assert pickle.loads(pickle.dumps(views)) == views
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (9, 30), (1, 7), (2, 2), (40, 25)])
+@pytest.mark.parametrize("seed", range(4))
+def test_pixels_may_lie_in_memory_as_files_have_them(height: int, width: int, seed: int) -> None:
+    pixels = torch.randint(0, 256, (height, width, 3), dtype=torch.uint8, generator=generator_at(seed))
+    as_read = pixels.permute(2, 0, 1)
+    planes = as_read.contiguous()
+    mask = torch.zeros(height, width, dtype=torch.uint8)
+    for crop in (5, 16, 48):
+        unlabeled, labeled = UnlabeledViews(crop), LabeledViews(crop)
+        for one, other in zip(
+            unlabeled(as_read, generator_at(seed)), unlabeled(planes, generator_at(seed)), strict=True
+        ):
+            assert torch.equal(one, other)
+        for one, other in zip(
+            labeled(as_read, mask, generator_at(seed)), labeled(planes, mask, generator_at(seed)), strict=True
+        ):
+            assert torch.equal(one, other)

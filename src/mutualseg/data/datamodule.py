@@ -20,6 +20,7 @@ from mutualseg.data.streams import (
     collate_labeled,
     collate_unlabeled,
 )
+from mutualseg.freed_memory import give_freed_memory_back
 from mutualseg.views.pipelines import LabeledViews, UnlabeledViews
 
 
@@ -131,5 +132,11 @@ class TwoStreams(pl.LightningDataModule):
             sampler=positions,
             num_workers=self.workers,
             collate_fn=collate,
+            worker_init_fn=_start_worker,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
         )
+
+
+def _start_worker(number: int) -> None:
+    # Forked while the training keeps what it frees: a loader would keep its largest photograph for good.
+    give_freed_memory_back()

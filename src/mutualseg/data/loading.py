@@ -37,7 +37,7 @@ _BARE = Shelf()
 
 
 def load_image(sample: Sample, shelf: Shelf = _BARE, place: int = 0) -> Tensor:
-    """Return a sample's image as uint8 [3,H,W]; it stands at `place` of the shelf."""
+    """Return a sample's image as uint8 [3,H,W], a view of [H,W,3]; it stands at `place` of the shelf."""
     return shelf.read(place, lambda: read_image(sample.image)).permute(2, 0, 1)
 
 

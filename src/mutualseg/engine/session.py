@@ -202,27 +202,28 @@ class Session:
         method = self.build_method()
         training = self.build_training(method)
         started = time.perf_counter()
-        method.to(settings.device)
-        few = self.split.val[:3]
-        evaluate_networks(
-            method.networks(),
-            few,
-            self.data.num_classes,
-            device=settings.device,
-            precision=settings.precision,
-        )
-        per_image = (time.perf_counter() - started) / len(few)
-        evaluations = -(-settings.steps // settings.evaluate_every)
-        return calibrate(
-            training,
-            self.build_streams(method),
-            seconds=seconds,
-            evaluations=evaluations,
-            evaluate_every=evaluate_every,
-            seconds_per_evaluation=per_image * len(self.split.val),
-            device=settings.device,
-            precision=settings.precision,
-        )
+        with freed_memory_kept(settings.device):  # as the run will do
+            method.to(settings.device)
+            few = self.split.val[:3]
+            evaluate_networks(
+                method.networks(),
+                few,
+                self.data.num_classes,
+                device=settings.device,
+                precision=settings.precision,
+            )
+            per_image = (time.perf_counter() - started) / len(few)
+            evaluations = -(-settings.steps // settings.evaluate_every)
+            return calibrate(
+                training,
+                self.build_streams(method),
+                seconds=seconds,
+                evaluations=evaluations,
+                evaluate_every=evaluate_every,
+                seconds_per_evaluation=per_image * len(self.split.val),
+                device=settings.device,
+                precision=settings.precision,
+            )
 
     def evaluate(self, method: Method) -> dict[str, Scores]:
         """Score every network of a method on the val images, which the processes of a run share."""

@@ -43,10 +43,8 @@ class Training(pl.LightningModule):
         compile_networks: whether networks run compiled in training steps.
         activation_checkpointing: whether students compute their encoders twice, to save memory.
         synchronize_batch_norm: whether BatchNorm takes the statistics of all processes' images; CUDA only.
+        memory_format: how images and weights lie in memory; convolutions like channels last best.
     """
-
-    memory_format: torch.memory_format = torch.channels_last
-    """How images and weights lie in memory: as convolutions like them best."""
 
     def __init__(
         self,
@@ -59,6 +57,7 @@ class Training(pl.LightningModule):
         compile_networks: bool = False,
         activation_checkpointing: bool = False,
         synchronize_batch_norm: bool = False,
+        memory_format: torch.memory_format = torch.channels_last,
     ) -> None:
         super().__init__()
         self.method = method
@@ -69,6 +68,7 @@ class Training(pl.LightningModule):
         self.compile_networks = compile_networks
         self.activation_checkpointing = activation_checkpointing
         self.synchronize_batch_norm = synchronize_batch_norm
+        self.memory_format = memory_format
         self._micro_step = 0
         self.multiple = next(iter(method.students().values())).multiple
         self.latest: dict[str, Tensor] = {}

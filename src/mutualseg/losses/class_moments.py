@@ -27,9 +27,11 @@ class ClassMoments(NamedTuple):
     """[K,D] or [G,K,D], sum of squared deviations from `means`."""
 
 
-_ELEMENTS_AT_ONCE = {"cpu": 2**18}
-"""Elements of the float32 pieces to work on: on a CPU about what stays in a core's own cache."""
+_ELEMENTS_AT_ONCE = 2**18
+"""Elements of a float32 piece on a CPU: two of them stay in the caches next to a core."""
 _ELEMENTS_ELSEWHERE = 2**24
+_ONE_IN = 16
+"""Share of the pixels that say about where a class's mean is."""
 
 
 def widen(table: Tensor) -> Tensor:
@@ -40,6 +42,8 @@ def widen(table: Tensor) -> Tensor:
 def class_moments(features: Tensor, labels: Tensor, num_classes: int) -> ClassMoments:
     """Compute the moments of pixel features per class, in one pass over the pixels.
 
+    To be called without gradients.
+
     Args:
         features: [N,D], any floating type; computed in float32 at least.
         labels: [N] int64; pixels whose label is outside [0, num_classes), such as 255, are skipped.
@@ -49,40 +53,45 @@ def class_moments(features: Tensor, labels: Tensor, num_classes: int) -> ClassMo
         Moments [K], [K,D], [K,D] as `widen` returns them. No tensor on the way has more elements
         than N * max(K, D).
     """
+    pixels, width = features.shape
     dtype = torch.promote_types(features.dtype, torch.float32)
-    width = features.shape[1]
-    length = max(1, _ELEMENTS_AT_ONCE.get(features.device.type, _ELEMENTS_ELSEWHERE) // width)
-    rows = labels.where((labels >= 0) & (labels < num_classes), num_classes)
-    pieces = list(zip(features.split(length), rows.split(length), strict=True))
-    # Both are written again by every piece: memory that is asked for anew has to be mapped anew.
-    pixels, shifts = (features.new_empty(len(pieces[0][1]), width, dtype=dtype) for _ in range(2))
-    with torch.autocast(features.device.type, enabled=False):
-        counts = (rows[:, None] == torch.arange(num_classes, device=rows.device)).sum(dim=0)
-        # Sums are centered on one pixel of each class: it lies within a few deviations of the mean, so
-        # that nothing cancels. Pixels that are skipped are shifted by a row of zeros.
-        table = _one_pixel_each(features, rows, num_classes).to(dtype)
-        rests, squares = [], []
-        for piece, at in pieces:
-            centered = pixels[: len(at)].copy_(piece)
-            centered -= torch.index_select(table, 0, at, out=shifts[: len(at)])
-            rests.append(_class_sums(centered, at, num_classes))
-            squares.append(_class_sums(centered.square_(), at, num_classes))
-    shift, count = widen(table[:num_classes]), widen(counts)
-    divisor = count.clamp(min=1)[:, None]
-    rest = _total(rests) / divisor
-    m2 = (_total(squares) - divisor * rest.square()).clamp_(min=0)
-    return ClassMoments(count, shift + rest, m2)
-
-
-def _one_pixel_each(features: Tensor, rows: Tensor, num_classes: int) -> Tensor:
-    """Return the first pixel of every class, and zeros for absent ones and for row K: [K+1,D]."""
-    pixels = len(rows)
     if pixels == 0:
-        return features.new_zeros(num_classes + 1, features.shape[1])
-    first = rows.new_full((num_classes + 1,), pixels)
-    first.scatter_reduce_(0, rows, torch.arange(pixels, device=rows.device), "amin")
-    first[num_classes] = pixels
-    return features[first.clamp(max=pixels - 1)].masked_fill((first == pixels)[:, None], 0.0)
+        nothing = widen(features.new_zeros(num_classes, width, dtype=dtype))
+        return ClassMoments(nothing.sum(dim=1), nothing, nothing)
+    at_once = _ELEMENTS_AT_ONCE if features.device.type == "cpu" else _ELEMENTS_ELSEWHERE
+    length = min(pixels, max(1, at_once // width))
+    rows = labels.where((labels >= 0) & (labels < num_classes), num_classes)
+    # Both are written again by every piece: memory that is asked for anew has to be mapped anew.
+    buffers = [features.new_empty(length, width, dtype=dtype) for _ in range(2)]
+    with torch.autocast(features.device.type, enabled=False):
+        belongs = torch.arange(num_classes, device=rows.device)[:, None] == rows
+        count = belongs.sum(dim=1)
+        near = _near_the_means(features, rows, belongs).to(dtype)
+        # Pixels that are skipped are shifted by a row of zeros.
+        shifts = torch.cat([near, near.new_zeros(1, width)])
+        sums = squares = widen(near.new_zeros(num_classes, width))
+        for piece, at in zip(features.split(length), rows.split(length), strict=True):
+            shifted, shift = (buffer[: len(at)] for buffer in buffers)
+            shifted.copy_(piece).sub_(torch.index_select(shifts, 0, at, out=shift))
+            sums = sums + _class_sums(shifted, at, num_classes)
+            squares = squares + _class_sums(shifted.square_(), at, num_classes)
+    divisor = widen(count).clamp(min=1)[:, None]
+    rest = sums / divisor
+    m2 = (squares - divisor * rest.square()).clamp_(min=0)
+    return ClassMoments(widen(count), widen(near) + rest, m2)
+
+
+def _near_the_means(features: Tensor, rows: Tensor, belongs: Tensor) -> Tensor:
+    """Return [K,D] where shifted sums do not cancel: the mean of some pixels of each class, one at least.
+
+    A few pixels that lie far out move it by little, or else are a fair share of their class.
+    """
+    one = features[belongs.to(torch.uint8).argmax(dim=1)]
+    one = one.to(torch.promote_types(one.dtype, torch.float32))
+    some = features[::_ONE_IN].to(one.dtype)
+    total = one + _class_sums(some, rows[::_ONE_IN], len(one))
+    mean = total / (1 + belongs[:, ::_ONE_IN].sum(dim=1)[:, None])
+    return mean.masked_fill(~belongs.any(dim=1)[:, None], 0.0)
 
 
 def _class_sums(pixels: Tensor, rows: Tensor, num_classes: int) -> Tensor:
@@ -93,21 +102,16 @@ def _class_sums(pixels: Tensor, rows: Tensor, num_classes: int) -> Tensor:
 
 
 def sums_by_adding(pixels: Tensor, rows: Tensor, num_classes: int) -> Tensor:
-    """Do what `_class_sums` says at the same cost for any K."""
+    """Sum pixels [N,D] per class -> [K,D] by adding each to its row; row K is left out."""
     table = pixels.new_zeros(num_classes + 1, pixels.shape[1])
     return table.index_add_(0, rows, pixels)[:num_classes]
 
 
 def sums_by_product(pixels: Tensor, rows: Tensor, num_classes: int) -> Tensor:
-    """Do what `_class_sums` says with a one-hot matrix."""
+    """Sum pixels [N,D] per class -> [K,D] by a product with a one-hot matrix; row K is left out."""
     one_hot = rows[:, None] == torch.arange(num_classes, device=rows.device)
     known = (rows < num_classes)[:, None]  # 0 times infinity is not 0
     return one_hot.to(pixels.dtype).T @ pixels.where(known, 0.0)
-
-
-def _total(parts: list[Tensor]) -> Tensor:
-    """Add up the tables of all pieces."""
-    return widen(torch.stack(parts)).sum(dim=0)
 
 
 def combine(groups: ClassMoments) -> ClassMoments:

@@ -157,7 +157,7 @@ class Mutual(Method):
         partner = cutmix.partner(len(keep), device=keep.device)
 
         # Students see the mixed strong view, teachers the weak one, mixed only afterwards. Teachers go first:
-        # theirs is nothing to keep for the backward pass, which finds what students left in the caches.
+        # they keep nothing for the backward pass, which then finds the students' activations still cached.
         first = 0 if self.distill_labeled else num_labeled  # of the images that are distilled on
         for_teachers = torch.cat([labeled.images, unlabeled.weak])[first:]
         taught = {
