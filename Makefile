@@ -34,6 +34,9 @@ soak: setup
 bench: setup
 	$(BIN)/python benchmarks/semantic_augmentation.py
 	$(BIN)/python benchmarks/training_step.py --cases lite0-192 lite0-256
+	$(BIN)/python benchmarks/methods.py
+	$(BIN)/python benchmarks/precision.py
+	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/inference.py --cases lite0-192
 	$(BIN)/python benchmarks/data_path.py --largest 100000
 
