@@ -9,7 +9,6 @@ on a batch of as many random images of that size. Rounds of the two alternate.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -26,6 +25,7 @@ from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.predictor import predict_files
 from mutualseg.weights_files import save_network
+from rows import report
 
 
 @torch.no_grad()
@@ -80,6 +80,15 @@ def row_of(name: str, *, device: str, images: int, rounds: int, window: int | No
     }
 
 
+def shown(row: dict[str, Any]) -> str:
+    """Return one row in words."""
+    return (
+        f"{row['network']} on {row['device']} in {row['precision']}, {SIZE[0]} x {SIZE[1]}: predict "
+        f"{row['predict_images_per_second']} images/s with loading, bare forward "
+        f"{row['bare_images_per_second']}, time ratio {row['ratio']}"
+    )
+
+
 def main() -> None:
     """Print each row as it is done, and write them where `--json` says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
@@ -90,24 +99,12 @@ def main() -> None:
     parser.add_argument("--window", type=int, help="cut images into windows of this side")
     parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args()
-    rows = []
-    for name in options.cases:
-        row = row_of(
-            name,
-            device=resolve_device(options.device),
-            images=options.images,
-            rounds=options.rounds,
-            window=options.window,
-        )
-        print(
-            f"{row['network']} on {row['device']} in {row['precision']}, {SIZE[0]} x {SIZE[1]}: predict "
-            f"{row['predict_images_per_second']} images/s with loading, bare forward "
-            f"{row['bare_images_per_second']}, time ratio {row['ratio']}",
-            flush=True,
-        )
-        rows.append(row)
-    if options.json:
-        options.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+    device = resolve_device(options.device)
+    rows = (
+        row_of(name, device=device, images=options.images, rounds=options.rounds, window=options.window)
+        for name in options.cases
+    )
+    report(rows, options.json, say=shown)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ of a process of its own. The augmentation's rows are one network's alone, both p
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -22,20 +21,19 @@ from typing import Any
 import torch
 
 from interleaving import SHARE, WARM_UP
-from made_run import CASES, Case, made_session
+from made_run import CASES, WHOLE_STEPS, Case, made_session
 from mutualseg.devices import resolve_device
-from mutualseg.engine.sample_steps import SampleSteps, wait_for
+from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.freed_memory import freed_memory_kept
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
 from mutualseg.types import BranchOutput
+from parts import median_ms
 from peak_memory import peak_megabytes
+from rows import report
 from training_step import FOR_MEMORY
 
-METHOD = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0}
 GRID = 48
 """Side of the decoder's grid for the augmentation's rows: that of a crop of 192."""
-_SETTLED = 10
-"""Rounds after which the allocator has found room for everything."""
 IMAGES = 8
 """Labeled and unlabeled, for the augmentation's rows."""
 
@@ -68,7 +66,7 @@ def rungs(base: Rung) -> Iterator[Rung]:
 def steps_of(rung: Rung, device: str) -> Iterator[Callable[[], float]]:
     """Yield a step that returns its own milliseconds."""
     options = {"batch": rung.batch, "unlabeled_batch": rung.unlabeled_batch}
-    with made_session(rung.case, method=METHOD, steps=2, device=device, **options) as session:
+    with made_session(rung.case, method=WHOLE_STEPS, steps=2, device=device, **options) as session:
         method = session.build_method()
         training, streams = session.build_training(method), session.build_streams(method)
         step = SampleSteps(training, streams, device=device, precision=session.settings.precision)
@@ -88,7 +86,7 @@ def run_steps(rung: Rung, device: str) -> None:
             step()
 
 
-def augmentation_ms(classes: int, features: int, device: str, rounds: int) -> float:
+def augmentation_ms(classes: int, features: int, device: str) -> float:
     """Return the median milliseconds of one network's statistics and augmented logits, both passes."""
     shape = (IMAGES, classes, GRID, GRID)
     maps = torch.randn(IMAGES, features, GRID, GRID, device=device)
@@ -97,13 +95,7 @@ def augmentation_ms(classes: int, features: int, device: str, rounds: int) -> fl
     logits = torch.randn(shape, device=device).requires_grad_()
     labels = torch.randint(0, classes, (IMAGES // 2, GRID, GRID), device=device)
     branch = BranchOutput(logits, maps, weight, ClassStatistics(classes, features).to(device))
-    times = []
-    for _ in range(_SETTLED + rounds):
-        started = time.perf_counter()
-        perturb(branch, labels, 1.0).sum().backward()
-        wait_for(device)
-        times.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times[_SETTLED:])
+    return median_ms(lambda: perturb(branch, labels, 1.0).sum().backward(), device)
 
 
 def rows_of(case: Case, device: str, rounds: int) -> Iterator[dict[str, Any]]:
@@ -123,7 +115,7 @@ def rows_of(case: Case, device: str, rounds: int) -> Iterator[dict[str, Any]]:
                 "peak_mb": peak_megabytes(run_steps, rung, device, device=device),
             }
         for classes, features in ((11, 64), (11, 256), (11, 1024), (21, 256), (150, 256)):
-            milliseconds = augmentation_ms(classes, features, device, rounds)
+            milliseconds = augmentation_ms(classes, features, device)
             yield {"augmentation": f"K={classes}, D={features}", "ms": round(milliseconds, 2)}
 
 
@@ -135,12 +127,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="that count, default 5")
     parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args()
-    rows = []
-    for row in rows_of(CASES[options.case], resolve_device(options.device), options.rounds):
-        print(", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
-        rows.append(row)
-        if options.json:  # after every row, so that an interrupted run keeps what it measured
-            options.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+    device = resolve_device(options.device)
+    report(rows_of(CASES[options.case], device, options.rounds), options.json)
 
 
 if __name__ == "__main__":

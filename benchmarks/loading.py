@@ -10,7 +10,6 @@ Waiting: the share of a run's steps between the end of one step and the arrival 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import time
 from collections.abc import Iterator
@@ -23,12 +22,12 @@ import torch
 
 from bare_passes import Pass
 from interleaving import bare_passes, passes_of
-from made_run import CASES, Case, made_session
+from made_run import CASES, WHOLE_STEPS, Case, made_session
 from mutualseg.engine.session import Session
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.freed_memory import freed_memory_kept
+from rows import report
 
-METHOD = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0}
 WARM_UP = 10
 """Steps that are not counted: the loader's processes start, and every image is decoded for the first time."""
 PATIENCE = 60.0
@@ -40,7 +39,7 @@ def occupy(case: Case, passes: list[Pass], threads: int, ready: Any, stop: Any) 
     """Do bare passes until told to stop, or until nobody is left to tell."""
     torch.set_num_threads(threads)
     parent = multiprocessing.parent_process()
-    with made_session(case, method=METHOD, steps=10, device="cpu") as session, freed_memory_kept("cpu"):
+    with made_session(case, method=WHOLE_STEPS, steps=10, device="cpu") as session, freed_memory_kept("cpu"):
         bare = bare_passes(session, passes)
         bare()
         ready.set()
@@ -107,7 +106,7 @@ def trained(session: Session) -> tuple[float, float]:
 
 def row_of(case: Case, cache: str, steps: int) -> dict[str, Any]:
     """Measure one network at one crop."""
-    arguments: dict[str, Any] = {"method": METHOD, "device": "cpu", "cache": cache}
+    arguments: dict[str, Any] = {"method": WHOLE_STEPS, "device": "cpu", "cache": cache}
     with made_session(case, steps=WARM_UP + steps, **arguments) as session:
         settings, passes = session.settings, passes_of(session)
         step_ms, waiting = trained(session)
@@ -134,13 +133,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="that count, default 20")
     parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args()
-    rows = []
-    for name in options.cases:
-        for cache in CACHES:
-            rows.append(row_of(CASES[name], cache, options.steps))
-            print(", ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+    rows = (row_of(CASES[name], cache, options.steps) for name in options.cases for cache in CACHES)
+    report(rows, options.json)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,10 @@ CASES = {
 MEASURED = [name for name in CASES if name != "lite0-64"]
 
 
+WHOLE_STEPS = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0}
+"""The method, with arguments that make all steps of a short run whole ones."""
+
+
 def make_photographs(root: Path, *, labeled: int, unlabeled: int, num_classes: int) -> None:
     """Write JPEGs of smooth noise, and masks of blocks for the first `labeled` of them."""
     draw = np.random.default_rng(0)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import json
 import statistics
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from interleaving import WARM_UP, measure, passes_of
 from made_run import CASES, Case, made_session
 from mutualseg.devices import resolve_device
 from mutualseg.methods import METHODS, method_class
+from rows import report
 
 
 def whole_from_the_start(name: str) -> dict[str, Any]:
@@ -48,6 +48,14 @@ def row_of(name: str, case: Case, *, device: str, rounds: int) -> dict[str, Any]
         }
 
 
+def shown(row: dict[str, Any]) -> str:
+    """Return one row in words."""
+    return (
+        f"{row['method']}: step {row['step_ms']:.0f} ms, "
+        f"{row['passes']} passes alone {row['bare_ms']:.0f} ms, ratio {row['ratio']:.3f}"
+    )
+
+
 def main() -> None:
     """Print each row as it is done, and write them where `--json` says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0], allow_abbrev=False)
@@ -57,17 +65,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="that count, default 7")
     parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args()
-    rows = []
-    for name in options.methods:
-        row = row_of(name, CASES[options.case], device=resolve_device(options.device), rounds=options.rounds)
-        print(
-            f"{name}: step {row['step_ms']:.0f} ms, {row['passes']} passes alone {row['bare_ms']:.0f} ms, "
-            f"ratio {row['ratio']:.3f}",
-            flush=True,
-        )
-        rows.append(row)
-    if options.json:
-        options.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+    case, device = CASES[options.case], resolve_device(options.device)
+    rows = (row_of(name, case, device=device, rounds=options.rounds) for name in options.methods)
+    report(rows, options.json, say=shown)
 
 
 if __name__ == "__main__":

@@ -113,13 +113,14 @@ def parts_ms(session: Session) -> dict[str, float]:
         "ema": lambda: method.after_step(Progress(900, 1000)),
         "metrics": metrics,
     }
-    return {name: _median_ms(part, device) for name, part in parts.items()}
+    return {name: median_ms(part, device) for name, part in parts.items()}
 
 
 _ROLES = ("student_a", "student_b", "teacher_a", "teacher_b")
 
 
-def _median_ms(part: Callable[[], None], device: str) -> float:
+def median_ms(part: Callable[[], None], device: str) -> float:
+    """Return the median milliseconds of one part, once the allocator has settled."""
     times = []
     for _ in range(_WARM_UP + _ROUNDS):
         started = time.perf_counter()

@@ -10,7 +10,6 @@ convolutions as the package does on CPUs (`networks/depthwise.py`).
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from pathlib import Path
@@ -20,15 +19,14 @@ import torch
 from torch import nn
 
 from interleaving import SHARE, WARM_UP
-from made_run import CASES, Case, made_session
+from made_run import CASES, WHOLE_STEPS, Case, made_session
 from mutualseg.devices import resolve_device
 from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.session import Session
 from mutualseg.engine.training import Training
 from mutualseg.freed_memory import freed_memory_kept
 from mutualseg.optimization import Optimization
-
-METHOD = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0}
+from rows import report
 
 
 def steps_of(session: Session, *, precision: str, memory_format: torch.memory_format) -> SampleSteps:
@@ -50,7 +48,10 @@ def steps_of(session: Session, *, precision: str, memory_format: torch.memory_fo
 
 def row_of(case: Case, *, device: str, rounds: int) -> dict[str, Any]:
     """Measure one network at one crop."""
-    with made_session(case, method=METHOD, steps=rounds, device=device) as session, freed_memory_kept(device):
+    with (
+        made_session(case, method=WHOLE_STEPS, steps=rounds, device=device) as session,
+        freed_memory_kept(device),
+    ):
         contenders = {
             "bf16": steps_of(session, precision="bf16", memory_format=torch.channels_last),
             "fp32": steps_of(session, precision="32", memory_format=torch.contiguous_format),
@@ -85,12 +86,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="that count, default 7")
     parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args()
-    rows = []
-    for name in options.cases:
-        rows.append(row_of(CASES[name], device=resolve_device(options.device), rounds=options.rounds))
-        print(", ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+    device = resolve_device(options.device)
+    rows = (row_of(CASES[name], device=device, rounds=options.rounds) for name in options.cases)
+    report(rows, options.json)
 
 
 if __name__ == "__main__":

@@ -20,33 +20,25 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
 from mutualseg.types import BranchOutput
+from operations import EachOperation
 
 STRENGTH = 1.0
 
 
-class LivePeak(TorchDispatchMode):
-    """Tracks the peak of the bytes held by tensors made while the mode is on."""
+class LivePeak:
+    """Tracks the peak of the bytes held by tensors that operations return, as `EachOperation` notes them."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.holders: Counter[int] = Counter()  # tensors alive per storage, by its address
         self.live = self.peak = 0
 
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., object],
-        types: object,
-        args: tuple[object, ...] = (),
-        kwargs: dict[str, object] | None = None,
-    ) -> object:
-        """Run the operation and count what it returns."""
+    def note(self, _: Callable[..., object], args: tuple[object, ...], result: object) -> None:
+        """Count what an operation returned."""
         given = {leaf.untyped_storage().data_ptr() for leaf in tree_leaves(args) if isinstance(leaf, Tensor)}
-        result = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(result):
             if isinstance(leaf, Tensor):
                 address, size = leaf.untyped_storage().data_ptr(), leaf.untyped_storage().nbytes()
@@ -57,7 +49,6 @@ class LivePeak(TorchDispatchMode):
                     self.peak = max(self.peak, self.live)
                 self.holders[address] += 1
                 weakref.finalize(leaf, self._release, address, size)
-        return result
 
     def _release(self, address: int, size: int) -> None:
         self.holders[address] -= 1
@@ -114,7 +105,7 @@ def peak_megabytes(run: Callable[[], None], device: torch.device) -> float:
         run()
         return float(torch.cuda.max_memory_allocated(device) - before) / 2**20
     tracked = LivePeak()
-    with tracked:
+    with EachOperation(tracked.note):
         run()
     return tracked.peak / 2**20
 

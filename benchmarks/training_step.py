@@ -10,7 +10,6 @@ shapes in the same precision, with the same optimizer.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,16 +19,15 @@ import torch
 
 from bare_passes import Pass
 from interleaving import SHARE, WARM_UP, bare_passes, measure, passes_of
-from made_run import CASES, MEASURED, Case, made_session
+from made_run import CASES, MEASURED, WHOLE_STEPS, Case, made_session
 from mutualseg.devices import resolve_device
 from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.session import Session
 from mutualseg.freed_memory import freed_memory_kept
 from parts import parts_ms
 from peak_memory import peak_megabytes
+from rows import report
 
-FROM_THE_START = {"burn_in": 0.0, "ramp": 0.0}
-"""Method arguments that make all steps of a short run whole ones."""
 FOR_MEMORY = 6
 """Steps until the allocator has found room for everything."""
 
@@ -38,8 +36,7 @@ def session_of(
     case: Case, device: str, steps: int, batch: int, **options: Any
 ) -> AbstractContextManager[Session]:
     """Return a session of nothing but whole steps."""
-    method = {"name": "mutual", **FROM_THE_START}
-    return made_session(case, method=method, steps=steps, device=device, batch=batch, **options)
+    return made_session(case, method=WHOLE_STEPS, steps=steps, device=device, batch=batch, **options)
 
 
 def row_of(case: Case, *, device: str, rounds: int, batch: int, compiled: bool) -> dict[str, Any]:
@@ -119,19 +116,17 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args()
     device = resolve_device(options.device)
-    rows = []
-    for name in options.cases:
-        row = row_of(
+    rows = (
+        row_of(
             CASES[name],
             device=device,
             rounds=options.rounds,
             batch=options.batch,
             compiled=options.compile,
         )
-        print(shown(row), flush=True)
-        rows.append(row)
-        if options.json:  # after every row, so that an interrupted run keeps what it measured
-            options.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+        for name in options.cases
+    )
+    report(rows, options.json, say=shown)
 
 
 if __name__ == "__main__":

@@ -10,45 +10,23 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from interleaving import SHARE
-from made_run import CASES, MEASURED, Case, made_session
+from made_run import CASES, MEASURED, WHOLE_STEPS, Case, made_session
 from mutualseg.engine.sample_steps import SampleSteps
-
-METHOD = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0}
-
-
-class _Operations(TorchDispatchMode):
-    """Counts operations that compute, views left out."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        self.count = 0
-
-    def __torch_dispatch__(
-        self,
-        func: Callable[..., object],
-        types: object,
-        args: tuple[object, ...] = (),
-        kwargs: dict[str, object] | None = None,
-    ) -> object:
-        """Run the operation and count it."""
-        self.count += not getattr(func, "is_view", False)
-        return func(*args, **(kwargs or {}))
+from operations import EachOperation
+from rows import report
 
 
 def row_of(case: Case, batch: int) -> dict[str, Any]:
     """Count one network at one crop."""
     images = 2 * batch
-    with made_session(case, method=METHOD, steps=2, device="cpu", batch=2) as session:
+    with made_session(case, method=WHOLE_STEPS, steps=2, device="cpu", batch=2) as session:
         method = session.build_method()
         network = copy.deepcopy(method.students()["student_a"]).to("meta")
         flops = FlopCounterMode(display=False)
@@ -59,8 +37,8 @@ def row_of(case: Case, batch: int) -> dict[str, Any]:
             session.build_training(method), session.build_streams(method), device="cpu", precision="32"
         )
         step(SHARE)
-        operations = _Operations()
-        with operations:
+        operations: list[bool] = []
+        with EachOperation(lambda func, *_: operations.append(not getattr(func, "is_view", False))):
             step(SHARE)
     return {
         "case": case.name,
@@ -69,7 +47,7 @@ def row_of(case: Case, batch: int) -> dict[str, Any]:
         "gigaflop_forward": round(forward / 1e9, 2),
         # A backward pass is twice a forward pass; both students have one, both teachers have none.
         "teraflop": round(images * 2 * (3 + 1) * forward / 1e12, 3),
-        "operations": operations.count,
+        "operations": sum(operations),  # views left out
     }
 
 
@@ -81,12 +59,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args()
     torch.manual_seed(0)
-    rows = []
-    for name in options.cases:
-        rows.append(row_of(CASES[name], options.batch))
-        print(", ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+    report((row_of(CASES[name], options.batch) for name in options.cases), options.json)
 
 
 if __name__ == "__main__":
