@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.seeding import address
@@ -116,6 +116,11 @@ def tiny_data(tmp_path: Path) -> Path:
                 Image.fromarray(pixels).save(path)
     (root / "classes.txt").write_text("\n".join(CLASSES) + "\n")
     return root
+
+
+def parts(batch: Iterable[Tensor | None]) -> list[Tensor]:
+    """Return what a batch holds; a second strong view is there only for methods that ask for it."""
+    return [part for part in batch if part is not None]
 
 
 class BuildTiny(Protocol):

@@ -37,7 +37,7 @@ def kept_for_backward(training: Training, batch: int, crop: int) -> int:
     valid = torch.ones(batch, crop, crop, dtype=torch.bool)
     received: dict[str, object] = {
         "labeled": LabeledBatch(images, torch.randint(0, 5, (batch, crop, crop)), valid),
-        "unlabeled": UnlabeledBatch(images, images, valid, valid[:, None]),
+        "unlabeled": UnlabeledBatch(images, images, valid, valid[:, None], images, valid[:, None]),
     }
     weights = {tensor.untyped_storage().data_ptr() for tensor in training.method.state_dict().values()}
     kept: dict[int, int] = {}

@@ -24,7 +24,7 @@ from mutualseg.optimization import Optimization
 from mutualseg.reporting.training_pictures import draw_pseudo_labels, draw_views
 from mutualseg.types import Batch
 from mutualseg.views.pipelines import UnlabeledViews
-from tests.conftest import CLASSES
+from tests.conftest import CLASSES, parts
 
 if TYPE_CHECKING:
     from mutualseg.networks.segmenter import Segmenter
@@ -201,7 +201,7 @@ def test_accumulated_batches_are_those_of_the_larger_batch(
     for place, one in enumerate(whole):
         first, second = halves[2 * place : 2 * place + 2]
         for part, a, b in zip(one, first, second, strict=True):
-            for large, *small in zip(part, a, b, strict=True):  # type: ignore[arg-type]
+            for large, *small in zip(parts(part), parts(a), parts(b), strict=True):  # type: ignore[arg-type]
                 assert torch.equal(large, torch.cat(small))
 
 
@@ -418,7 +418,7 @@ def test_colors_made_in_the_step_are_those_of_the_loaders(
     for early, later in zip(seen[False], seen[True], strict=True):
         pairs = [*zip(early.labeled, later.labeled, strict=True)]
         if early.unlabeled is not None and later.unlabeled is not None:
-            pairs += zip(early.unlabeled, later.unlabeled, strict=True)
+            pairs += zip(parts(early.unlabeled), parts(later.unlabeled), strict=True)
         for one, two in pairs:
             assert (one.dtype, one.shape, one.stride()) == (two.dtype, two.shape, two.stride())
             apart = (one.float() - two.float()).abs()

@@ -89,10 +89,10 @@ def resolve_method(method: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resolve_views(views: Mapping[str, Any]) -> dict[str, Any]:
-    """Return every argument of the views but the crop, defaults filled in."""
-    from mutualseg.views.pipelines import UnlabeledViews
+    """Return every argument of the views that is the user's, defaults filled in."""
+    from mutualseg.views.pipelines import NOT_SET_BY_USERS, UnlabeledViews
 
-    filled = _fill(UnlabeledViews, views, "views.{}", skip=("crop",))
+    filled = _fill(UnlabeledViews, views, "views.{}", skip=NOT_SET_BY_USERS)
     UnlabeledViews(64, **{key: _frozen(value) for key, value in filled.items()})  # checks the values
     return filled
 

@@ -32,7 +32,7 @@ class LabeledBatch(NamedTuple):
 
 
 class UnlabeledBatch(NamedTuple):
-    """Two views of the same unlabeled crops: same geometry, other colors."""
+    """Views of the same unlabeled crops: same geometry, other colors."""
 
     weak: Tensor
     """[B,3,H,W]; uint8 as loaded, float in [0, 1] when a method sees it."""
@@ -42,6 +42,10 @@ class UnlabeledBatch(NamedTuple):
     """[B,H,W] bool, False where padding made the pixel."""
     keep: Tensor
     """[B,1,H,W] bool, the CutMix mask M: True keeps the image, False takes its partner."""
+    second_strong: Tensor | None = None
+    """Another strong view, like `strong`, for methods that ask for two."""
+    second_keep: Tensor | None = None
+    """The CutMix mask of the second strong view, like `keep`."""
 
 
 class ColorSteps(NamedTuple):
@@ -80,7 +84,7 @@ class LabeledCrop(NamedTuple):
 
 
 class UnlabeledCrop(NamedTuple):
-    """An unlabeled crop before the color changes of its two views."""
+    """An unlabeled crop before the color changes of its views."""
 
     image: Tensor
     """[3,H,W] uint8."""
@@ -92,6 +96,9 @@ class UnlabeledCrop(NamedTuple):
     """[2] int64, height and width of what is not padding, at the top left."""
     weak: ColorSteps
     strong: ColorSteps
+    second_strong: ColorSteps | None = None
+    second_keep: Tensor | None = None
+    """[1,H,W] bool, the CutMix mask of the second strong view."""
 
 
 class LabeledCropBatch(NamedTuple):
@@ -121,6 +128,9 @@ class UnlabeledCropBatch(NamedTuple):
     """[B,2] int64."""
     weak: ColorPlan
     strong: ColorPlan
+    second_strong: ColorPlan | None = None
+    second_keep: Tensor | None = None
+    """[B,1,H,W] bool."""
 
 
 class Batch(NamedTuple):

@@ -25,7 +25,9 @@ def make_batch() -> Batch:
     valid = torch.ones(2, 16, 16, dtype=torch.bool)
     labeled = LabeledBatch(torch.rand(2, 3, 16, 16), masks, valid)
     keep = torch.rand(2, 1, 16, 16) < 0.7
-    return Batch(labeled, UnlabeledBatch(torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16), valid, keep))
+    weak, strong, second = torch.rand(3, 2, 3, 16, 16)
+    second_keep = torch.rand(2, 1, 16, 16) < 0.7
+    return Batch(labeled, UnlabeledBatch(weak, strong, valid, keep, second, second_keep))
 
 
 def build(name: str, tiny_segmenter: BuildTiny) -> Method:

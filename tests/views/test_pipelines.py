@@ -22,7 +22,7 @@ def noise(height: int = 40, width: int = 52, seed: int = 0) -> Tensor:
     return torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=generator_at(seed, "noise"))
 
 
-def unlabeled(seed: int = 0, **options: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def unlabeled(seed: int = 0, **options: Any) -> tuple[Tensor, ...]:
     return UnlabeledViews(32, **options)(noise(), generator_at(seed, "unlabeled", 3))
 
 
@@ -91,6 +91,7 @@ def test_labeled_and_unlabeled_share_the_geometry_of_an_address() -> None:
         ({"strong_recipe": "compose"}, {0, 2, 3}),
         ({"strong": False}, {0, 2, 3}),
         ({"cutmix_boxes": 0}, {0, 1, 2}),
+        ({"strong_views": 2}, {0, 1, 2, 3}),
         ({"flip": False, "scale": (1, 1)}, {3}),
     ],
 )
@@ -99,6 +100,23 @@ def test_turning_a_part_off_leaves_the_others(options: dict[str, Any], same: set
         usual, changed = unlabeled(seed), unlabeled(seed, **options)
         for index in same:
             assert torch.equal(usual[index], changed[index])
+
+
+def test_a_second_strong_view_has_colors_and_boxes_of_its_own() -> None:
+    differ = []
+    for seed in range(5):
+        one, two = unlabeled(seed), unlabeled(seed, strong_views=2)
+        assert len(two) == 6
+        assert all(torch.equal(a, b) for a, b in zip(one, two[:4], strict=True))
+        differ.append((not torch.equal(two[1], two[4]), not torch.equal(two[3], two[5])))
+        assert (two[4][:, ~two[2]] == PAD_VALUE).all()
+    assert all(keeps for _, keeps in differ)
+    assert sum(colors for colors, _ in differ) >= 4
+
+
+def test_both_strong_views_are_the_same_crop() -> None:
+    _, first, _, _, second, _ = unlabeled(3, strong_views=2, strong_operations=())
+    assert torch.equal(first, second)
 
 
 def test_everything_off_is_the_image() -> None:

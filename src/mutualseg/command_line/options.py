@@ -46,21 +46,21 @@ def add_settings(parser: ArgumentParser, method: str) -> None:
     """Add the dotted options: the method's, the views' and the optimizer's."""
     from mutualseg.methods import METHODS, method_class
     from mutualseg.optimization import Optimization
-    from mutualseg.views.pipelines import UnlabeledViews
+    from mutualseg.views.pipelines import NOT_SET_BY_USERS, UnlabeledViews
 
     names = ", ".join(METHODS)
     parser.add_argument(
         "--method.name", type=str, default=method, metavar="NAME", help=f"Same as --method: {names}."
     )
     for prefix, target, skip in (
-        ("method", method_class(method), "build_network"),
-        ("views", UnlabeledViews, "crop"),
-        ("optimization", Optimization, ""),
+        ("method", method_class(method), ("build_network",)),
+        ("views", UnlabeledViews, NOT_SET_BY_USERS),
+        ("optimization", Optimization, ()),
     ):
         texts = _parameter_texts(target)
         hints = typing.get_type_hints(target if prefix != "method" else target.__init__)
         for name, parameter in inspect.signature(target).parameters.items():
-            if name != skip:
+            if name not in skip:
                 parser.add_argument(
                     f"--{prefix}.{name}",
                     type=hints[name],

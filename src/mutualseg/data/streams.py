@@ -102,7 +102,7 @@ class LabeledStream(Dataset[Views | LabeledCrop | BadFile]):
 
 
 class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
-    """Views of unlabeled images: position -> (weak, strong, valid, keep) as `UnlabeledViews` makes them.
+    """Views of unlabeled images: position -> what `UnlabeledViews` makes of the image that stands there.
 
     Args:
         samples: the images.
@@ -141,7 +141,7 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
         return self.views_at(position)
 
     def views_at(self, position: int) -> Views | BadFile:
-        """Return (weak, strong, valid, keep) at any position, colors made here, or the bad file."""
+        """Return what `UnlabeledViews` makes at any position, colors made here, or the bad file."""
         return self._at(position, self.views)
 
     def _at(self, position: int, make: Callable[[Tensor, torch.Generator], Made]) -> Made | BadFile:
@@ -215,4 +215,7 @@ def collate_unlabeled(
 def _stack(items: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
     """Yield each column of the items as one: stacked, or planned where it holds color changes."""
     for column in zip(*items, strict=True):
-        yield plan_colors(column) if isinstance(column[0], ColorSteps) else torch.stack(column)
+        if column[0] is None:  # a view that the method did not ask for
+            yield None
+        else:
+            yield plan_colors(column) if isinstance(column[0], ColorSteps) else torch.stack(column)

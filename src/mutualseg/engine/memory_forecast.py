@@ -11,7 +11,7 @@ from torch import Tensor
 from mutualseg.devices import autocast
 from mutualseg.engine.training import Training
 from mutualseg.machine import free_memory
-from mutualseg.methods.base import Progress
+from mutualseg.methods.base import Method, Progress
 from mutualseg.networks.segmenter import round_up
 from mutualseg.optimization import Optimization
 from mutualseg.types import LabeledBatch, UnlabeledBatch
@@ -66,7 +66,7 @@ def forecast(training: Training, *, device: str, precision: str) -> Forecast:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    batch = _gray_batch(side, method.uses_unlabeled, device)
+    batch = _gray_batch(side, method, device)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), autocast(device, precision):
         loss = probe.loss_at(batch, _LATE)
     images = 4 if method.uses_unlabeled else 2
@@ -82,15 +82,16 @@ def _weight_bytes(training: Training, optimization: Optimization) -> int:
     return everything + trained * (1 + _STATES[optimization.optimizer])
 
 
-def _gray_batch(side: int, with_unlabeled: bool, device: str) -> dict[str, LabeledBatch | UnlabeledBatch]:
+def _gray_batch(side: int, method: Method, device: str) -> dict[str, LabeledBatch | UnlabeledBatch]:
     """Return two crops of each kind, as a loader would."""
     images = torch.full((2, 3, side, side), 128, dtype=torch.uint8, device=device)
     valid = torch.ones(2, side, side, dtype=torch.bool, device=device)
     batch: dict[str, LabeledBatch | UnlabeledBatch] = {
         "labeled": LabeledBatch(images, torch.zeros(2, side, side, dtype=torch.int64, device=device), valid)
     }
-    if with_unlabeled:
-        batch["unlabeled"] = UnlabeledBatch(images, images, valid, valid[:, None])
+    if method.uses_unlabeled:
+        strong = (images, valid[:, None]) if method.strong_views == 2 else ()
+        batch["unlabeled"] = UnlabeledBatch(images, images, valid, valid[:, None], *strong)
     return batch
 
 

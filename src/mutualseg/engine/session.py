@@ -122,7 +122,7 @@ class Session:
         return TwoStreams(
             self.split.labeled,
             self.split.unlabeled,
-            views=UnlabeledViews(settings.crop, **settings.views),
+            views=UnlabeledViews(settings.crop, strong_views=method.strong_views, **settings.views),
             sizes=StreamSizes(
                 share_of(settings.batch, settings.processes, "batch"),
                 share_of(settings.unlabeled_batch, settings.processes, "unlabeled-batch"),

@@ -70,7 +70,7 @@ class Training(pl.LightningModule):
         self.synchronize_batch_norm = synchronize_batch_norm
         self.memory_format = memory_format
         self._micro_step = 0
-        self.multiple = next(iter(method.students().values())).multiple
+        self.multiple = math.lcm(*(student.multiple for student in method.students().values()))
         self.latest: dict[str, Tensor] = {}
         """Losses and logs of the latest micro-step by name, detached and still on the device."""
 
@@ -176,6 +176,8 @@ class Training(pl.LightningModule):
                 self._images(unlabeled.strong),
                 self._pad(unlabeled.valid, False),
                 self._pad(unlabeled.keep, True),
+                None if unlabeled.second_strong is None else self._images(unlabeled.second_strong),
+                None if unlabeled.second_keep is None else self._pad(unlabeled.second_keep, True),
             ),
         )
 

@@ -31,11 +31,15 @@ def valid_per_process(valid: Tensor) -> Tensor:
         Positive float32 scalar; 1 / processes when no process has a valid pixel, so that dividing
         a sum over nothing gives 0.
     """
-    count = valid.sum()
-    processes = process_count()
-    if processes > 1:
+    return count_everywhere(valid).clamp(min=1).to(torch.float32) / process_count()
+
+
+def count_everywhere(event: Tensor) -> Tensor:
+    """Return the number of True of all processes, int64; every process must call it as often."""
+    count = event.sum()
+    if process_count() > 1:
         dist.all_reduce(count)  # int64: float32 would lose pixels above 2^24
-    return count.clamp(min=1).to(torch.float32) / processes
+    return count
 
 
 def masked_mean(

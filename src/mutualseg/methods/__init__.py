@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 METHODS = {
     "mutual": ("mutualseg.methods.mutual", "Mutual"),
     "labels_only": ("mutualseg.methods.labels_only", "LabelsOnly"),
+    "mean_teacher": ("mutualseg.methods.mean_teacher", "MeanTeacherCutMix"),
+    "cps": ("mutualseg.methods.cps", "CrossPseudoSupervision"),
+    "fixmatch": ("mutualseg.methods.fixmatch", "FixMatch"),
+    "unimatch": ("mutualseg.methods.unimatch", "UniMatch"),
+    "unimatch_v2": ("mutualseg.methods.unimatch_v2", "UniMatchV2"),
 }
 """Method name to module and class."""
 

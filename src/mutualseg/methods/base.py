@@ -12,6 +12,7 @@ from torch import nn
 
 from mutualseg.errors import ConfigError
 from mutualseg.networks.segmenter import Segmenter
+from mutualseg.schedules import unlabeled_weight
 from mutualseg.types import Batch, StepOutput
 
 BuildNetwork = Callable[[str], Segmenter]
@@ -42,8 +43,32 @@ class Method(nn.Module, ABC):
 
     uses_unlabeled: ClassVar[bool] = True
     """Whether the step reads `batch.unlabeled`; if not, no unlabeled image is loaded."""
+    strong_views: ClassVar[int] = 1
+    """How many strong views of each unlabeled crop the step reads: 1 or 2."""
     deployed: ClassVar[str]
     """The network that is shipped and whose mIoU is the run's: a fixed choice, made over many runs."""
+
+    def __init__(self, build_network: BuildNetwork, *, burn_in: float = 0.0, ramp: float = 0.0) -> None:
+        """Build the first student, and take when the unlabeled terms begin.
+
+        Pseudo-labels of a network that has learned little teach its mistakes, so that every method can let
+        them wait.
+
+        Args:
+            build_network: makes a network from its role.
+            burn_in: share of the run that is supervised only; 0 starts at once.
+            ramp: share of the run over which the unlabeled terms then rise to their weight; 0 jumps.
+        """
+        super().__init__()
+        require_between(0.0, 1.0, burn_in=burn_in, ramp=ramp)
+        if burn_in + ramp > 1:
+            raise ConfigError(
+                f"--method.burn_in {burn_in} and --method.ramp {ramp} are more than the whole run; "
+                "let them add up to 1 at most."
+            )
+        self.burn_in = burn_in
+        self.ramp = ramp
+        self.student_a = build_network("student_a")
 
     @abstractmethod
     def step(self, batch: Batch, progress: Progress) -> StepOutput:
@@ -51,7 +76,11 @@ class Method(nn.Module, ABC):
 
     def needs_unlabeled(self, progress: Progress) -> bool:
         """Whether this step reads the unlabeled half at all; False lets the caller skip preparing it."""
-        return self.uses_unlabeled
+        return self.uses_unlabeled and self.unlabeled_weight(progress) > 0.0
+
+    def unlabeled_weight(self, progress: Progress) -> float:
+        """Return the factor in [0, 1] on all unlabeled terms."""
+        return unlabeled_weight(progress.step, progress.total, self.burn_in, self.ramp)
 
     def first_unlabeled_step(self, total: int) -> int | None:
         """Return the first of `total` steps that needs the unlabeled half; None if none does."""

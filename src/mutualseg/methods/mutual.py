@@ -29,7 +29,7 @@ from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import BuildNetwork, Method, Progress, require_between
 from mutualseg.networks.ema import BatchNormPolicy, MeanTeacher
 from mutualseg.networks.segmenter import Segmenter
-from mutualseg.schedules import ema_momentum, semantic_strength, unlabeled_weight
+from mutualseg.schedules import ema_momentum, semantic_strength
 from mutualseg.types import Batch, BranchOutput, SegmenterOutput, StepOutput
 from mutualseg.views import cutmix
 
@@ -87,15 +87,13 @@ class Mutual(Method):
         teacher_batch_norm: BatchNormPolicy = "average",
         loss_scale: float = 1.0,
     ) -> None:
-        super().__init__()
+        super().__init__(build_network, burn_in=burn_in, ramp=ramp)
         require_between(
             0.0,
             1.0,
             threshold=threshold,
             peer_threshold=peer_threshold,
             class_balance=class_balance,
-            burn_in=burn_in,
-            ramp=ramp,
             ema=ema,
         )
         require_between(
@@ -106,11 +104,6 @@ class Mutual(Method):
             semantic_strength=semantic_strength,
         )
         require_between(0.1, 1.0, loss_scale=loss_scale)
-        if burn_in + ramp > 1:
-            raise ConfigError(
-                f"--method.burn_in {burn_in} and --method.ramp {ramp} are more than the whole run; "
-                "let them add up to 1 at most."
-            )
         if taught_by not in get_args(TaughtBy):
             raise ConfigError(f"--method.taught_by is '{taught_by}'; give other or own.")
         self.teacher_weight = teacher_weight
@@ -120,15 +113,12 @@ class Mutual(Method):
         self.peer_threshold = peer_threshold
         self.adaptive_threshold = adaptive_threshold
         self.class_balance = class_balance
-        self.burn_in = burn_in
-        self.ramp = ramp
         self.semantic_strength = semantic_strength
         self.augment_students = augment_students
         self.augment_teachers = augment_teachers
         self.distill_labeled = distill_labeled
         self.ema = ema
         self.loss_scale = loss_scale
-        self.student_a = build_network("student_a")
         self.student_b = build_network("student_b")
         self.teacher_a = MeanTeacher(self.student_a, batch_norm=teacher_batch_norm)
         self.teacher_b = MeanTeacher(self.student_b, batch_norm=teacher_batch_norm)
@@ -148,7 +138,7 @@ class Mutual(Method):
 
     def step(self, batch: Batch, progress: Progress) -> StepOutput:
         """Return the loss terms of one step (see `Method.step`)."""
-        weight = self._unlabeled_weight(progress)
+        weight = self.unlabeled_weight(progress)
         if weight == 0.0 or batch.unlabeled is None:
             return self._burn_in_step(batch)
         labeled, unlabeled = batch.labeled, batch.unlabeled
@@ -218,10 +208,6 @@ class Mutual(Method):
             logs=monitor(pseudo_labels, sure, valid, num_labeled - first),
         )
 
-    def needs_unlabeled(self, progress: Progress) -> bool:
-        """Return False during the burn-in."""
-        return self._unlabeled_weight(progress) > 0.0
-
     def after_step(self, progress: Progress) -> None:
         """Move both teachers (equation 3): t <- m t + (1 - m) f."""
         momentum = ema_momentum(progress.step, self.ema)
@@ -240,9 +226,6 @@ class Mutual(Method):
             "teacher_a": self.teacher_a.network,
             "teacher_b": self.teacher_b.network,
         }
-
-    def _unlabeled_weight(self, progress: Progress) -> float:
-        return unlabeled_weight(progress.step, progress.total, self.burn_in, self.ramp)
 
     def _burn_in_step(self, batch: Batch) -> StepOutput:
         images, masks = batch.labeled.images, batch.labeled.masks

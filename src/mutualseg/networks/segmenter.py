@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mutualseg.networks.channel_dropout import ChangeFeatures, change_encoded
 from mutualseg.types import SegmenterOutput
 
 
@@ -77,15 +78,19 @@ class Segmenter(nn.Module):
         """The classifier's weight as a matrix [K,D]."""
         return self.classifier.weight.flatten(1)
 
-    def forward(self, images: Tensor) -> SegmenterOutput:
+    def forward(self, images: Tensor, change: ChangeFeatures | None = None) -> SegmenterOutput:
         """Return logits [B,K,h,w] and features [B,D,h,w] of the padded image's grid.
 
         Args:
             images: [B,3,H,W] float in [0, 1].
+            change: what happens to the encoder's maps before they are decoded; None: nothing.
         """
         normalized = (images - self.pixel_mean) / self.pixel_std
         padded = pad_to_multiple(normalized, self.multiple, 0.0)  # 0: the mean color
-        features = self.neck(self.decoder(self.encoder(padded)))
+        encoded = self.encoder(padded)
+        if change is not None:
+            encoded = change_encoded(encoded, change)
+        features = self.neck(self.decoder(encoded))
         return SegmenterOutput(self.classifier(features), features)
 
     def segment(self, images: Tensor) -> Tensor:

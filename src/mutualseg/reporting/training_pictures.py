@@ -35,7 +35,7 @@ def draw_views(streams: TwoStreams, classes: Sequence[str], path: Path) -> None:
     titles = ["labeled crop", "its mask"]
     if streams.unlabeled is not None:
         weak, strong, valid, keep = (
-            torch.stack(column) for column in zip(*_load(streams.unlabeled.views_at), strict=True)
+            torch.stack(column) for column in list(zip(*_load(streams.unlabeled.views_at), strict=True))[:4]
         )
         partner = cutmix.partner(len(weak))
         mixed = cutmix.mix(strong, keep, partner)
@@ -67,7 +67,7 @@ def draw_pseudo_labels(
     was_training = network.training
     network.eval()
     rows = []
-    for weak, _, valid, _ in _load(source.views_at):
+    for weak, _, valid, *_ in _load(source.views_at):
         with autocast(device, precision):
             logits = network.segment(weak[None].to(device).float().div(255))[0]
         confidence, labels = (part.cpu() for part in logits.softmax(0).max(0))

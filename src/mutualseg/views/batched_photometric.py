@@ -77,6 +77,11 @@ def color_labeled(batch: LabeledCropBatch) -> LabeledBatch:
 
 
 def color_unlabeled(batch: UnlabeledCropBatch) -> UnlabeledBatch:
-    """Make the weak and the strong view of unlabeled crops."""
-    weak, strong = (apply_plan(batch.images, batch.content, colors) for colors in (batch.weak, batch.strong))
-    return UnlabeledBatch(weak, strong, batch.valid, batch.keep)
+    """Make the weak and the strong views of unlabeled crops."""
+    weak, strong, second = (
+        None if colors is None else apply_plan(batch.images, batch.content, colors)
+        for colors in (batch.weak, batch.strong, batch.second_strong)
+    )
+    assert weak is not None
+    assert strong is not None
+    return UnlabeledBatch(weak, strong, batch.valid, batch.keep, second, batch.second_keep)

@@ -110,6 +110,11 @@ def mix(tensor: Tensor, keep: Tensor, partner: Tensor) -> Tensor:
     return torch.where(over, tensor, tensor[partner])
 
 
+def mix_on_grid(maps: Tensor, keep: Tensor, partner: Tensor) -> Tensor:
+    """Mix a network's maps [B,C,h,w] as the images were mixed, with M resized to their grid."""
+    return mix(maps, resize_keep(keep, (maps.shape[-2], maps.shape[-1])), partner)
+
+
 def resize_keep(keep: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize a mask M to a network's grid by nearest neighbor (torch's 'nearest').
 

@@ -94,9 +94,13 @@ class LabeledViews:
         return geometry, photometric.draw_weak(generator_at(seed, "weak"), strength=self.weak_strength)
 
 
+NOT_SET_BY_USERS = ("crop", "strong_views")
+"""Arguments of `UnlabeledViews` that other options and the method decide."""
+
+
 @dataclass(frozen=True)
 class UnlabeledViews:
-    """Make the weak and the strong view of one crop of an unlabeled image, with its CutMix mask."""
+    """Make the weak and the strong views of one crop of an unlabeled image, with a CutMix mask for each."""
 
     crop: int
     """Side of the square crop in pixels."""
@@ -118,15 +122,19 @@ class UnlabeledViews:
     """Number of CutMix boxes; 0 is off."""
     cutmix_share: tuple[float, float] = (0.25, 0.5)
     """Range of the area that all boxes together would cover if they did not overlap."""
+    strong_views: int = 1
+    """How many strong views, 1 or 2, each with colors and boxes of its own (UniMatch)."""
 
     def __post_init__(self) -> None:
         check_geometry(self.crop, self.scale)
         _check_weak(self.weak_strength)
         photometric.strong_operations(self.strong_recipe, self.strong_operations, self.strong_count)
         check_cutmix(self.cutmix_boxes, self.cutmix_share)
+        if self.strong_views not in (1, 2):
+            raise ConfigError(f"strong_views is {self.strong_views}; a method asks for 1 or 2")
 
-    def __call__(self, image: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return (weak, strong, valid, keep) of one random crop; the two views are aligned by pixel.
+    def __call__(self, image: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Return (weak, strong, valid, keep) of one random crop; the views are aligned by pixel.
 
         Args:
             image: [3,H,W] uint8.
@@ -134,25 +142,33 @@ class UnlabeledViews:
 
         Returns:
             [3,c,c] uint8; [3,c,c] uint8; [c,c] bool, False where padded; [1,c,c] bool, the CutMix mask.
+            With two strong views, also the second one and its CutMix mask.
 
         Raises:
             ImageError: The image is not uint8 [3,H,W].
         """
-        geometry, weak, strong, keep = self._draw(image, generator)
+        geometry, weak, strong = self._draw(image, generator)
         plain = geometry.cut(image)
-        weak_view = apply_steps(plain, weak)
-        strong_view = apply_steps(plain, strong) if self.strong else weak_view
-        return geometry.pad(weak_view), geometry.pad(strong_view), geometry.valid(), keep
+
+        def view(colors: ColorSteps) -> Tensor:
+            return geometry.pad(apply_steps(plain, colors))
+
+        (first, keep), *second = strong
+        views = (view(weak), view(first), geometry.valid(), keep)
+        return views + tuple(part for colors, mask in second for part in (view(colors), mask))
 
     def uncolored(self, image: Tensor, generator: torch.Generator) -> UnlabeledCrop:
         """Return the same crop with its color changes drawn, not made; arguments and errors as of a call."""
-        geometry, weak, strong, keep = self._draw(image, generator)
+        geometry, weak, strong = self._draw(image, generator)
         content = torch.tensor(geometry.content)
-        return UnlabeledCrop(geometry.apply(image), geometry.valid(), keep, content, weak, strong)
+        (first, keep), *second = strong
+        more = second[0] if second else ()
+        return UnlabeledCrop(geometry.apply(image), geometry.valid(), keep, content, weak, first, *more)
 
     def _draw(
         self, image: Tensor, generator: torch.Generator
-    ) -> tuple[Geometry, ColorSteps, ColorSteps, Tensor]:
+    ) -> tuple[Geometry, ColorSteps, list[tuple[ColorSteps, Tensor]]]:
+        """Return the geometry, the weak colors, and the colors and CutMix mask of each strong view."""
         check_image(image)
         seed = _derive(generator)
         height, width = image.shape[-2:]
@@ -160,18 +176,24 @@ class UnlabeledViews:
             generator_at(seed, "geometry"), (height, width), self.crop, scale=self.scale, flip=self.flip
         )
         weak = photometric.draw_weak(generator_at(seed, "weak"), strength=self.weak_strength)
-        strong = weak
+        strong = [self._draw_strong(seed, index, weak) for index in range(self.strong_views)]
+        return geometry, weak, strong
+
+    def _draw_strong(self, seed: int, index: int, weak: ColorSteps) -> tuple[ColorSteps, Tensor]:
+        # The first one has the address that it has where there is only one.
+        place = () if index == 0 else (index,)
+        colors = weak
         if self.strong:
-            strong = photometric.draw_strong(
-                generator_at(seed, "strong"),
+            colors = photometric.draw_strong(
+                generator_at(seed, "strong", *place),
                 recipe=self.strong_recipe,
                 operations=self.strong_operations,
                 count=self.strong_count,
             )
         keep = draw_keep(
-            generator_at(seed, "cutmix"),
+            generator_at(seed, "cutmix", *place),
             (self.crop, self.crop),
             boxes=self.cutmix_boxes,
             share=self.cutmix_share,
         )
-        return geometry, weak, strong, keep
+        return colors, keep

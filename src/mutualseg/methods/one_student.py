@@ -1,0 +1,47 @@
+"""What methods with one trained network share: its average, which is deployed, and who follows whom."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from mutualseg.losses.supervised import supervised_loss
+from mutualseg.methods.base import BuildNetwork, Method, Progress, require_between
+from mutualseg.networks.ema import MeanTeacher
+from mutualseg.networks.segmenter import Segmenter
+from mutualseg.schedules import ema_momentum
+from mutualseg.types import LabeledBatch, StepOutput
+
+
+class OneStudent(Method):
+    """One student and its exponential moving average.
+
+    The average is there whether it teaches or not: averaging alone often helps, and a comparison must not
+    credit a method for it that another one was denied.
+    """
+
+    deployed: ClassVar[str] = "teacher_a"
+
+    def __init__(
+        self, build_network: BuildNetwork, *, ema: float, burn_in: float = 0.0, ramp: float = 0.0
+    ) -> None:
+        super().__init__(build_network, burn_in=burn_in, ramp=ramp)
+        require_between(0.0, 1.0, ema=ema)
+        self.ema = ema
+        self.teacher_a = MeanTeacher(self.student_a, batch_norm="average")
+
+    def supervised_step(self, labeled: LabeledBatch) -> StepOutput:
+        """Return the loss of the labeled images alone, the step of a burn-in."""
+        logits = self.student_a(labeled.images).logits
+        return StepOutput({"supervised": supervised_loss(logits, labeled.masks)})
+
+    def after_step(self, progress: Progress) -> None:
+        """Move the average."""
+        self.teacher_a.update(self.student_a, ema_momentum(progress.step, self.ema))
+
+    def students(self) -> dict[str, Segmenter]:
+        """Return the one trained network."""
+        return {"student_a": self.student_a}
+
+    def networks(self) -> dict[str, Segmenter]:
+        """Return the trained network and its average."""
+        return {"student_a": self.student_a, "teacher_a": self.teacher_a.network}
