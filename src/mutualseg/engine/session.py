@@ -82,11 +82,12 @@ class Session:
         arguments = {key: value for key, value in self.settings.method.items() if key != "name"}
         return method_class(self.settings.method["name"])(self._build_network, **arguments)
 
-    def _build_network(self, role: str) -> Segmenter:
+    def _build_network(self, role: str, network: str | None = None) -> Segmenter:
         settings = self.settings
+        own = self.network if network is None else replace(self.network, network=network)
         seed = address(settings.seed, role)
         if settings.init is None:
-            return build_segmenter(self.network, weights=settings.weights, seed=seed)
+            return build_segmenter(own, weights=settings.weights, seed=seed)
         start, config, _ = load_network(weights_of(Path(settings.init)))
         if config != self.network:
             raise NetworkError(
@@ -97,9 +98,9 @@ class Session:
         if role == "student_a":
             return start.train()
         # Two equal students would teach each other nothing: the others take the encoder alone.
-        network = build_segmenter(self.network, seed=seed)
-        network.encoder.load_state_dict(start.encoder.state_dict())
-        return network
+        fresh = build_segmenter(own, seed=seed)
+        fresh.encoder.load_state_dict(start.encoder.state_dict())
+        return fresh
 
     def build_training(self, method: Method) -> Training:
         """Return the trainer's view of a method."""

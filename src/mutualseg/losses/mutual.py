@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mutualseg.losses.pixelwise import log_probabilities, negative_log_likelihood
+from mutualseg.losses.pixelwise import log_probabilities, negative_log_likelihood, soft_cross_entropy
 from mutualseg.losses.pseudo_label import hard_labels
 from mutualseg.losses.reduction import masked_mean, valid_per_process
 from mutualseg.types import Pair
@@ -34,6 +34,7 @@ def mutual_distillation_loss(
     teacher_keep: Pair[Tensor] | None = None,
     peer_keep: Pair[Tensor] | None = None,
     valid: Tensor | None = None,
+    soft_labels: bool = False,
 ) -> MutualLoss:
     """Compute L_teacher and L_peer of MKD from the logits of two students and two teachers.
 
@@ -53,6 +54,7 @@ def mutual_distillation_loss(
         peer_keep: the same for the students' labels.
         valid: [B,h,w] bool, False where padding made the pixel: such pixels leave both sum and
             divisor. None: all are valid.
+        soft_labels: teachers teach their class probabilities instead of the arg max; peers do not.
 
     Returns:
         The terms. Each cross entropy is a mean over the valid pixels of the whole batch, over all
@@ -70,7 +72,7 @@ def mutual_distillation_loss(
     teacher = peer = log_p[0].new_zeros(())
     total = log_p[0][:0].sum() + log_p[1][:0].sum()  # zero, in the graph even if both terms are skipped
     if teacher_logits is not None and teacher_weight != 0:
-        teacher = _teach_crosswise(log_p, teacher_logits, teacher_keep, valid, divisor)
+        teacher = _teach_crosswise(log_p, teacher_logits, teacher_keep, valid, divisor, soft=soft_labels)
         total = total + teacher_weight * teacher
     if peer_weight != 0:
         peer = _teach_crosswise(log_p, student_logits, peer_keep, valid, divisor)
@@ -84,11 +86,16 @@ def _teach_crosswise(
     keep: Pair[Tensor] | None,
     valid: Tensor,
     divisor: Tensor,
+    *,
+    soft: bool = False,
 ) -> Tensor:
-    """Return CE(a, argmax guide b) + CE(b, argmax guide a)."""
+    """Return CE(a, argmax guide b) + CE(b, argmax guide a), or against their probabilities if `soft`."""
     total = divisor.new_zeros(())
     for pupil, guide in ((0, 1), (1, 0)):
-        values = negative_log_likelihood(log_p[pupil], hard_labels(guides[guide]))
+        if soft:
+            values = soft_cross_entropy(log_p[pupil], guides[guide])
+        else:
+            values = negative_log_likelihood(log_p[pupil], hard_labels(guides[guide]))
         weight = None if keep is None else keep[guide]
         total = total + masked_mean(values, valid, weight=weight, divisor=divisor)
     return total

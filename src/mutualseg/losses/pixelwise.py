@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,6 +17,33 @@ def at_least_float32(values: Tensor) -> Tensor:
 def log_probabilities(logits: Tensor) -> Tensor:
     """Return log softmax over classes: logits [B,K,h,w] -> [B,K,h,w], at least float32."""
     return F.log_softmax(at_least_float32(logits), dim=1)
+
+
+def log_mean_probabilities(one: Tensor, two: Tensor) -> Tensor:
+    """Return log((softmax one + softmax two) / 2), the logits of two networks' mean opinion.
+
+    Args:
+        one: logits [B,K,h,w].
+        two: logits [B,K,h,w].
+
+    Returns:
+        [B,K,h,w], float32 at least; its softmax is the mean of both probabilities.
+    """
+    return torch.logaddexp(log_probabilities(one), log_probabilities(two)) - math.log(2)
+
+
+def soft_cross_entropy(log_probabilities: Tensor, targets: Tensor) -> Tensor:
+    """Return -sum_k q_k log p_k at every pixel, without averaging.
+
+    Args:
+        log_probabilities: [B,K,h,w], log p.
+        targets: logits [B,K,h,w] whose softmax is q; no gradient flows to them.
+
+    Returns:
+        [B,h,w], differentiable in `log_probabilities`.
+    """
+    targets = at_least_float32(targets.detach()).softmax(dim=1)
+    return -(targets * log_probabilities).sum(dim=1)
 
 
 def negative_log_likelihood(log_probabilities: Tensor, labels: Tensor) -> Tensor:

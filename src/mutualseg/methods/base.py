@@ -15,8 +15,9 @@ from mutualseg.networks.segmenter import Segmenter
 from mutualseg.schedules import unlabeled_weight
 from mutualseg.types import Batch, StepOutput
 
-BuildNetwork = Callable[[str], Segmenter]
-"""From a role, such as "student_a", to a fresh network whose decoder start depends on the role."""
+BuildNetwork = Callable[..., Segmenter]
+"""From a role, such as "student_a", to a fresh network whose decoder start depends on the role; with
+`network="fpn"` of that architecture instead of the run's own."""
 
 
 @dataclass(frozen=True)

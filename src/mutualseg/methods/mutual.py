@@ -16,6 +16,7 @@ from mutualseg.errors import ConfigError
 from mutualseg.losses.class_confidence import ClassConfidence
 from mutualseg.losses.class_shares import ClassShares
 from mutualseg.losses.mutual import mutual_distillation_loss
+from mutualseg.losses.pixelwise import log_mean_probabilities
 from mutualseg.losses.pseudo_label import (
     confidence,
     disagreement,
@@ -33,7 +34,7 @@ from mutualseg.schedules import ema_momentum, semantic_strength
 from mutualseg.types import Batch, BranchOutput, SegmenterOutput, StepOutput
 from mutualseg.views import cutmix
 
-TaughtBy = Literal["other", "own"]
+TaughtBy = Literal["other", "own", "mean"]
 
 
 class Mutual(Method):
@@ -46,7 +47,9 @@ class Mutual(Method):
         build_network: makes each student, from its role.
         teacher_weight: weight of what the other branch's teacher teaches; 0 turns it off.
         peer_weight: weight of what the other student teaches; 0 turns it off.
-        taught_by: `other` branch's teacher, as the paper has it, or the student's `own`.
+        taught_by: `other` branch's teacher, as the paper has it, the student's `own`, or the `mean` of both
+            teachers' probabilities.
+        soft_labels: whether teachers teach their class probabilities; false: the arg max, as in the paper.
         threshold: least confidence of a teacher's pseudo-label to count; 0 counts all.
         peer_threshold: least confidence of a peer's pseudo-label to count; 0 counts all.
         adaptive_threshold: whether thresholds follow each class's own mean confidence, so that
@@ -62,6 +65,7 @@ class Mutual(Method):
         ema: final momentum of the teachers; 0 makes each a copy of its student.
         teacher_batch_norm: `own` statistics from the teacher's batches, or `average` of the student's.
         loss_scale: distillation is computed at this share of the decoder's resolution; 1 leaves it.
+        decoder_b: network of branch b, such as fpn, on the same encoder; none: that of branch a.
     """
 
     deployed: ClassVar[str] = "teacher_a"
@@ -73,6 +77,7 @@ class Mutual(Method):
         teacher_weight: float = 1.0,
         peer_weight: float = 0.5,
         taught_by: TaughtBy = "other",
+        soft_labels: bool = False,
         threshold: float = 0.9,
         peer_threshold: float = 0.9,
         adaptive_threshold: bool = True,
@@ -86,6 +91,7 @@ class Mutual(Method):
         ema: float = 0.99,
         teacher_batch_norm: BatchNormPolicy = "average",
         loss_scale: float = 1.0,
+        decoder_b: str = "none",
     ) -> None:
         super().__init__(build_network, burn_in=burn_in, ramp=ramp)
         require_between(
@@ -105,10 +111,11 @@ class Mutual(Method):
         )
         require_between(0.1, 1.0, loss_scale=loss_scale)
         if taught_by not in get_args(TaughtBy):
-            raise ConfigError(f"--method.taught_by is '{taught_by}'; give other or own.")
+            raise ConfigError(f"--method.taught_by is '{taught_by}'; give other, own or mean.")
         self.teacher_weight = teacher_weight
         self.peer_weight = peer_weight
         self.taught_by = taught_by
+        self.soft_labels = soft_labels
         self.threshold = threshold
         self.peer_threshold = peer_threshold
         self.adaptive_threshold = adaptive_threshold
@@ -119,7 +126,8 @@ class Mutual(Method):
         self.distill_labeled = distill_labeled
         self.ema = ema
         self.loss_scale = loss_scale
-        self.student_b = build_network("student_b")
+        other = {} if decoder_b == "none" else {"network": decoder_b}
+        self.student_b = build_network("student_b", **other)
         self.teacher_a = MeanTeacher(self.student_a, batch_norm=teacher_batch_norm)
         self.teacher_b = MeanTeacher(self.student_b, batch_norm=teacher_batch_norm)
         self.statistics = nn.ModuleDict(
@@ -182,13 +190,16 @@ class Mutual(Method):
             for role, branch in branches.items()
         }
         valid = valid[first:]
+        plain = {role: branch.logits[-len(valid) :] for role, branch in branches.items()}
+        if self.taught_by == "mean":
+            augmented, plain = _with_one_opinion(augmented), _with_one_opinion(plain)
         pseudo_labels = {role: hard_labels(logits) for role, logits in augmented.items()}
         sure = {
-            role: self._keep(role, confidence(branch.logits[-len(valid) :]), pseudo_labels[role], valid)
-            for role, branch in branches.items()
+            role: self._keep(role, confidence(logits), pseudo_labels[role], valid)
+            for role, logits in plain.items()
         }
         weights = {role: self._weigh(role, pseudo_labels[role], sure[role], valid) for role in branches}
-        teachers = ("teacher_a", "teacher_b") if self.taught_by == "other" else ("teacher_b", "teacher_a")
+        teachers = ("teacher_b", "teacher_a") if self.taught_by == "own" else ("teacher_a", "teacher_b")
         loss = mutual_distillation_loss(
             (augmented["student_a"], augmented["student_b"]),
             (augmented[teachers[0]], augmented[teachers[1]]),
@@ -197,6 +208,7 @@ class Mutual(Method):
             teacher_keep=(weights[teachers[0]], weights[teachers[1]]),
             peer_keep=(weights["student_a"], weights["student_b"]),
             valid=valid,
+            soft_labels=self.soft_labels,
         )
         return StepOutput(
             losses={
@@ -284,6 +296,12 @@ def _mix_unlabeled(
     for part in output if features else (output.logits,):
         part[num_labeled:] = cutmix.mix(part[num_labeled:], keep, partner)
     return output
+
+
+def _with_one_opinion(logits: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return logits by role in which both teachers have the mean of their probabilities."""
+    shared = log_mean_probabilities(logits["teacher_a"], logits["teacher_b"])
+    return {**logits, "teacher_a": shared, "teacher_b": shared}
 
 
 def monitor(
