@@ -93,7 +93,13 @@ class SlowMutual:
             own.teacher_a.network.train()
             own.teacher_b.network.train()
         self.options: dict[str, Any] = {"distill_labeled": True, "loss_scale": 1.0, "taught_by": "other"}
-        self.options |= {"augment_students": True, "augment_teachers": True, **AUTHORS, **options}
+        self.options |= {
+            "soft_labels": False,
+            "augment_students": True,
+            "augment_teachers": True,
+            **AUTHORS,
+            **options,
+        }
         self.seen: dict[str, list[list[Tensor]]] = {role: [[], [], []] for role in ROLES}
 
     def step(self, batch: Batch, progress: Progress, weight: float = 1.0) -> dict[str, Tensor]:
@@ -130,11 +136,15 @@ class SlowMutual:
             role: self.augment(role, logits[role], features[role], masks, valid, strength) for role in ROLES
         }
         first = 0 if options["distill_labeled"] else number
+        if options["taught_by"] == "mean":
+            for maps in (logits, augmented):
+                both = (maps["teacher_a"].softmax(1) + maps["teacher_b"].softmax(1)) / 2
+                maps["teacher_a"] = maps["teacher_b"] = both.log()
         guides = {"a": "b", "b": "a"}
         teacher, peer = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
         for pupil in ("a", "b"):
             other = guides[pupil]
-            taught_by = f"teacher_{other if options['taught_by'] == 'other' else pupil}"
+            taught_by = f"teacher_{pupil if options['taught_by'] == 'own' else other}"
             z = augmented[f"student_{pupil}"]
             teacher = teacher + self.learn(z, taught_by, logits, augmented, valid, first, "threshold")
             peer = peer + self.learn(z, f"student_{other}", logits, augmented, valid, first, "peer_threshold")
@@ -189,8 +199,12 @@ class SlowMutual:
                         continue
                     count += 1
                     if logits[guide][b, :, y, x].softmax(0).max() >= self.options[threshold]:
-                        label = int(augmented[guide][b, :, y, x].argmax())
-                        total = total - student[b, :, y, x].log_softmax(0)[label]
+                        log_p = student[b, :, y, x].log_softmax(0)
+                        target = augmented[guide][b, :, y, x].softmax(0)
+                        if self.options["soft_labels"] and guide.startswith("teacher"):
+                            total = total - (target * log_p).sum()
+                        else:
+                            total = total - log_p[int(target.argmax())]
         return total / count
 
 
@@ -236,6 +250,9 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "authors": {},
     "half the resolution, as released": {"loss_scale": 0.5},
     "own teacher": {"taught_by": "own"},
+    "mean of teachers": {"taught_by": "mean"},
+    "mean of plain teachers": {"taught_by": "mean", "augment_teachers": False, "threshold": 0.5},
+    "soft labels": {"soft_labels": True, "threshold": 0.5},
     "thresholds": {"threshold": 0.6, "peer_threshold": 0.5},
     "unlabeled alone": {"distill_labeled": False, "threshold": 0.5},
     "unlabeled alone, half the resolution": {"distill_labeled": False, "loss_scale": 0.5},
