@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mutualseg.losses.mutual import mutual_distillation_loss
+from mutualseg.losses.pixelwise import log_mean_probabilities
 from mutualseg.types import Pair
 from tests.losses import reference
 
@@ -34,6 +35,24 @@ def test_hand_values() -> None:
     assert loss.teacher.item() == pytest.approx(-math.log(0.9) - math.log(0.8))
     assert loss.peer.item() == pytest.approx(-math.log(0.1) - math.log(0.2))
     assert loss.total.item() == pytest.approx(1.5 * loss.teacher.item() + loss.peer.item())
+
+
+def test_soft_labels_by_hand() -> None:
+    """Teachers teach probabilities; peers their arg max as ever."""
+    students = one_pixel(0.9, 0.1), one_pixel(0.2, 0.8)
+    teachers = one_pixel(0.4, 0.6), one_pixel(0.7, 0.3)
+    loss = mutual_distillation_loss(students, teachers, soft_labels=True)
+    of_b = -(0.7 * math.log(0.9) + 0.3 * math.log(0.1))
+    of_a = -(0.4 * math.log(0.2) + 0.6 * math.log(0.8))
+    assert loss.teacher.item() == pytest.approx(of_b + of_a)
+    assert loss.peer.item() == pytest.approx(-math.log(0.1) - math.log(0.2))
+
+
+def test_mean_of_two_opinions_by_hand() -> None:
+    mean = log_mean_probabilities(one_pixel(0.4, 0.6), one_pixel(0.7, 0.3) + 5)
+    torch.testing.assert_close(mean, one_pixel(0.55, 0.45))
+    far = log_mean_probabilities(torch.tensor([200.0, 0.0]).view(1, 2, 1, 1), one_pixel(0.5, 0.5))
+    torch.testing.assert_close(far.softmax(1), torch.tensor([0.75, 0.25]).view(1, 2, 1, 1))
 
 
 def test_equals_the_slow_reference_with_masks() -> None:

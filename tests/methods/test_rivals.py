@@ -137,23 +137,19 @@ def unimatch(
     slow: Slow, strong_weight: float = 0.5, feature_weight: float = 0.5, threshold: float = 0.95, **_: float
 ) -> Losses:
     """With no channel dropped: the perturbed features are the weak view's own."""
-    both = slow.learn("student_a", "student_a", threshold, 0) + slow.learn(
-        "student_a", "student_a", threshold, 1
-    )
+    both = [slow.learn("student_a", "student_a", threshold, view) for view in (0, 1)]
     weak = slow.logits("student_a", slow.weak)
     features = cross_entropy(weak, weak.detach(), threshold, slow.valid)
     return {
         "supervised": slow.supervised(),
-        "strong": strong_weight / 2 * both,
+        "strong": strong_weight * torch.stack(both).mean(),
         "features": feature_weight * features,
     }
 
 
 def unimatch_v2(slow: Slow, weight: float = 1.0, threshold: float = 0.95, **_: float) -> Losses:
-    both = slow.learn("student_a", "teacher_a", threshold, 0) + slow.learn(
-        "student_a", "teacher_a", threshold, 1
-    )
-    return {"supervised": slow.supervised(), "strong": weight / 2 * both}
+    both = [slow.learn("student_a", "teacher_a", threshold, view) for view in (0, 1)]
+    return {"supervised": slow.supervised(), "strong": weight * torch.stack(both).mean()}
 
 
 REFERENCES: dict[str, Callable[..., Losses]] = {
