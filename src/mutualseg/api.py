@@ -64,7 +64,8 @@ def train(
         labeled: Keep only part of the masks: a fraction (1/16), a count (23), a list of file names, or a
             split.json written by `mutualseg split`.
         group: Regular expression on names; images whose match (or first group) is equal stay on one side.
-        method: How to train; mutual (the default) or labels_only. Its own arguments are dotted.
+        method: How to train; mutual (the default), labels_only, mean_teacher, cps, fixmatch, unimatch or
+            unimatch_v2. Its own arguments are dotted.
         steps: Optimizer steps. Without steps or budget: 1200 on a CPU, 10000 on CUDA.
         budget: Time to train, such as 20min; a short calibration turns it into steps. Excludes steps.
         seed: Of weights, order, crops and colors.

@@ -25,7 +25,8 @@ from tests.command.conftest import Command
 from tests.command.made import CLASSES, PROGRAM, SMALL, draw, flags, write, write_data, write_photos
 
 NETWORKS = {
-    "labels_only": ["student_a", "teacher_a"],
+    **dict.fromkeys(METHODS, ["student_a", "teacher_a"]),
+    "cps": ["student_a", "student_b", "teacher_a"],
     "mutual": ["student_a", "student_b", "teacher_a", "teacher_b", "teachers_mean"],
 }
 SUMMARY: dict[str, type | tuple[type, ...]] = {

@@ -20,7 +20,7 @@ METHODS = {
     "unimatch": ("mutualseg.methods.unimatch", "UniMatch"),
     "unimatch_v2": ("mutualseg.methods.unimatch_v2", "UniMatchV2"),
 }
-"""Method name to module and class."""
+"""Method name to module and class, in the order of help and tables."""
 
 
 def method_class(name: str) -> type[Method]:
