@@ -25,7 +25,7 @@ from tests.command.conftest import Command
 from tests.command.made import CLASSES, PROGRAM, SMALL, draw, flags, write, write_data, write_photos
 
 NETWORKS = {
-    **dict.fromkeys(METHODS, ["student_a", "teacher_a"]),
+    **{method: ["student_a", "teacher_a"] for method in METHODS},
     "cps": ["student_a", "student_b", "teacher_a"],
     "mutual": ["student_a", "student_b", "teacher_a", "teacher_b", "teachers_mean"],
 }
