@@ -24,6 +24,7 @@ LAYERS = (
     "reporting runs weights_files provenance settings configuration_files",
     "predictor resolving",
     "engine scoring",
+    "comparison",
     "api",
     "__init__",
     "command_line",

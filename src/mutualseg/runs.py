@@ -196,8 +196,10 @@ class RunFolder:
             return list(csv.DictReader(file))
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        """Write the result."""
-        self.summary.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        """Write the result; a kill leaves the whole file or none, since its presence means finished."""
+        partial = self.summary.with_suffix(".partial")
+        partial.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(self.summary)
 
 
 def weights_of(path: Path) -> Path:

@@ -164,7 +164,7 @@ def test_command_equals_python_function_whatever_the_workers(
     assert outcome.code == 0, outcome
     assert_equal_runs(finished, tmp_path / "run")
     own, other = _summary(finished), _summary(tmp_path / "run")
-    for key in ("seconds", "training_seconds", "commit"):
+    for key in ("seconds", "training_seconds", "peak_memory_mb", "commit"):
         del own[key], other[key]
     assert own == other
 

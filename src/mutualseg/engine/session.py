@@ -21,6 +21,7 @@ from mutualseg.engine.calibration import Calibration, calibrate
 from mutualseg.engine.checkpoints import Checkpoints
 from mutualseg.engine.evaluation_rounds import EvaluationRounds
 from mutualseg.engine.memory_forecast import Forecast, forecast
+from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.processes import share_of
 from mutualseg.engine.progress_lines import ProgressLines
 from mutualseg.engine.sample_steps import SampleSteps
@@ -241,6 +242,7 @@ class Session:
     def run(self, method: Method, *, resume: bool) -> dict[str, Any]:
         """Train a fresh method to the end, or on from the newest checkpoint, and return the summary."""
         settings = self.settings
+        memory = PeakMemory(settings.device)
         training = self.build_training(method)
         streams = self.build_streams(method)
         if not resume and self.leads:
@@ -283,7 +285,7 @@ class Session:
             raise KeyboardInterrupt from None
         finally:
             signals.restore()
-        return self._finish(method, rounds)
+        return self._finish(method, rounds, memory)
 
     def _after_evaluation(
         self, method: Method, streams: TwoStreams, step: int, scores: dict[str, Scores]
@@ -317,7 +319,7 @@ class Session:
         }
         save_network(path, method.networks()[method.deployed], self.network, facts)
 
-    def _finish(self, method: Method, rounds: EvaluationRounds) -> dict[str, Any]:
+    def _finish(self, method: Method, rounds: EvaluationRounds, memory: PeakMemory) -> dict[str, Any]:
         # A run killed after its last step has no scores of this process; its networks are off the device.
         scores = rounds.last_scores or self.evaluate(method.to(self.settings.device))
         if self.leads:
@@ -333,6 +335,7 @@ class Session:
             recorded=[float(row[f"miou_{method.deployed}"]) for row in self.folder.read_rows()],
             training_seconds=rounds.training_seconds,
             evaluation_seconds=rounds.evaluation_seconds,
+            peak_memory_mb=memory.megabytes(),
         )
         if self.leads:
             self.folder.write_summary(summary)

@@ -21,6 +21,7 @@ def summarize(
     recorded: Sequence[float],
     training_seconds: float,
     evaluation_seconds: float,
+    peak_memory_mb: float | None,
 ) -> dict[str, Any]:
     """Return the summary of a run.
 
@@ -33,6 +34,7 @@ def summarize(
         recorded: mIoU of that network at each evaluation.
         training_seconds: spent on steps.
         evaluation_seconds: spent on evaluations.
+        peak_memory_mb: most memory that was in use at once; None where that cannot be known.
     """
     score = scores[deployed]
     return {
@@ -42,6 +44,7 @@ def summarize(
         "steps": settings.steps,
         "seconds": round(training_seconds + evaluation_seconds, 1),
         "training_seconds": round(training_seconds, 1),
+        "peak_memory_mb": peak_memory_mb,
         "labeled_images": len(split.labeled),
         "unlabeled_images": len(split.unlabeled),
         "val_images": len(split.val),
