@@ -68,8 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"mutualseg: {error}", file=sys.stderr)
         return _EXIT_FAULT
     except Interrupted as stopped:
-        advice = stopped.advice or f"and saved; continue with: mutualseg train --resume {stopped.run}"
-        print(f"mutualseg: stopped by {stopped} {advice}", file=sys.stderr)
+        advice = stopped.advice or f" and saved; continue with: mutualseg train --resume {stopped.run}"
+        print(f"mutualseg: stopped by {stopped}{advice}", file=sys.stderr)
         return _EXIT_SIGNALS[str(stopped)]
     except KeyboardInterrupt:
         print("mutualseg: stopped", file=sys.stderr)

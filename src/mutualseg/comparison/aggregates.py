@@ -43,12 +43,13 @@ def table_of(
             own = [row for row in rows if (row["labeled_images"], row["label"]) == (images, source)]
             if own:
                 same_as = {} if source == label else {"same_as": source}
+                against = {} if source == BASELINE else scores[images].get(BASELINE, {})
                 held = scores[images].get(champion or "", {}), scores[images][source]
                 table.append(
                     {"label": label, "labeled_images": images, **same_as}
                     | _statistics(own)
                     | {
-                        "gain": _rounded(gain(held[1], scores[images].get(BASELINE, {}))),
+                        "gain": _rounded(gain(held[1], against)),
                         "verdict": None if source == champion else verdict(*held),
                     }
                 )
@@ -64,7 +65,7 @@ def _statistics(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
     return {
         "seeds": sorted(row["seed"] for row in finished),
-        "failed": sum(row["status"] == "failed" for row in rows),
+        "runs": len(rows),
         "miou": _rounded(mean(values["miou"]) if finished else None),
         "miou_spread": _rounded(spread(values["miou"]) if finished else None),
         "miou_best": _rounded(mean(values["miou_best"]) if finished else None),

@@ -13,7 +13,7 @@ import torch
 from mutualseg.comparison.plan import PlannedRun
 from mutualseg.comparison.shared import Shared
 from mutualseg.comparison.verdicts import counted_network
-from mutualseg.errors import MutualSegError
+from mutualseg.errors import Interrupted, MutualSegError
 from mutualseg.runs import RunFolder
 
 Train = Callable[..., dict[str, Any]]
@@ -32,6 +32,8 @@ def perform(planned: PlannedRun, out: Path, shared: Shared, train: Train) -> dic
         if not folder.is_finished():
             _train(planned, folder, shared, train)
         return finished_row(planned, folder)
+    except Interrupted:
+        raise
     except MutualSegError as error:
         reason = str(error)
     except Exception as error:  # the other runs can do without this one

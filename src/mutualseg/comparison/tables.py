@@ -26,8 +26,9 @@ def table_text(record: Mapping[str, Any]) -> str:
             pad_edge=False,
             padding=(0, 1, 0, 0),
         )
-        for place, head in enumerate(heads):
-            table.add_column(head, justify="right" if place else "left", overflow="fold")
+        table.add_column(heads[0], overflow="fold")  # a long name breaks, a number never
+        for head in heads[1:]:
+            table.add_column(head, justify="right", no_wrap=True)
         for row in rows:
             table.add_row(*_cells(record, row))
         console.print(table)
@@ -74,7 +75,7 @@ def _cells(record: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
     against = [row["verdict"] or "-"] if record["champion"] else []
     return [
         name,
-        str(len(row["seeds"])) + (f", {row['failed']} failed" if row["failed"] else ""),
+        _share(len(row["seeds"]), row["runs"]),
         last,
         _number(row["miou_best"], ".2f"),
         *test,
@@ -83,6 +84,10 @@ def _cells(record: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
         _number(row["peak_memory_mb"], ".0f"),
         *against,
     ]
+
+
+def _share(finished: int, planned: int) -> str:
+    return str(finished) if finished == planned else f"{finished}/{planned}"
 
 
 def _number(value: float | None, style: str) -> str:
@@ -95,7 +100,8 @@ def _notes(record: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Every run has {length}. last: val mIoU at the last step, mean ± spread (largest less smallest) "
         "over seeds, of one network: the deployed one, and of labels_only the better of the network and its "
-        "average. best: of all evaluations of that network. gain: over labels_only."
+        "average. best: of all evaluations of that network. gain: over labels_only. "
+        "MB: the most memory in use, on a CPU of the whole process."
     )
     if record["champion"]:
         yield (
