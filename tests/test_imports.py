@@ -24,6 +24,7 @@ LAYERS = (
     "reporting runs weights_files provenance settings configuration_files",
     "predictor resolving",
     "engine scoring",
+    "comparison",
     "api",
     "__init__",
     "command_line",
@@ -112,13 +113,14 @@ def test_methods_know_neither_files_nor_trainer() -> None:
 def test_no_module_shadows_a_public_function() -> None:
     public = {name for name in mutualseg.__all__ if not name.startswith("_")}
     assert public & _names() == set()
-    assert public >= {"train", "evaluate", "predict", "split", "check", "load"}
+    assert public >= {"train", "evaluate", "predict", "split", "check", "compare", "load"}
 
 
 def test_help_needs_no_torch() -> None:
     code = (
         "import sys, mutualseg, mutualseg.cli\n"
-        "for words in (['--help'], ['--version'], ['train', '--help'], ['predict', '--help']):\n"
+        "for words in (['--help'], ['--version'], ['train', '--help'], ['predict', '--help'],"
+        " ['compare', '--help']):\n"
         "    assert mutualseg.cli.main(words) == 0\n"
         "heavy = {'torch', 'torchvision', 'pytorch_lightning', 'timm', 'numpy', 'PIL', 'matplotlib'}\n"
         "print('heavy:', *sorted(heavy & set(sys.modules)))\n"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 
 import pytest
 import torch
@@ -80,6 +81,18 @@ def test_activation_checkpointing_is_seen() -> None:
         for saves in (False, True)
     )
     assert saving < 0.8 * plain
+
+
+def test_nothing_of_it_is_kept() -> None:
+    """Else every run of a comparison would leave its networks behind."""
+
+    def parameters() -> int:
+        gc.collect()
+        return sum(type(kept) is torch.nn.Parameter for kept in gc.get_objects())
+
+    before = parameters()
+    forecast(make_training("labels_only"), device="cpu", precision="32")
+    assert parameters() == before
 
 
 def test_words() -> None:

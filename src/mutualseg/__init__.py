@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from mutualseg.api import check, evaluate, load, predict, split, train
+from mutualseg.api import check, compare, evaluate, load, predict, split, train
 from mutualseg.errors import MutualSegError
 
 try:
@@ -12,4 +12,14 @@ try:
 except PackageNotFoundError:  # a source tree that was not installed
     __version__ = "0+unknown"
 
-__all__ = ["MutualSegError", "__version__", "check", "evaluate", "load", "predict", "split", "train"]
+__all__ = [
+    "MutualSegError",
+    "__version__",
+    "check",
+    "compare",
+    "evaluate",
+    "load",
+    "predict",
+    "split",
+    "train",
+]

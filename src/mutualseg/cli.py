@@ -24,6 +24,7 @@ _VERBS = {
     "predict": "segment images with a trained network",
     "split": "choose labeled and held-out images ahead",
     "check": "look a data folder over and name what is wrong with it",
+    "compare": "train several methods, label amounts and seeds, in one table",
 }
 
 _HELP = """\
@@ -48,7 +49,7 @@ your own images (DIR/images/*.jpg, DIR/masks/*.png for some of them):
   mutualseg train --data DIR --unlabeled MORE_IMAGES --out runs/mine
   mutualseg predict runs/mine photos/ --out masks/
 
-exit codes: 0 done; 1 done, but some files were skipped and are listed;
+exit codes: 0 done; 1 done, but skipped files or failed runs are listed;
 2 something you can mend, said in one sentence; 130, 143 stopped by a
 signal (training saves first, once it has begun)."""
 
@@ -67,11 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"mutualseg: {error}", file=sys.stderr)
         return _EXIT_FAULT
     except Interrupted as stopped:
-        print(
-            f"mutualseg: stopped by {stopped} and saved; "
-            f"continue with: mutualseg train --resume {stopped.run}",
-            file=sys.stderr,
-        )
+        advice = stopped.advice or f" and saved; continue with: mutualseg train --resume {stopped.run}"
+        print(f"mutualseg: stopped by {stopped}{advice}", file=sys.stderr)
         return _EXIT_SIGNALS[str(stopped)]
     except KeyboardInterrupt:
         print("mutualseg: stopped", file=sys.stderr)
@@ -193,10 +191,24 @@ def _check(arguments: dict[str, Any], as_json: bool) -> int:
     return 0 if report.ok else _EXIT_FAULT
 
 
+def _compare(arguments: dict[str, Any], as_json: bool) -> int:
+    record = api.compare(**arguments)
+    if as_json:
+        print(json.dumps(record, ensure_ascii=False))
+    else:
+        from mutualseg.comparison.tables import table_text
+
+        out = arguments["out"]
+        print(table_text(record))
+        print(f"{out}/table.md, {out}/plot.png, {out}/pictures.png; all results: {out}/comparison.json")
+    return _EXIT_SKIPS if any(row["status"] == "failed" for row in record["runs"]) else 0
+
+
 _PERFORM = {
     "train": _train,
     "evaluate": _evaluate,
     "predict": _predict,
     "split": _split,
     "check": _check,
+    "compare": _compare,
 }

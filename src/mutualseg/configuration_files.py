@@ -40,6 +40,19 @@ def read_configuration(name: str) -> dict[str, Any]:
     else:
         refusal = unknown_name(f"preset '{name}'", name, preset_names()).rstrip(".?")
         raise ConfigError(f"{refusal}? A file's name must end in .yaml.")
+    return _normalized(read_mapping(text, name), name)
+
+
+def read_mapping(text: str, name: str) -> dict[str, Any]:
+    """Return the mapping that a YAML text is.
+
+    Args:
+        text: of the file.
+        name: of the file, for messages.
+
+    Raises:
+        ConfigError: it is something else.
+    """
     try:
         values = yaml.safe_load(text)  # plain values only: a tag such as !!python is refused
     except yaml.YAMLError as error:
@@ -48,7 +61,7 @@ def read_configuration(name: str) -> dict[str, Any]:
         raise ConfigError(f"'{name}' is no plain YAML{where}; correct it.") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError(f"'{name}' must hold options and their values, such as 'steps: 1000'.")
-    return _normalized(values, name)
+    return values
 
 
 def _normalized(values: dict[str, Any], name: str) -> dict[str, Any]:

@@ -55,3 +55,5 @@ class Interrupted(Exception):  # noqa: N818  # not an error: the run was asked t
 
     run: str = ""
     """The run folder."""
+    advice: str = ""
+    """What to do next, where that is not to resume this one run."""

@@ -15,7 +15,7 @@ import yaml
 from mutualseg.errors import RunError
 
 _WRITTEN = {
-    *("config", "split", "metrics", "timing", "events", "summary", "report"),
+    *("config", "split", "metrics", "monitor", "timing", "events", "summary", "report"),
     *("classes", "views", "pseudo_labels", "checkpoints", "weights", "export"),
 }
 """What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
@@ -46,6 +46,11 @@ class RunFolder:
     def metrics(self) -> Path:
         """One row per evaluation, without times."""
         return self.root / "metrics.csv"
+
+    @property
+    def monitor(self) -> Path:
+        """One row per evaluation: how good pseudo-labels are, seen on the val images."""
+        return self.root / "monitor.csv"
 
     @property
     def timing(self) -> Path:
@@ -196,8 +201,10 @@ class RunFolder:
             return list(csv.DictReader(file))
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        """Write the result."""
-        self.summary.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        """Write the result; a kill leaves the whole file or none, since its presence means finished."""
+        partial = self.summary.with_suffix(".partial")
+        partial.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(self.summary)
 
 
 def weights_of(path: Path) -> Path:

@@ -65,7 +65,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def assert_equal_runs(run: Path, other: Path) -> None:
     """Two runs have the same records and, bit for bit, the same weights."""
-    assert (run / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
+    for name in ("metrics.csv", "monitor.csv"):
+        assert (run / name).read_bytes() == (other / name).read_bytes()
     weights, others = (load_file(path / "weights/deployed.safetensors") for path in (run, other))
     assert weights.keys() == others.keys()
     assert all(torch.equal(weights[name], others[name]) for name in weights)
@@ -81,7 +82,15 @@ def test_run_folder_is_complete(method: str, data: Path, tmp_path: Path, command
     names = {path.name for path in run.iterdir()}
     (events,) = (name for name in names if name.startswith("events"))
     assert names - {events} == {
-        *("config.yaml", "split.json", "metrics.csv", "timing.csv", "views.png", "summary.json"),
+        *(
+            "config.yaml",
+            "split.json",
+            "metrics.csv",
+            "monitor.csv",
+            "timing.csv",
+            "views.png",
+            "summary.json",
+        ),
         *("pseudo_labels", "checkpoints", "weights", "classes.txt"),
     }
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.ckpt"]
@@ -108,9 +117,15 @@ def test_run_folder_is_complete(method: str, data: Path, tmp_path: Path, command
     assert list(metrics[0]) == ["step", "loss", "kept", *scored]
     assert [row["step"] for row in metrics] == [row["step"] for row in timing] == ["2", "4"]
 
+    watched = _rows(run / "monitor.csv")
+    assert [row["step"] for row in watched] == ["2", "4"]
+    assert all(0 <= float(value) <= 100 for row in watched for value in row.values())
+
     summary = _summary(run)
     for key, kind in SUMMARY.items():
         assert isinstance(summary[key], kind), key
+    assert {"step": 4.0, **summary["monitor"]} == {key: float(value) for key, value in watched[-1].items()}
+    assert summary["monitor"]["accuracy"] == pytest.approx(summary["pixel_accuracy"], abs=1e-3)
     assert summary["method"] == method
     assert (summary["labeled_images"], summary["unlabeled_images"], summary["steps"]) == (5, 5, 4)
     assert list(summary["networks"]) == NETWORKS[method]
@@ -165,7 +180,7 @@ def test_command_equals_python_function_whatever_the_workers(
     assert outcome.code == 0, outcome
     assert_equal_runs(finished, tmp_path / "run")
     own, other = _summary(finished), _summary(tmp_path / "run")
-    for key in ("seconds", "training_seconds", "commit"):
+    for key in ("seconds", "training_seconds", "peak_memory_mb", "commit"):
         del own[key], other[key]
     assert own == other
 
@@ -386,7 +401,7 @@ def test_budget_too_small_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-VERBS = ("train", "evaluate", "predict", "split", "check")
+VERBS = ("train", "evaluate", "predict", "split", "check", "compare")
 HELPS = [
     ["--help"],
     *([verb, "--help"] for verb in VERBS),

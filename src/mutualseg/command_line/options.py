@@ -42,21 +42,22 @@ def add_function(parser: ArgumentParser, verb: str) -> None:
         parser.add_argument(flag, type=annotation, default=default, help=texts[name], **bare)
 
 
-def add_settings(parser: ArgumentParser, method: str) -> None:
-    """Add the dotted options: the method's, the views' and the optimizer's."""
+def add_settings(parser: ArgumentParser, method: str | None) -> None:
+    """Add the dotted options: the method's, unless several are compared, the views' and the optimizer's."""
     from mutualseg.methods import METHODS, method_class
     from mutualseg.optimization import Optimization
     from mutualseg.views.pipelines import NOT_SET_BY_USERS, UnlabeledViews
 
-    names = ", ".join(METHODS)
-    parser.add_argument(
-        "--method.name", type=str, default=method, metavar="NAME", help=f"Same as --method: {names}."
-    )
-    for prefix, target, skip in (
-        ("method", method_class(method), ("build_network",)),
-        ("views", UnlabeledViews, NOT_SET_BY_USERS),
-        ("optimization", Optimization, ()),
-    ):
+    constructors: list[tuple[str, type[Any], tuple[str, ...]]] = []
+    if method is not None:
+        names = ", ".join(METHODS)
+        parser.add_argument(
+            "--method.name", type=str, default=method, metavar="NAME", help=f"Same as --method: {names}."
+        )
+        constructors.append(("method", method_class(method), ("build_network",)))
+    constructors.append(("views", UnlabeledViews, NOT_SET_BY_USERS))
+    constructors.append(("optimization", Optimization, ()))
+    for prefix, target, skip in constructors:
         texts = _parameter_texts(target)
         hints = typing.get_type_hints(target if prefix != "method" else target.__init__)
         for name, parameter in inspect.signature(target).parameters.items():
@@ -68,6 +69,12 @@ def add_settings(parser: ArgumentParser, method: str) -> None:
                     help=texts.get(name, ""),
                     metavar="VALUE",
                 )
+
+
+def list_options(verb: str) -> list[str]:
+    """Return the options of a verb that take several values."""
+    parameters = inspect.signature(getattr(api, verb)).parameters.items()
+    return [f"--{name}" for name, own in parameters if takes_many(eval(own.annotation, vars(api)))]
 
 
 def options_of(parser: ArgumentParser) -> dict[str, Any]:

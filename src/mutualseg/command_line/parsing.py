@@ -12,9 +12,9 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from mutualseg import api
-from mutualseg.command_line.options import add_function, add_settings, takes_many
+from mutualseg.command_line.options import add_function, add_settings, list_options, takes_many
 from mutualseg.command_line.refusals import explain, refuse_unknown, refuse_unknown_keys, require_values
-from mutualseg.command_line.words import spelled, value_of, with_value, without_config
+from mutualseg.command_line.words import repeated, spelled, value_of, with_value, without_config
 from mutualseg.configuration_files import preset_names, read_configuration
 from mutualseg.errors import ConfigError
 from mutualseg.methods import METHODS
@@ -25,6 +25,10 @@ _CONFIG_HELP = "YAML file with these options as keys, or the name of a preset; f
 _MORE_HELP = (
     "The method's own options (--method.*), the views' (--views.*) and the optimizer's (--optimization.*): "
     "mutualseg train --method mutual --help"
+)
+_COMPARED_HELP = (
+    "The views' own options (--views.*) and the optimizer's (--optimization.*) are those of train, for every "
+    "run: mutualseg train --method mutual --help"
 )
 
 
@@ -53,6 +57,8 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
         ConfigError: an option is unknown, has a wrong value or lacks one.
     """
     words = [spelled(word) for word in words]
+    if verb == "compare":
+        words = repeated(words, list_options(verb))
     if verb in _DATA_FIRST and words and not words[0].startswith("-"):
         words = ["--data", *words]
     wants_help = any(word in ("-h", "--help") for word in words)
@@ -90,6 +96,12 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
             names = ", ".join(METHODS)
             parser.add_argument("--method", default="mutual", metavar="NAME", help=f"How to train: {names}.")
             parser.epilog = _MORE_HELP
+    if verb == "compare":
+        refuse_unknown(words, parser, plain_only=True)
+        if wants_help:
+            parser.epilog = _COMPARED_HELP
+        else:
+            add_settings(parser, None)
     refuse_unknown(words, parser)
     refuse_unknown_keys(configuration, parser)
     lists = _take_lists(configuration, verb)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from jsonargparse import ArgumentParser
 
@@ -30,6 +30,29 @@ def value_of(option: str, words: Sequence[str]) -> str | None:
         if name == option:
             found = value if separator else (words[index + 1] if index + 1 < len(words) else None)
     return found
+
+
+def repeated(words: Sequence[str], lists: Iterable[str]) -> list[str]:
+    """Return `--seeds 0 1` as `--seeds=0 --seeds=1`, and a bare `--ablation` as all of them.
+
+    Args:
+        words: in their one spelling.
+        lists: options that take several values.
+    """
+    many = set(lists)
+    found: list[str] = []
+    option, is_bare = None, False
+    for word in [*words, "--"]:
+        if word.startswith("--"):
+            if is_bare and option is not None:
+                found.append("--ablation=all" if option == "--ablation" else option)
+            option, is_bare = (word, True) if word in many else (None, False)
+            if option is None:
+                found.append(word)
+        else:
+            found.append(word if option is None else f"{option}={word}")
+            is_bare = False
+    return found[:-1]
 
 
 def without_config(words: Sequence[str]) -> Iterator[str]:

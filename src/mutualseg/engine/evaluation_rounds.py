@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 
@@ -15,13 +15,22 @@ from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 
 
+class Evaluation(NamedTuple):
+    """What one look at the val images found."""
+
+    scores: dict[str, Scores]
+    """By role."""
+    monitor: dict[str, float]
+    """Numbers about pseudo-labels by name, in percent."""
+
+
 class EvaluationRounds(pl.Callback):
     """Score every network at regular steps and at the last one, and record it.
 
     Args:
-        folder: where metrics.csv and timing.csv are.
+        folder: where metrics.csv, monitor.csv and timing.csv are.
         console: prints the scores.
-        evaluate: returns the scores of every network.
+        evaluate: returns the scores of every network, and what the monitor saw.
         every: steps between evaluations.
         after: called with the step and the scores, once they are recorded.
     """
@@ -31,7 +40,7 @@ class EvaluationRounds(pl.Callback):
         folder: RunFolder,
         console: RunConsole,
         *,
-        evaluate: Callable[[], dict[str, Scores]],
+        evaluate: Callable[[], Evaluation],
         every: int,
         after: Callable[[int, dict[str, Scores]], None],
     ) -> None:
@@ -40,7 +49,7 @@ class EvaluationRounds(pl.Callback):
         self.evaluate = evaluate
         self.every = every
         self.after = after
-        self.last_scores: dict[str, Scores] = {}
+        self.latest: Evaluation | None = None
         self.training_seconds = 0.0
         self.evaluation_seconds = 0.0
         self._mark = 0.0
@@ -48,7 +57,7 @@ class EvaluationRounds(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of training; drop records of steps after the checkpoint that is resumed."""
         if is_leader():
-            for path in (self.folder.metrics, self.folder.timing):
+            for path in (self.folder.metrics, self.folder.monitor, self.folder.timing):
                 self.folder.cut_rows(path, trainer.global_step)
         self._mark = time.monotonic()
 
@@ -63,22 +72,23 @@ class EvaluationRounds(pl.Callback):
         pl_module.check_finite()
         started = time.monotonic()
         self.training_seconds += started - self._mark
-        self.last_scores = self.evaluate()
+        self.latest = self.evaluate()
         self._mark = time.monotonic()
         self.evaluation_seconds += self._mark - started
         if is_leader():
-            self._record(trainer, pl_module)
+            self._record(self.latest, trainer, pl_module)
 
-    def _record(self, trainer: pl.Trainer, pl_module: Training) -> None:
+    def _record(self, found: Evaluation, trainer: pl.Trainer, pl_module: Training) -> None:
         step, method = trainer.global_step, pl_module.method
         scored: dict[str, float | int | str] = {
-            f"miou_{role}": round(score.miou, 4) for role, score in self.last_scores.items()
+            f"miou_{role}": round(score.miou, 4) for role, score in found.scores.items()
         }
         # The same columns at every evaluation: early steps of a method may keep no pseudo-labels yet.
         watched = {name: pl_module.latest.get(name) for name in ("loss", "kept")}
         row: dict[str, float | int | str] = {"step": step}
         row |= {name: "" if value is None else round(float(value), 6) for name, value in watched.items()}
         self.folder.append_row(self.folder.metrics, row | scored)
+        self.folder.append_row(self.folder.monitor, {"step": step, **found.monitor})
         self.folder.append_row(
             self.folder.timing,
             {
@@ -88,9 +98,12 @@ class EvaluationRounds(pl.Callback):
             },
         )
         if trainer.logger is not None:
-            trainer.logger.log_metrics({key: float(value) for key, value in scored.items()}, step=step)
-        self.console.evaluation(step, self.last_scores, method.deployed)
-        self.after(step, self.last_scores)
+            watched_over = {f"monitor/{name}": value for name, value in found.monitor.items()}
+            trainer.logger.log_metrics(
+                {key: float(value) for key, value in scored.items()} | watched_over, step=step
+            )
+        self.console.evaluation(step, found.scores, method.deployed)
+        self.after(step, found.scores)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs: the seconds spent so far."""

@@ -101,7 +101,7 @@ def _prepare(
     if isinstance(batch, str) and batch != resolving.AUTO:
         raise ConfigError(f"--batch {batch} is neither a number nor auto; give one of them.")
     fixed_batch = batch if isinstance(batch, int) else _PROVISIONAL_BATCH
-    _require_at_least(
+    require_at_least(
         steps=(steps, 1),
         batch=(fixed_batch, 2),
         unlabeled_batch=(unlabeled_batch, 2),
@@ -260,7 +260,8 @@ def _anchored(value: str | int | None) -> str | int | None:
     return str(Path(value).absolute()) if isinstance(value, str) and Path(value).is_file() else value
 
 
-def _require_at_least(**limits: tuple[int | None, int]) -> None:
+def require_at_least(**limits: tuple[int | None, int]) -> None:
+    """Raise ConfigError for the first option whose value (if any) is below its limit."""
     for name, (value, least) in limits.items():
         if value is not None and value < least:
             raise ConfigError(f"--{name.replace('_', '-')} {value} is too small; give at least {least}.")

@@ -64,7 +64,7 @@ def forecast(training: Training, *, device: str, precision: str) -> Forecast:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in weights:
             kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
+        return tensor.detach()  # an operation's own output would keep the whole graph alive for good
 
     batch = _gray_batch(side, method, device)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), autocast(device, precision):

@@ -19,8 +19,9 @@ from mutualseg.engine.agreement import sum_over_processes
 from mutualseg.engine.batch_size import largest_batch
 from mutualseg.engine.calibration import Calibration, calibrate
 from mutualseg.engine.checkpoints import Checkpoints
-from mutualseg.engine.evaluation_rounds import EvaluationRounds
+from mutualseg.engine.evaluation_rounds import Evaluation, EvaluationRounds
 from mutualseg.engine.memory_forecast import Forecast, forecast
+from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.processes import share_of
 from mutualseg.engine.progress_lines import ProgressLines
 from mutualseg.engine.sample_steps import SampleSteps
@@ -31,6 +32,7 @@ from mutualseg.engine.training import Training
 from mutualseg.errors import Interrupted, NetworkError, UnusableFileError
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.evaluation.network_scores import evaluate_networks
+from mutualseg.evaluation.pseudo_label_monitor import PseudoLabelMonitor
 from mutualseg.freed_memory import freed_memory_kept
 from mutualseg.losses.reduction import process_count
 from mutualseg.methods import method_class
@@ -226,22 +228,33 @@ class Session:
                 precision=settings.precision,
             )
 
-    def evaluate(self, method: Method) -> dict[str, Scores]:
+    def evaluate(self, method: Method) -> Evaluation:
         """Score every network of a method on the val images, which the processes of a run share."""
         device = next(method.parameters()).device
+        monitor = PseudoLabelMonitor(
+            list(method.networks()), method.deployed, self.data.num_classes, threshold=self._threshold
+        )
         rank = dist.get_rank() if process_count() > 1 else 0
-        return evaluate_networks(
+        scores = evaluate_networks(
             method.networks(),
             self.split.val[rank :: process_count()],
             self.data.num_classes,
             device=self.settings.device,
             precision=self.settings.precision,
             total=lambda counts: sum_over_processes(counts, device),
+            monitor=monitor,
         )
+        return Evaluation(scores, monitor.percentages(self.data.classes))
+
+    @property
+    def _threshold(self) -> float:
+        """The confidence from which on a pseudo-label of this run's method teaches."""
+        return float(self.settings.method.get("threshold", 0.0))
 
     def run(self, method: Method, *, resume: bool) -> dict[str, Any]:
         """Train a fresh method to the end, or on from the newest checkpoint, and return the summary."""
         settings = self.settings
+        memory = PeakMemory(settings.device)
         training = self.build_training(method)
         streams = self.build_streams(method)
         if not resume and self.leads:
@@ -284,7 +297,7 @@ class Session:
             raise KeyboardInterrupt from None
         finally:
             signals.restore()
-        return self._finish(method, rounds)
+        return self._finish(method, rounds, memory)
 
     def _after_evaluation(
         self, method: Method, streams: TwoStreams, step: int, scores: dict[str, Scores]
@@ -296,7 +309,7 @@ class Session:
             streams,
             self.data.classes,
             picture,
-            threshold=float(settings.method.get("threshold", 0.0)),
+            threshold=self._threshold,
             device=settings.device,
             precision=settings.precision,
         )
@@ -318,9 +331,9 @@ class Session:
         }
         save_network(path, method.networks()[method.deployed], self.network, facts)
 
-    def _finish(self, method: Method, rounds: EvaluationRounds) -> dict[str, Any]:
+    def _finish(self, method: Method, rounds: EvaluationRounds, memory: PeakMemory) -> dict[str, Any]:
         # A run killed after its last step has no scores of this process; its networks are off the device.
-        scores = rounds.last_scores or self.evaluate(method.to(self.settings.device))
+        found = rounds.latest or self.evaluate(method.to(self.settings.device))
         if self.leads:
             self._save(method, self.folder.weights, self.settings.steps)
             if self.settings.select == "best" and self.folder.best_weights.is_file():
@@ -329,11 +342,13 @@ class Session:
             self.settings,
             self.split,
             self.data.classes,
-            scores,
+            found.scores,
+            monitor=found.monitor,
             deployed=method.deployed,
             recorded=[float(row[f"miou_{method.deployed}"]) for row in self.folder.read_rows()],
             training_seconds=rounds.training_seconds,
             evaluation_seconds=rounds.evaluation_seconds,
+            peak_memory_mb=memory.megabytes(),
         )
         if self.leads:
             self.folder.write_summary(summary)

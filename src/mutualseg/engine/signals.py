@@ -14,6 +14,20 @@ from mutualseg.engine.training import Training
 from mutualseg.errors import Interrupted
 
 
+class LateSignal:
+    """Receives signals outside trainings, and hears of one that came while a training was on.
+
+    A signal during a run's last evaluation does not undo the run, but no further run must start.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Stop what is going on."""
+        raise Interrupted(signal.Signals(number).name)
+
+
 class Signals(pl.Callback):
     """Finish the step, save and stop on SIGINT and SIGTERM; a second SIGINT stops at once.
 
@@ -56,3 +70,6 @@ class Signals(pl.Callback):
         if self.received == signal.SIGINT == number:
             raise KeyboardInterrupt
         self.received = number
+        before = self._before.get(number)
+        if isinstance(before, LateSignal):
+            before.received = number

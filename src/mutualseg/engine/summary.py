@@ -17,10 +17,12 @@ def summarize(
     classes: Sequence[str],
     scores: Mapping[str, Scores],
     *,
+    monitor: Mapping[str, float],
     deployed: str,
     recorded: Sequence[float],
     training_seconds: float,
     evaluation_seconds: float,
+    peak_memory_mb: float | None,
 ) -> dict[str, Any]:
     """Return the summary of a run.
 
@@ -29,10 +31,12 @@ def summarize(
         split: of the run.
         classes: names in index order.
         scores: of every network at the last step.
+        monitor: numbers about pseudo-labels at the last step, in percent.
         deployed: role of the network whose scores are the run's.
         recorded: mIoU of that network at each evaluation.
         training_seconds: spent on steps.
         evaluation_seconds: spent on evaluations.
+        peak_memory_mb: most memory that was in use at once; None where that cannot be known.
     """
     score = scores[deployed]
     return {
@@ -42,6 +46,7 @@ def summarize(
         "steps": settings.steps,
         "seconds": round(training_seconds + evaluation_seconds, 1),
         "training_seconds": round(training_seconds, 1),
+        "peak_memory_mb": peak_memory_mb,
         "labeled_images": len(split.labeled),
         "unlabeled_images": len(split.unlabeled),
         "val_images": len(split.val),
@@ -56,6 +61,7 @@ def summarize(
         "networks": {role: round(each.miou, 4) for role, each in scores.items()},
         "deployed": deployed,
         "pixel_accuracy": round(score.pixel_accuracy, 4),
+        "monitor": dict(monitor),
         "notes": list(split.notes),
         **provenance(),
     }

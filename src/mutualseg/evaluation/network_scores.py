@@ -13,6 +13,7 @@ from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.samples import Sample
 from mutualseg.evaluation.inference import BATCH, batch_logits
 from mutualseg.evaluation.metrics import ConfusionMatrix, Scores
+from mutualseg.evaluation.pseudo_label_monitor import PseudoLabelMonitor
 from mutualseg.networks.segmenter import Segmenter
 
 TEACHERS_MEAN = "teachers_mean"
@@ -32,6 +33,7 @@ def evaluate_networks(
     window: int | None = None,
     advance: Callable[[], None] = lambda: None,
     total: Callable[[Tensor], Tensor] = lambda counts: counts,
+    monitor: PseudoLabelMonitor | None = None,
 ) -> dict[str, Scores]:
     """Score networks on images at the masks' own size, each image loaded once, while others are computed.
 
@@ -43,7 +45,8 @@ def evaluate_networks(
         precision: `32` or `bf16`.
         window: see `batch_logits`.
         advance: called after each image, for a progress bar.
-        total: from this process's counts, [R,K,K] int64 of R networks, to those of all processes.
+        total: from this process's counts, int64, such as [R,K,K] of R networks, to those of all processes.
+        monitor: looks at the labels too, and at how sure one network is of them.
 
     Returns:
         Scores by role.
@@ -66,18 +69,28 @@ def evaluate_networks(
         images = [image for image, _ in pairs]
         masks = [mask.to(device) for _, mask in pairs]
         means: list[Tensor] = []
+        named: list[dict[str, Tensor]] = [{} for _ in pairs]
+        sure: list[Tensor] = []
         for role, network in networks.items():
             logits = batch_logits(network, images, device=device, precision=precision, window=window)
-            for own, mask in zip(logits, masks, strict=True):
-                matrices[role].update(own.argmax(0), mask)
+            for own, mask, labels in zip(logits, masks, named, strict=True):
+                labels[role] = own.argmax(0)
+                matrices[role].update(labels[role], mask)
+            if monitor is not None and role == monitor.guide:
+                sure = [own.softmax(0).amax(0) for own in logits]
             if with_mean and role in _TEACHERS:
                 probabilities = [own.softmax(0) for own in logits]
                 means = [a + b for a, b in zip(means, probabilities, strict=True)] if means else probabilities
         for mean, mask in zip(means, masks, strict=False):
             matrices[TEACHERS_MEAN].update(mean.argmax(0), mask)
+        if monitor is not None:
+            for labels, own, mask in zip(named, sure, masks, strict=True):
+                monitor.update(labels, own, mask)
         for _ in pairs:
             advance()
     counts = total(torch.stack([matrix.counts for matrix in matrices.values()]))
+    if monitor is not None:
+        monitor.gather(total)
     for matrix, own in zip(matrices.values(), counts, strict=True):
         matrix.counts = own
     return {role: matrix.scores() for role, matrix in matrices.items()}

@@ -1,0 +1,1 @@
+"""Several methods, label amounts and seeds on one data set, as rows of one table."""

@@ -1,0 +1,126 @@
+"""From the arguments of `compare` to its parts: every list, default and `auto` is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mutualseg import resolving
+from mutualseg.comparison.amounts import make_amounts
+from mutualseg.comparison.comparing import Comparison, prepare
+from mutualseg.comparison.shared import Shared
+from mutualseg.comparison.variants import make_variants
+from mutualseg.comparison.words import listed, seeds_of
+from mutualseg.data.splits import make_split
+from mutualseg.devices import resolve_device, resolve_precision
+from mutualseg.durations import parse_duration, parse_interval
+from mutualseg.engine.launch import require_at_least
+from mutualseg.errors import ConfigError
+from mutualseg.methods import method_class
+from mutualseg.networks.build import resolve_encoder
+
+_DEFAULT_SEEDS = (0, 1)
+
+
+def asked_comparison(
+    *,
+    data: str,
+    out: Path,
+    unlabeled: Sequence[Path],
+    methods: object,
+    labeled: object,
+    seeds: object,
+    ablation: object,
+    variants: Path | None,
+    steps: int | None,
+    budget: str | None,
+    split: str,
+    group: str | None,
+    split_seed: int,
+    batch: int,
+    unlabeled_batch: int | None,
+    accumulate: int,
+    crop: int | None,
+    network: str,
+    encoder: str,
+    weights: str,
+    device: str,
+    precision: str,
+    workers: int | None,
+    cache: str,
+    evaluate_every: int | None,
+    checkpoint_every: str | int,
+    views: Mapping[str, Any],
+    optimization: Mapping[str, Any],
+    quiet: bool,
+) -> Comparison:
+    """Return what `mutualseg.compare` is asked for; see there. Nothing is written yet.
+
+    Raises:
+        MutualSegError: some of it cannot be.
+    """
+    if steps is not None and budget is not None:
+        raise ConfigError("--steps and --budget exclude each other; use one of them.")
+    require_at_least(
+        steps=(steps, 1),
+        batch=(batch, 2),
+        unlabeled_batch=(unlabeled_batch, 2),
+        accumulate=(accumulate, 1),
+        workers=(workers, 0),
+        evaluate_every=(evaluate_every, 1),
+    )
+    if budget is not None:
+        parse_duration(budget, "budget")
+    parse_interval(checkpoint_every, "checkpoint-every")
+    resolving.resolve_cache(cache)
+    base = {
+        "views": resolving.resolve_views(views),
+        "optimization": resolving.resolve_optimization(optimization),
+    }
+    chosen = make_variants(listed(methods), listed(ablation), variants, **base)
+    known_seeds = seeds_of(seeds, _DEFAULT_SEEDS)
+    resolved_device = resolve_device(device)
+    source = resolving.read_data(data)
+    amounts = make_amounts(
+        source,
+        listed(labeled) or [resolving.default_labeled(data)],
+        unlabeled=unlabeled,
+        split_seed=split_seed,
+        group=group,
+        needs_unlabeled=any(method_class(variant.method["name"]).uses_unlabeled for variant in chosen),
+    )
+    # Of all labels, so that the crop does not depend on the amounts that are compared.
+    whole = make_split(source, unlabeled=unlabeled, split_seed=split_seed, group=group)
+    shared = Shared(
+        data=data if data == resolving.GENERATED else str(Path(data).absolute()),
+        unlabeled=[str(path.absolute()) for path in unlabeled],
+        group=group,
+        split_seed=split_seed,
+        steps=steps or (None if budget is not None else resolving.default_steps(resolved_device)),
+        budget=budget,
+        batch=batch,
+        unlabeled_batch=unlabeled_batch,
+        accumulate=accumulate,
+        crop=resolving.resolve_crop(crop, whole, resolved_device),
+        network=network,
+        encoder=resolve_encoder(network, encoder),
+        weights=str(Path(weights).absolute()) if Path(weights).is_file() else weights,
+        device=resolved_device,
+        precision=resolve_precision(precision, resolved_device),
+        evaluate_every=evaluate_every,
+        workers=workers,
+        cache=cache,
+        checkpoint_every=checkpoint_every,
+        quiet=quiet,
+    )
+    return prepare(
+        out=out,
+        shared=shared,
+        source=source,
+        variants=chosen,
+        amounts=amounts,
+        seeds=known_seeds,
+        base=base,
+        split=split,
+    )

@@ -1,0 +1,98 @@
+"""One run of a comparison: begun, gone on with or found finished; and what is then known of it."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mutualseg.comparison.plan import PlannedRun
+from mutualseg.comparison.shared import Shared
+from mutualseg.comparison.verdicts import counted_network
+from mutualseg.errors import Interrupted, MutualSegError
+from mutualseg.runs import RunFolder
+
+Train = Callable[..., dict[str, Any]]
+"""`mutualseg.train`."""
+
+PENDING: dict[str, Any] = {"status": "pending", "reason": None}
+
+
+def perform(planned: PlannedRun, out: Path, shared: Shared, train: Train) -> dict[str, Any]:
+    """Train a run to its end unless it is finished, and return its row; a failure is a row too.
+
+    Signals pass through: the run has saved then.
+    """
+    folder = RunFolder(out / "runs" / planned.name)
+    try:
+        if not folder.is_finished():
+            _train(planned, folder, shared, train)
+        return finished_row(planned, folder)
+    except Interrupted:
+        raise
+    except MutualSegError as error:
+        reason = str(error)
+    except Exception as error:  # the other runs can do without this one
+        lines = str(error).splitlines() or [""]
+        reason = f"{type(error).__name__}: {lines[0]}"
+    _free_memory()
+    return {**planned.row(), "status": "failed", "reason": reason}
+
+
+def state_of(planned: PlannedRun, out: Path, before: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the row of a run before anything is done: finished, as an earlier call left it, or pending."""
+    folder = RunFolder(out / "runs" / planned.name)
+    if folder.is_finished():
+        scored = {key: value for key, value in (before or {}).items() if key == "test_miou"}
+        return {**finished_row(planned, folder), **scored}
+    return {**planned.row(), **PENDING}
+
+
+def finished_row(planned: PlannedRun, folder: RunFolder) -> dict[str, Any]:
+    """Return what comparison.json says of a finished run."""
+    summary = json.loads(folder.summary.read_text(encoding="utf-8"))
+    counted = counted_network(summary["method"], summary["networks"], summary["deployed"])
+    miou = summary["networks"][counted]
+    recorded = [float(row[f"miou_{counted}"]) for row in folder.read_rows()]
+    return {
+        **planned.row(),
+        "status": "finished",
+        "reason": None,
+        "steps": summary["steps"],
+        "miou": miou,
+        "miou_best": max([*recorded, miou]),
+        "counted": counted,
+        "deployed": summary["deployed"],
+        "networks": summary["networks"],
+        "minutes": round(summary["seconds"] / 60, 2),
+        "training_seconds": summary["training_seconds"],
+        "peak_memory_mb": summary.get("peak_memory_mb"),
+    }
+
+
+def _train(planned: PlannedRun, folder: RunFolder, shared: Shared, train: Train) -> None:
+    _free_memory()  # the peak of this run must not hold what the one before left behind
+    if folder.newest_checkpoint.is_file():
+        train(resume=str(folder.root), quiet=shared.quiet)
+        return
+    if folder.root.is_dir() and not folder.config.is_file():
+        for inner in folder.root.iterdir():  # killed while it made its folders, which are empty
+            inner.rmdir()
+    train(
+        out=str(folder.root),
+        seed=planned.seed,
+        labeled=planned.amount.given,
+        overwrite=folder.config.is_file(),
+        **planned.variant.arguments(),
+        **shared.arguments(),
+    )
+
+
+def _free_memory() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,74 @@
+"""The same val images under each method, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mutualseg.data.images import read_image
+from mutualseg.data.masks import read_mask
+from mutualseg.data.samples import Sample
+from mutualseg.predictor import Predictor
+from mutualseg.reporting.pictures import Pixels, overlay, sheet
+
+_PICTURES = 4
+_WIDTH = 320
+"""Wider pictures are made smaller."""
+
+
+def draw_samples(
+    record: Mapping[str, Any], val: Sequence[Sample], classes: Sequence[str], out: Path, path: Path
+) -> None:
+    """Write rows of image, truth and each method's prediction: of the fewest labels and the first seed.
+
+    Args:
+        record: content of comparison.json.
+        val: images to choose from, evenly spaced.
+        classes: their names.
+        out: folder of the comparison.
+        path: the picture to write.
+    """
+    runs = _shown_runs(record["runs"])
+    if not runs:
+        return
+    count = min(_PICTURES, len(val))
+    chosen = [val[place * len(val) // count] for place in range(count)]
+    images = [read_image(sample.image) for sample in chosen]
+    columns = [
+        images,
+        [_truth(sample, image, len(classes)) for sample, image in zip(chosen, images, strict=True)],
+    ]
+    for row in runs:
+        predictor = Predictor.load(out / row["run"], device=record["settings"]["device"])
+        columns.append(
+            [overlay(image, predictor.predict(image), len(classes), opacity=0.75) for image in images]
+        )
+    rows = [[_narrowed(picture) for picture in pictures] for pictures in zip(*columns, strict=True)]
+    sheet(rows, ["image", "truth", *(row["label"] for row in runs)], classes).save(path)
+
+
+def _shown_runs(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return one finished run per label, all of one amount and seed: the fewest labels, the first seed."""
+    finished = [row for row in rows if row["status"] == "finished"]
+    if not finished:
+        return []
+    first = min(finished, key=lambda row: row["labeled_images"])
+    place = first["labeled_images"], first["seed"]
+    return [row for row in finished if (row["labeled_images"], row["seed"]) == place]
+
+
+def _truth(sample: Sample, image: Pixels, classes: int) -> Pixels:
+    assert sample.mask is not None  # val images have one
+    return overlay(image, read_mask(sample.mask), classes, opacity=0.75)
+
+
+def _narrowed(picture: Pixels) -> Pixels:
+    height, width = picture.shape[:2]
+    if width <= _WIDTH:
+        return picture
+    size = _WIDTH, max(1, round(height * _WIDTH / width))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
