@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def test_peak_counts_from_where_it_is_made() -> None:
     assert 30 < after - before < 90
 
 
-def test_unknown_where_it_cannot_be_reset(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    monkeypatch.setattr(peak_memory, "_RESET", peak_memory.Path(str(tmp_path)))  # a folder: not writable
+def test_unknown_where_it_cannot_be_reset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(peak_memory, "_RESET", tmp_path)  # a folder: not writable
     assert PeakMemory("cpu").megabytes() is None
     assert PeakMemory("mps").megabytes() is None

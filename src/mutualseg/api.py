@@ -50,6 +50,7 @@ def train(
     select: Literal["last", "best"] = "last",
     views: Mapping[str, Any] | None = None,
     optimization: Mapping[str, Any] | None = None,
+    with_baseline: bool = False,
     resume: bool | str = False,
     overwrite: bool = False,
     quiet: bool = False,
@@ -92,6 +93,8 @@ def train(
         select: Deploy the network of the last step, or of the best evaluation on val.
         views: Crops and colors; dotted on the command line.
         optimization: Optimizer and learning rates; dotted on the command line.
+        with_baseline: Also train on the labels alone, with the same steps or budget, and say whether the
+            unlabeled images helped.
         resume: Continue the run in --out, or in the run folder given here.
         overwrite: Replace the run in --out.
         quiet: Say nothing while training.
@@ -106,7 +109,9 @@ def train(
     if resume and overwrite:
         raise ConfigError("--resume and --overwrite exclude each other; use one of them.")
     if resume:
-        from mutualseg.engine.launch import resume_run
+        from mutualseg.engine.baseline import complete, lacks_baseline
+        from mutualseg.engine.resuming import resume_run
+        from mutualseg.runs import RunFolder
 
         root = _required_out(out) if resume is True else Path(resume)
         if out is not None and Path(out).resolve() != root.resolve():
@@ -121,18 +126,22 @@ def train(
             "crop": (crop, None),
             "network": (network, "deeplabv3plus"),
             "encoder": (encoder, "auto"),
+            "with_baseline": (with_baseline, False),
         }
         given = {name: value for name, (value, default) in chosen.items() if value != default}
-        return resume_run(root, given=given, quiet=quiet)
+        folder = RunFolder(root)
+        summary = resume_run(root, given=given, quiet=quiet or lacks_baseline(folder))
+        return complete(root, quiet=quiet) if lacks_baseline(folder) else summary
     if data is None:
         raise ConfigError("--data is missing; give a folder with images/ and masks/, or: --data generated.")
     if steps is not None and budget is not None:
         raise ConfigError("--steps and --budget exclude each other; use one of them.")
     run_root = _required_out(out)
 
+    from mutualseg.engine.baseline import complete
     from mutualseg.engine.launch import launch
 
-    return launch(
+    summary = launch(
         data=str(data),
         out=run_root,
         unlabeled=_paths(unlabeled),
@@ -164,9 +173,11 @@ def train(
         select=select,
         views=views or {},
         optimization=optimization or {},
+        with_baseline=with_baseline,
         overwrite=overwrite,
         quiet=quiet,
     )
+    return complete(run_root, quiet=quiet) if with_baseline else summary
 
 
 def evaluate(

@@ -122,6 +122,10 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
     drawn = any((Path(str(run)) / "pseudo_labels").glob("*.png"))
     pseudo_labels = f", {run}/pseudo_labels/" if drawn else ""
     print(f"pictures: {run}/views.png{pseudo_labels}; all results: {run}/summary.json")
+    if "baseline" in summary:
+        from mutualseg.engine.baseline import verdict_sentence
+
+        print(verdict_sentence(summary))
     return 0
 
 

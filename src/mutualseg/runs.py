@@ -16,7 +16,7 @@ from mutualseg.errors import RunError
 
 _WRITTEN = {
     *("config", "split", "metrics", "monitor", "timing", "events", "summary", "report"),
-    *("classes", "views", "pseudo_labels", "checkpoints", "weights", "export"),
+    *("baseline", "classes", "views", "pseudo_labels", "checkpoints", "weights", "export"),
 }
 """What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
 
@@ -96,6 +96,11 @@ class RunFolder:
     def best_weights(self) -> Path:
         """The deployed network at its best evaluation; written for `--select best` only."""
         return self.root / "weights" / "best.safetensors"
+
+    @property
+    def baseline(self) -> Path:
+        """Run folder of the labels-only twin; written for `--with-baseline` only."""
+        return self.root / "baseline"
 
     def is_finished(self) -> bool:
         """Whether the run has its summary."""

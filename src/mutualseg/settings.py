@@ -42,6 +42,7 @@ class Settings:
     select: str
     views: dict[str, Any]
     optimization: dict[str, Any]
+    with_baseline: bool
 
     @property
     def processes(self) -> int:

@@ -54,6 +54,7 @@ def test_rows_of_the_table() -> None:
     }
     assert (labels_only["gain"], labels_only["verdict"]) == (None, "ahead")
     assert (no_peer["seeds"], no_peer["runs"], no_peer["gain"]) == ([0], 2, 2.5)
+    assert (no_peer["miou"], no_peer["miou_spread"]) == (39.5, None)  # one seed has no spread
     assert (no_peer["verdict"], no_peer["test_miou"]) == ("one seed", 35.0)
     assert ema == {**mutual, "label": "ema_0.99", "same_as": "mutual"}
     assert (pending["seeds"], pending["miou"], pending["verdict"]) == ([], None, None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mutualseg.comparison.verdicts import counted_network, gain, spread, verdict, verdicts_of
+from mutualseg.comparison.verdicts import gain, spread, verdict, verdicts_of
+from mutualseg.engine.summary import counted_network
 
 CASES = [
     ({0: 40.0, 1: 42.0}, {0: 37.0, 1: 38.0}, "ahead"),  # leads 3 and 4, spread 2

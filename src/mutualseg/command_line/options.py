@@ -48,15 +48,16 @@ def add_settings(parser: ArgumentParser, method: str | None) -> None:
     from mutualseg.optimization import Optimization
     from mutualseg.views.pipelines import NOT_SET_BY_USERS, UnlabeledViews
 
-    constructors: list[tuple[str, type[Any], tuple[str, ...]]] = []
+    constructors: list[tuple[str, type[Any], tuple[str, ...]]] = [
+        ("views", UnlabeledViews, NOT_SET_BY_USERS),
+        ("optimization", Optimization, ()),
+    ]
     if method is not None:
         names = ", ".join(METHODS)
         parser.add_argument(
             "--method.name", type=str, default=method, metavar="NAME", help=f"Same as --method: {names}."
         )
-        constructors.append(("method", method_class(method), ("build_network",)))
-    constructors.append(("views", UnlabeledViews, NOT_SET_BY_USERS))
-    constructors.append(("optimization", Optimization, ()))
+        constructors.insert(0, ("method", method_class(method), ("build_network",)))
     for prefix, target, skip in constructors:
         texts = _parameter_texts(target)
         hints = typing.get_type_hints(target if prefix != "method" else target.__init__)

@@ -67,7 +67,7 @@ def _statistics(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "seeds": sorted(row["seed"] for row in finished),
         "runs": len(rows),
         "miou": _rounded(mean(values["miou"]) if finished else None),
-        "miou_spread": _rounded(spread(values["miou"]) if finished else None),
+        "miou_spread": _rounded(spread(values["miou"]) if len(finished) > 1 else None),
         "miou_best": _rounded(mean(values["miou_best"]) if finished else None),
         "test_miou": _rounded(mean(values["test_miou"]) if values["test_miou"] else None),
         "minutes": _rounded(mean(values["minutes"]) if finished else None),

@@ -15,7 +15,7 @@ from mutualseg.comparison.words import listed, seeds_of
 from mutualseg.data.splits import make_split
 from mutualseg.devices import resolve_device, resolve_precision
 from mutualseg.durations import parse_duration, parse_interval
-from mutualseg.engine.launch import require_at_least
+from mutualseg.engine.preparation import require_at_least
 from mutualseg.errors import ConfigError
 from mutualseg.methods import method_class
 from mutualseg.networks.build import resolve_encoder

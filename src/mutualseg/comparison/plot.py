@@ -62,7 +62,7 @@ def draw_plot(record: Mapping[str, Any], path: Path) -> None:
     axes.set_xticks([], minor=True)
     if len(amounts) == 1:
         axes.set_xlim(amounts[0] / 1.4, amounts[0] * 1.4)
-    axes.set_xlabel("labeled images")
+    axes.set_xlabel("labeled images" if len(amounts) > 1 else "labeled images (methods side by side)")
     axes.set_ylabel("val mIoU at the last step (%)")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)

@@ -12,14 +12,18 @@ import torch
 
 from mutualseg.comparison.plan import PlannedRun
 from mutualseg.comparison.shared import Shared
-from mutualseg.comparison.verdicts import counted_network
+from mutualseg.engine.summary import counted_network
 from mutualseg.errors import Interrupted, MutualSegError
 from mutualseg.runs import RunFolder
 
 Train = Callable[..., dict[str, Any]]
 """`mutualseg.train`."""
 
-PENDING: dict[str, Any] = {"status": "pending", "reason": None}
+_RESULTS = (
+    *("steps", "miou", "miou_best", "counted", "deployed", "networks"),
+    *("minutes", "training_seconds", "peak_memory_mb"),
+)
+"""What is unknown until a run is finished."""
 
 
 def perform(planned: PlannedRun, out: Path, shared: Shared, train: Train) -> dict[str, Any]:
@@ -40,7 +44,7 @@ def perform(planned: PlannedRun, out: Path, shared: Shared, train: Train) -> dic
         lines = str(error).splitlines() or [""]
         reason = f"{type(error).__name__}: {lines[0]}"
     _free_memory()
-    return {**planned.row(), "status": "failed", "reason": reason}
+    return _unfinished(planned, "failed", reason)
 
 
 def state_of(planned: PlannedRun, out: Path, before: dict[str, Any] | None) -> dict[str, Any]:
@@ -49,7 +53,11 @@ def state_of(planned: PlannedRun, out: Path, before: dict[str, Any] | None) -> d
     if folder.is_finished():
         scored = {key: value for key, value in (before or {}).items() if key == "test_miou"}
         return {**finished_row(planned, folder), **scored}
-    return {**planned.row(), **PENDING}
+    return _unfinished(planned, "pending", None)
+
+
+def _unfinished(planned: PlannedRun, status: str, reason: str | None) -> dict[str, Any]:
+    return {**planned.row(), "status": status, "reason": reason, **dict.fromkeys(_RESULTS)}
 
 
 def finished_row(planned: PlannedRun, folder: RunFolder) -> dict[str, Any]:

@@ -70,7 +70,9 @@ def _heads(record: Mapping[str, Any]) -> list[str]:
 
 def _cells(record: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
     name = row["label"] + (f" (= {row['same_as']})" if "same_as" in row else "")
-    last = "-" if row["miou"] is None else f"{row['miou']:.2f} ± {row['miou_spread']:.2f}"
+    last = _number(row["miou"], ".2f")
+    if row["miou_spread"] is not None:
+        last += f" ± {row['miou_spread']:.2f}"
     test = [_number(row["test_miou"], ".2f")] if _is_tested(record) else []
     against = [row["verdict"] or "-"] if record["champion"] else []
     return [

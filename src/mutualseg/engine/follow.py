@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mutualseg.engine.launch import follow
+from mutualseg.engine.resuming import follow
 from mutualseg.errors import Interrupted, MutualSegError
 
 _EXIT_FAULT = 2

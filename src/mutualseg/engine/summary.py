@@ -65,3 +65,15 @@ def summarize(
         "notes": list(split.notes),
         **provenance(),
     }
+
+
+def counted_network(method: str, networks: Mapping[str, float], deployed: str) -> str:
+    """Return the role of the one network whose mIoU counts.
+
+    It is the deployed one. Of training on labels alone it is the better of the network and its average, so
+    that the opponent is as strong as it can be. The mean of both teachers is two networks: it never counts.
+    """
+    if method != "labels_only":
+        return deployed
+    single = {role: miou for role, miou in networks.items() if role != "teachers_mean"}
+    return max(single, key=lambda role: (single[role], role == deployed))

@@ -1,0 +1,174 @@
+"""From the arguments of `train` to a run folder and what will train in it; nothing is computed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mutualseg import resolving
+from mutualseg.data.split_file import write_split
+from mutualseg.data.splits import make_split, require_unlabeled
+from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
+from mutualseg.durations import parse_duration, parse_interval
+from mutualseg.engine.memory_forecast import free_bytes, in_words
+from mutualseg.engine.processes import Place, check_processes, share_of
+from mutualseg.engine.session import Session
+from mutualseg.errors import ConfigError
+from mutualseg.methods import method_class
+from mutualseg.methods.base import Method
+from mutualseg.networks.build import resolve_encoder
+from mutualseg.reporting.console import RunConsole
+from mutualseg.runs import RunFolder
+from mutualseg.settings import Settings
+
+_PROVISIONAL_BATCH = 4
+"""Until `auto` is resolved."""
+
+
+def prepare(
+    *,
+    data: str,
+    out: Path,
+    unlabeled: Sequence[Path],
+    labeled: str | int | None,
+    group: str | None,
+    method: str | Mapping[str, Any],
+    steps: int | None,
+    budget: str | None,
+    seed: int,
+    split_seed: int,
+    batch: int | str,
+    unlabeled_batch: int | None,
+    accumulate: int,
+    crop: int | None,
+    network: str,
+    encoder: str,
+    weights: str,
+    init: str | None,
+    device: str,
+    devices: int,
+    num_nodes: int,
+    place: Place | None,
+    precision: str,
+    compile: bool,
+    activation_checkpointing: bool,
+    workers: int | None,
+    cache: str,
+    evaluate_every: int | None,
+    checkpoint_every: str | int,
+    select: str,
+    views: Mapping[str, Any],
+    optimization: Mapping[str, Any],
+    with_baseline: bool,
+    overwrite: bool,
+    quiet: bool,
+) -> tuple[Session, Method]:
+    """Resolve settings, refuse what cannot be before anything is written, then write the run folder."""
+    if isinstance(batch, str) and batch != resolving.AUTO:
+        raise ConfigError(f"--batch {batch} is neither a number nor auto; give one of them.")
+    fixed_batch = batch if isinstance(batch, int) else _PROVISIONAL_BATCH
+    require_at_least(
+        steps=(steps, 1),
+        batch=(fixed_batch, 2),
+        unlabeled_batch=(unlabeled_batch, 2),
+        accumulate=(accumulate, 1),
+        devices=(devices, 1),
+        num_nodes=(num_nodes, 1),
+        workers=(workers, 0),
+    )
+    parse_interval(checkpoint_every, "checkpoint-every")
+    seconds = None if budget is None else parse_duration(budget, "budget")
+    resolved_method = resolving.resolve_method(method)
+    resolved_device = resolve_device(device)
+    if compile:
+        if activation_checkpointing:
+            raise ConfigError("--compile and --activation-checkpointing exclude each other; use one of them.")
+        refuse_compilation(resolved_device)
+    check_processes(devices, num_nodes, place, resolved_device, torch.cuda.device_count())
+    folder = RunFolder(out)
+    folder.check_free(overwrite=overwrite)
+    if init is not None and weights not in ("imagenet", "none"):
+        raise ConfigError(f"--init and --weights {weights} exclude each other; use one of them.")
+    for option, given in (("init", init), ("weights", weights)):
+        if given is not None and Path(given).exists() and Path(given).resolve().is_relative_to(out.resolve()):
+            raise ConfigError(f"--{option} {given} is in --out {out} and would be lost; name another folder.")
+    source = resolving.read_data(data)
+    wanted = resolving.default_labeled(data) if labeled is None else labeled
+    split = make_split(source, labeled=wanted, unlabeled=unlabeled, split_seed=split_seed, group=group)
+    if method_class(resolved_method["name"]).uses_unlabeled:
+        require_unlabeled(split)
+    resolving.refuse_bad_files(split, source.num_classes)
+    length = steps or resolving.default_steps(resolved_device)
+    settings = Settings(
+        data=data if data == resolving.GENERATED else str(Path(data).absolute()),
+        unlabeled=[str(path.absolute()) for path in unlabeled],
+        labeled=_anchored(wanted),
+        group=split.group,  # a split file brings its own group and seed
+        method=resolved_method,
+        steps=length,
+        seed=seed,
+        split_seed=split.split_seed,
+        batch=fixed_batch,
+        unlabeled_batch=unlabeled_batch or fixed_batch,
+        accumulate=accumulate,
+        crop=resolving.resolve_crop(crop, split, resolved_device),
+        network=network,
+        encoder=resolve_encoder(network, encoder),
+        weights=str(_anchored(weights)),
+        init=None if init is None else str(Path(init).absolute()),
+        device=resolved_device,
+        devices=devices,
+        num_nodes=num_nodes,
+        precision=resolve_precision(precision, resolved_device),
+        compile=compile,
+        activation_checkpointing=activation_checkpointing,
+        workers=resolving.default_workers(devices) if workers is None else workers,
+        cache=resolving.resolve_cache(cache),
+        evaluate_every=resolving.evaluation_interval(evaluate_every, length),
+        checkpoint_every=checkpoint_every,
+        select=select,
+        views=resolving.resolve_views(views),
+        optimization=resolving.resolve_optimization(optimization),
+        with_baseline=with_baseline,
+    )
+    console = RunConsole(quiet=quiet)
+    session = Session(settings, source, split, folder, console)
+    networks = session.build_method()  # first: weights that cannot be had must not cost a written folder
+    memory, free = session.forecast_memory(networks), free_bytes(resolved_device)
+    if batch == resolving.AUTO:
+        fitting = session.fit_batch(memory, free)
+        settings = replace(settings, batch=fitting, unlabeled_batch=unlabeled_batch or fitting)
+        session = Session(settings, source, split, folder, console)
+    share_of(settings.batch, settings.processes, "batch")
+    share_of(settings.unlabeled_batch, settings.processes, "unlabeled-batch")
+    origin = None
+    if seconds is not None:
+        calibration = session.calibrate(seconds, evaluate_every)
+        origin = calibration.sentence(str(budget))
+        interval = resolving.evaluation_interval(evaluate_every, calibration.steps)
+        settings = replace(settings, steps=calibration.steps, evaluate_every=interval)
+        session = Session(settings, source, split, folder, console)
+    folder.prepare(overwrite=overwrite)
+    folder.write_config(settings.to_dict(), comment=origin)
+    write_split(split, source.root, folder.split)
+    folder.write_classes(source.classes)
+    images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
+    session.introduce(resolving.leak_note(source), origin)
+    console.say(in_words(memory.bytes(images, settings.crop), free))
+    return session, networks
+
+
+def _anchored(value: str | int | None) -> str | int | None:
+    """Return a path to a file as an absolute one, anything else as it is."""
+    return str(Path(value).absolute()) if isinstance(value, str) and Path(value).is_file() else value
+
+
+def require_at_least(**limits: tuple[int | None, int]) -> None:
+    """Raise ConfigError for the first option whose value (if any) is below its limit."""
+    for name, (value, least) in limits.items():
+        if value is not None and value < least:
+            raise ConfigError(f"--{name.replace('_', '-')} {value} is too small; give at least {least}.")

@@ -1,0 +1,84 @@
+"""Go on with a run from its folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mutualseg import resolving
+from mutualseg.data.split_file import read_split
+from mutualseg.devices import resolve_device
+from mutualseg.engine.processes import connect, others_started, place_from
+from mutualseg.engine.session import Session
+from mutualseg.errors import ConfigError, RunError
+from mutualseg.reporting.console import RunConsole
+from mutualseg.runs import RunFolder
+from mutualseg.settings import Settings
+
+
+def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str, Any]:
+    """Continue a run from its newest checkpoint; everything else is in its folder.
+
+    Args:
+        root: the run folder.
+        given: options that were given beside --resume; they must be those of the run.
+        quiet: say nothing.
+    """
+    folder = RunFolder(root)
+    settings = Settings.from_dict(folder.read_config(), str(folder.config))
+    _refuse_changes(settings, root, given)
+    console = RunConsole(quiet=quiet)
+    if folder.is_finished():
+        console.say(f"{root} is finished already; nothing to resume.")
+        summary: dict[str, Any] = json.loads(folder.summary.read_text(encoding="utf-8"))
+        return summary
+    if not folder.newest_checkpoint.is_file():
+        raise RunError(f"{root} has no checkpoint yet; start it anew with --overwrite.")
+    resolve_device(settings.device)  # the run may have come from another machine
+    place = place_from(os.environ)
+    if place is not None:
+        connect(place, settings.device)
+    session = reopen(folder, settings, console, leads=place is None or place.leads, resume=True)
+    with others_started(root, 1 if place is not None else settings.processes, resume=True):
+        return session.run(session.build_method(), resume=True)
+
+
+def follow(root: Path, *, resume: bool) -> dict[str, Any]:
+    """Train along with the process that wrote a run folder, and return the summary; write nothing."""
+    folder = RunFolder(root)
+    settings = Settings.from_dict(folder.read_config(), str(folder.config))
+    session = reopen(folder, settings, RunConsole(quiet=True), leads=False, resume=resume)
+    return session.run(session.build_method(), resume=resume)
+
+
+def reopen(
+    folder: RunFolder, settings: Settings, console: RunConsole, *, leads: bool, resume: bool
+) -> Session:
+    """Return the session of a run folder, with the data as they were."""
+    source = resolving.read_data(settings.data)
+    if folder.read_classes() != source.classes:
+        raise RunError(
+            f"{source.root} has the classes {', '.join(source.classes)}, but {folder.root} was started with "
+            f"{', '.join(folder.read_classes())}; restore the class list, or train anew."
+        )
+    split = read_split(folder.split, source)
+    if resume:  # the checkpoint holds every weight, so what the run started from is not needed again
+        settings = replace(settings, weights="none", init=None)
+    return Session(settings, source, split, folder, console, leads=leads)
+
+
+def _refuse_changes(settings: Settings, root: Path, given: Mapping[str, Any]) -> None:
+    """Raise ConfigError for an option that contradicts the run which is resumed."""
+    for name, value in given.items():
+        saved = getattr(settings, name)
+        if isinstance(value, str) and Path(value).exists():
+            value = str(Path(value).absolute())
+        if str(value) != str(saved):
+            raise ConfigError(
+                f"--{name.replace('_', '-')} {value} contradicts the run in {root} ({saved}), which --resume "
+                "continues as it was; leave the option out, or start a new run."
+            )
