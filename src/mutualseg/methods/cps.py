@@ -48,12 +48,12 @@ class CrossPseudoSupervision(Method):
         weight: float = 1.5,
         threshold: float = 0.0,
         ema: float = 0.99,
-        burn_in: float = 0.45,
-        ramp: float = 0.15,
+        burn_in: float = 0.2,
+        ramp: float = 0.1,
     ) -> None:
-        super().__init__(build_network, burn_in=burn_in, ramp=ramp)
         require_between(0.0, math.inf, weight=weight)
         require_between(0.0, 1.0, threshold=threshold, ema=ema)
+        super().__init__(build_network, burn_in=burn_in, ramp=ramp)
         self.weight = weight
         self.threshold = threshold
         self.ema = ema

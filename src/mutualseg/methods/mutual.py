@@ -82,8 +82,8 @@ class Mutual(Method):
         peer_threshold: float = 0.9,
         adaptive_threshold: bool = True,
         class_balance: float = 0.5,
-        burn_in: float = 0.45,
-        ramp: float = 0.15,
+        burn_in: float = 0.2,
+        ramp: float = 0.1,
         semantic_strength: float = 0.5,
         augment_students: bool = True,
         augment_teachers: bool = False,
@@ -93,7 +93,6 @@ class Mutual(Method):
         loss_scale: float = 1.0,
         decoder_b: str = "none",
     ) -> None:
-        super().__init__(build_network, burn_in=burn_in, ramp=ramp)
         require_between(
             0.0,
             1.0,
@@ -112,6 +111,7 @@ class Mutual(Method):
         require_between(0.1, 1.0, loss_scale=loss_scale)
         if taught_by not in get_args(TaughtBy):
             raise ConfigError(f"--method.taught_by is '{taught_by}'; give other, own or mean.")
+        super().__init__(build_network, burn_in=burn_in, ramp=ramp)
         self.teacher_weight = teacher_weight
         self.peer_weight = peer_weight
         self.taught_by = taught_by

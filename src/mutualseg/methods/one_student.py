@@ -24,8 +24,8 @@ class OneStudent(Method):
     def __init__(
         self, build_network: BuildNetwork, *, ema: float, burn_in: float = 0.0, ramp: float = 0.0
     ) -> None:
-        super().__init__(build_network, burn_in=burn_in, ramp=ramp)
         require_between(0.0, 1.0, ema=ema)
+        super().__init__(build_network, burn_in=burn_in, ramp=ramp)
         self.ema = ema
         self.teacher_a = MeanTeacher(self.student_a, batch_norm="average")
 

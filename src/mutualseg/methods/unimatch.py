@@ -52,13 +52,13 @@ class UniMatch(OneStudent):
         dropout: float = 0.5,
         threshold: float = 0.95,
         ema: float = 0.99,
-        burn_in: float = 0.45,
-        ramp: float = 0.15,
+        burn_in: float = 0.2,
+        ramp: float = 0.1,
     ) -> None:
-        super().__init__(build_network, ema=ema, burn_in=burn_in, ramp=ramp)
         require_between(0.0, math.inf, strong_weight=strong_weight, feature_weight=feature_weight)
         require_between(0.0, 1.0, threshold=threshold)
         require_between(0.0, 0.99, dropout=dropout)
+        super().__init__(build_network, ema=ema, burn_in=burn_in, ramp=ramp)
         self.strong_weight = strong_weight
         self.feature_weight = feature_weight
         self.dropout = dropout

@@ -49,12 +49,12 @@ class UniMatchV2(OneStudent):
         dropout: float = 0.5,
         threshold: float = 0.95,
         ema: float = 0.996,
-        burn_in: float = 0.45,
-        ramp: float = 0.15,
+        burn_in: float = 0.2,
+        ramp: float = 0.1,
     ) -> None:
-        super().__init__(build_network, ema=ema, burn_in=burn_in, ramp=ramp)
         require_between(0.0, math.inf, weight=weight)
         require_between(0.0, 1.0, threshold=threshold, dropout=dropout)
+        super().__init__(build_network, ema=ema, burn_in=burn_in, ramp=ramp)
         self.weight = weight
         self.dropout = dropout
         self.threshold = threshold
