@@ -6,6 +6,7 @@ Heavy imports stand inside the functions, so that `import mutualseg` and `--help
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -109,7 +110,7 @@ def train(
     if resume and overwrite:
         raise ConfigError("--resume and --overwrite exclude each other; use one of them.")
     if resume:
-        from mutualseg.engine.baseline import complete, lacks_baseline
+        from mutualseg.engine.baseline import has_twin, lacks_baseline, run_with_twin
         from mutualseg.engine.resuming import resume_run
         from mutualseg.runs import RunFolder
 
@@ -130,18 +131,22 @@ def train(
         }
         given = {name: value for name, (value, default) in chosen.items() if value != default}
         folder = RunFolder(root)
-        summary = resume_run(root, given=given, quiet=quiet or lacks_baseline(folder))
-        return complete(root, quiet=quiet) if lacks_baseline(folder) else summary
+
+        def go_on() -> dict[str, Any]:
+            return resume_run(root, given=given, quiet=quiet or lacks_baseline(folder))
+
+        return run_with_twin(root, go_on, quiet=quiet) if has_twin(folder) else go_on()
     if data is None:
         raise ConfigError("--data is missing; give a folder with images/ and masks/, or: --data generated.")
     if steps is not None and budget is not None:
         raise ConfigError("--steps and --budget exclude each other; use one of them.")
     run_root = _required_out(out)
 
-    from mutualseg.engine.baseline import complete
+    from mutualseg.engine.baseline import run_with_twin
     from mutualseg.engine.launch import launch
 
-    summary = launch(
+    train_it = partial(
+        launch,
         data=str(data),
         out=run_root,
         unlabeled=_paths(unlabeled),
@@ -177,7 +182,7 @@ def train(
         overwrite=overwrite,
         quiet=quiet,
     )
-    return complete(run_root, quiet=quiet) if with_baseline else summary
+    return run_with_twin(run_root, train_it, quiet=quiet) if with_baseline else train_it()
 
 
 def evaluate(

@@ -50,7 +50,7 @@ class TrainingError(MutualSegError):
     """Training itself went wrong, for example the loss became infinite."""
 
 
-class Interrupted(Exception):  # noqa: N818  # not an error: the run was asked to stop, and has saved
+class Interrupted(BaseException):  # like KeyboardInterrupt: no handler of errors may take it for one
     """A signal stopped a run after its checkpoint was written; the message is the signal's name."""
 
     run: str = ""

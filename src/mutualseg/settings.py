@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from mutualseg.errors import RunError
@@ -42,7 +42,7 @@ class Settings:
     select: str
     views: dict[str, Any]
     optimization: dict[str, Any]
-    with_baseline: bool
+    with_baseline: bool = False
 
     @property
     def processes(self) -> int:
@@ -61,7 +61,8 @@ class Settings:
             RunError: a value is missing or unknown.
         """
         names = {field.name for field in fields(cls)}
-        wrong = sorted(names ^ set(values))
+        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        wrong = sorted((needed - set(values)) | (set(values) - names))
         if wrong:
             raise RunError(
                 f"'{source}' lacks or has one value too many ('{wrong[0]}'), so another version wrote it; "

@@ -32,6 +32,12 @@ def test_by_hand() -> None:
     }
 
 
+def test_thresholds_per_class() -> None:
+    monitor = PseudoLabelMonitor(("student_a",), "student_a", 2, threshold=torch.tensor([0.9, 0.5]))
+    monitor.update({"student_a": row(0, 0, 1, 1).long()}, row(0.95, 0.8, 0.6, 0.4), row(0, 0, 1, 1))
+    assert monitor.percentages("ab")["kept"] == 50
+
+
 def test_no_threshold_keeps_everything_and_nothing_is_no_fault() -> None:
     monitor = PseudoLabelMonitor(("student_a",), "student_a", 2, threshold=0.0)
     monitor.update({"student_a": row(0, 1)}, row(0.5, 0.6), row(255, 255))

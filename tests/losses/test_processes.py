@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, distributed
 
+from mutualseg.losses.consistency import probability_distance, pseudo_label_loss, pseudo_labels
 from mutualseg.losses.mutual import mutual_distillation_loss
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
 from mutualseg.losses.supervised import supervised_loss
@@ -42,6 +43,8 @@ def step(images: slice) -> dict[str, Tensor]:
             augmented.append(perturb(branch, masks[images], 1.0, valid=own_valid))
             total = total + supervised_loss(logits[: len(masks[images])], masks[images])
         pair = (augmented[0], augmented[1])
+        total = total + probability_distance(pair[0], pair[1], own_valid, 0.4)
+        total = total + pseudo_label_loss(pair[1], pseudo_labels(pair[0], 0.4), own_valid)
         total = total + mutual_distillation_loss(pair, (pair[1] * 2, pair[0] * 2), valid=own_valid).total
     torch.autograd.backward(total)
     assert scale.grad is not None

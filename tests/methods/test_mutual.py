@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mutualseg.errors import ConfigError
+from mutualseg.errors import ConfigError, NetworkError
 from mutualseg.losses.class_shares import ClassShares
 from mutualseg.losses.mutual import mutual_distillation_loss
 from mutualseg.methods.base import Progress
@@ -674,3 +674,29 @@ def test_each_pixel_of_a_step_weighs_as_its_label_does(
             assert 0 < kept.sum() < kept.numel()
             assert torch.equal(weights[kept], expected[kept])
             assert len(expected.unique()) > 1
+
+
+def test_what_the_monitor_is_told_is_what_teaches(tiny_segmenter: BuildTiny) -> None:
+    flat = mutual(tiny_segmenter, threshold=0.8)
+    assert flat.label_threshold() == 0.8
+    adaptive = mutual(tiny_segmenter, threshold=0.8, adaptive_threshold=True)
+    adaptive.step(make_batch(), MIDWAY)
+    found = adaptive.label_threshold()
+    assert isinstance(found, Tensor)
+    assert found.shape == (3,)
+    assert found.max() == pytest.approx(0.8)
+    assert len(set(found.tolist())) > 1
+
+
+def test_branch_b_can_have_another_decoder(tiny_segmenter: BuildTiny) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def build(role: str, network: str | None = None) -> Segmenter:
+        asked.append((role, network))
+        return tiny_segmenter(role)
+
+    Mutual(build, decoder_b="fpn")
+    assert asked == [("student_a", None), ("student_b", "fpn")]
+    with pytest.raises(NetworkError, match="no network 'foo'"):
+        Mutual(build, decoder_b="foo")
+    assert len(asked) == 2

@@ -228,3 +228,24 @@ def test_channels_are_dropped_from_views_alone(name: str, tiny_segmenter: BuildT
     assert not torch.equal(still[changed], moved[changed])
     if name == "unimatch":
         torch.testing.assert_close(still["strong"], moved["strong"])
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_labels_come_from_networks_as_they_are_at_test_time(name: str, tiny_segmenter: BuildTiny) -> None:
+    """Every look at the plain weak view is without dropout, batch statistics and gradient."""
+    method = method_class(name)(tiny_segmenter, **NOW).train()
+    batch = make_batch()
+    assert batch.unlabeled is not None
+    weak = batch.unlabeled.weak
+    looks: list[tuple[bool, bool]] = []
+
+    def watch(network: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if inputs[0].shape == weak.shape and torch.equal(inputs[0], weak):
+            norms = [m.training for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+            looks.append((any(norms), torch.is_grad_enabled()))
+
+    for network in method.networks().values():
+        network.register_forward_pre_hook(watch)
+    method.step(batch, MIDWAY)
+    assert looks == [(False, False)] * (2 if name == "cps" else 1)
+    assert all(student.training for student in method.students().values())

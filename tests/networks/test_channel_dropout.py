@@ -4,47 +4,55 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mutualseg.networks.channel_dropout import append_dropped, change_encoded, drop_complementary
+from mutualseg.networks.channel_dropout import ComplementaryDropout, change_encoded, drop_channels
 from mutualseg.networks.looking import look
 
 if TYPE_CHECKING:
     from tests.conftest import BuildTiny
 
 
-def test_appended_images_lose_whole_channels() -> None:
-    maps = torch.rand(3, 200, 2, 2) + 1
-    result = append_dropped(maps, 1, 3)
-    assert torch.equal(result[:3], maps)
-    assert result.shape == (5, 200, 2, 2)
-    factor = result[3:] / maps[1:]
+def test_whole_channels_of_some_images_are_dropped() -> None:
+    maps = torch.rand(4, 200, 2, 2) + 1
+    result = drop_channels(maps, 1, 3)
+    assert torch.equal(result[0], maps[0])
+    assert torch.equal(result[3], maps[3])
+    factor = result[1:3] / maps[1:3]
     assert torch.equal(factor, factor[..., :1, :1].expand_as(factor))
     assert set(factor.unique().tolist()) == {0.0, 2.0}
     assert 0.35 < (factor == 0).float().mean() < 0.65
-    assert torch.equal(append_dropped(maps, 1, 3, share=0.0)[3:], maps[1:])
+    assert torch.equal(drop_channels(maps, 1, 3, share=0.0), maps)
 
 
 def test_complementary_halves() -> None:
-    """First views and second views: what one loses the other keeps, doubled; some images stay whole."""
-    maps = torch.ones(1 + 2 * 64, 10, 2, 2)
-    result = drop_complementary(maps, 1)
-    assert torch.equal(result[0], maps[0])
-    one, two = result[1:65], result[65:]
-    assert torch.equal(one + two, torch.full_like(one, 2.0))
-    assert set(one.unique().tolist()) == {0.0, 1.0, 2.0}
-    whole = (one == 1).flatten(1)
-    assert torch.equal(whole.all(1), whole.any(1))
-    assert 15 < int(whole.all(1).sum()) < 49
-    assert torch.equal(drop_complementary(maps, 1, share_of_images=0.0), maps)
+    """What one view loses the other keeps, doubled; half of the images stay whole, in every map the same."""
+    count = 64
+    drop = ComplementaryDropout(1, count)
+    maps = [torch.ones(1 + 2 * count, width, 2, 2) for width in (10, 30, 10)]
+    results = [drop(own) for own in maps]
+    whole = []
+    for result in results:
+        assert (result[0] == 1).all()
+        one, two = result[1 : 1 + count], result[1 + count :]
+        assert torch.equal(one + two, torch.full_like(one, 2.0))
+        assert set(one.unique().tolist()) == {0.0, 1.0, 2.0}
+        stays = (one == 1).flatten(1)
+        assert torch.equal(stays.all(1), stays.any(1))
+        whole.append(stays.all(1))
+    assert int(whole[0].sum()) == count // 2
+    assert torch.equal(whole[0], whole[1])
+    assert torch.equal(results[0], results[2])  # maps of equal width lose the same channels
+    assert torch.equal(ComplementaryDropout(1, count, share=0.0)(maps[0]), maps[0])
 
 
 def test_tokens_and_whatever_else_an_encoder_returns_keep_their_structure() -> None:
-    encoded = ([torch.ones(2, 8, 3, 3)], (torch.ones(2, 1, 8), None))
-    maps, (tokens, nothing) = change_encoded(encoded, lambda part: append_dropped(part, 1, 2))
-    assert isinstance(maps, list)
-    assert maps[0].shape == (3, 8, 3, 3)
-    assert torch.equal(tokens, torch.ones(3, 1, 8))
-    assert nothing is None
-    assert torch.equal(drop_complementary(tokens, 1), tokens)
+    encoded = ([torch.ones(3, 8, 3, 3)], (torch.ones(3, 1, 8), None))
+    for change in (lambda part: drop_channels(part, 1, 2), ComplementaryDropout(1, 1, share=1.0)):
+        maps, (tokens, nothing) = change_encoded(encoded, change)
+        assert isinstance(maps, list)
+        assert maps[0].shape == (3, 8, 3, 3)
+        assert (maps[0] != 1).any()
+        assert torch.equal(tokens, torch.ones(3, 1, 8))
+        assert nothing is None
 
 
 def test_a_network_decodes_changed_features(tiny_segmenter: BuildTiny) -> None:

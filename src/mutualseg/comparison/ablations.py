@@ -24,6 +24,8 @@ ABLATIONS: dict[str, Mapping[str, Mapping[str, Any]]] = {
     "no_strong_view": {"views": {"strong": False}},
     "no_burn_in": {"method": {"burn_in": 0.0}},
     "no_threshold": {"method": {"threshold": 0.0, "peer_threshold": 0.0}},
+    "no_adaptive_threshold": {"method": {"adaptive_threshold": False}},
+    "no_class_balance": {"method": {"class_balance": 0.0}},
     "ema_0.6": {"method": {"ema": 0.6}},
     "ema_0.99": {"method": {"ema": 0.99}},
     "ema_0.996": {"method": {"ema": 0.996}},

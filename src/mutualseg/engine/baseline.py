@@ -7,7 +7,8 @@ after it, so that the user's own network comes first. A run is finished once bot
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import signal
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,15 @@ from mutualseg import resolving
 from mutualseg.engine.preparation import prepare
 from mutualseg.engine.processes import Place
 from mutualseg.engine.resuming import reopen, resume_run
+from mutualseg.engine.signals import LateSignal, signals_to
 from mutualseg.engine.summary import counted_network
-from mutualseg.errors import ConfigError, Interrupted
+from mutualseg.errors import ConfigError, Interrupted, UnusableFileError
 from mutualseg.methods import method_class
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 
 _METHOD = "labels_only"
-_REPORTED = ("method", "miou", "miou_best", "networks", "steps", "seconds", "per_class_iou")
 
 
 def refuse_baseline(
@@ -32,12 +33,13 @@ def refuse_baseline(
     """Raise ConfigError where a run can have no twin."""
     if not method_class(resolving.resolve_method(method)["name"]).uses_unlabeled:
         raise ConfigError(
-            "--with-baseline adds labels_only, which is the method itself; leave out one of them."
+            "--with-baseline adds labels_only, which is the method itself: give --with-baseline false, or "
+            "another --method."
         )
     if devices * num_nodes > 1 or place is not None:
         raise ConfigError(
-            "--with-baseline trains in one process; leave it out, and train --method labels_only as a run of "
-            "its own."
+            "--with-baseline trains in one process: give --with-baseline false, and train --method "
+            "labels_only as a run of its own."
         )
 
 
@@ -63,6 +65,13 @@ def prepare_twin(settings: Settings, out: Path, arguments: Mapping[str, Any]) ->
     prepare(**{**arguments, **own, "place": None})
 
 
+def has_twin(folder: RunFolder) -> bool:
+    """Whether a run was started with a twin that has not reported yet."""
+    return bool(folder.read_config().get("with_baseline")) and (
+        not folder.is_finished() or lacks_baseline(folder)
+    )
+
+
 def lacks_baseline(folder: RunFolder) -> bool:
     """Whether a run's own training is finished and its twin's is not."""
     if not folder.is_finished() or not folder.read_config().get("with_baseline"):
@@ -70,43 +79,68 @@ def lacks_baseline(folder: RunFolder) -> bool:
     return "baseline" not in json.loads(folder.summary.read_text(encoding="utf-8"))
 
 
-def complete(root: Path, *, quiet: bool) -> dict[str, Any]:
-    """Train the twin of a finished run as far as it is not, and return the summary of both.
+def run_with_twin(root: Path, train: Callable[[], object], *, quiet: bool) -> dict[str, Any]:
+    """Train a run, then its twin as far as it is not, and return the summary of both.
+
+    Args:
+        root: the run folder.
+        train: trains the run as far as it is not.
+        quiet: say nothing of the twin.
 
     Raises:
-        Interrupted: a signal came; the twin has saved, and the run is what is to be resumed.
+        Interrupted: a signal came, in either training or between them; the run is what is to be resumed.
     """
-    folder = RunFolder(root)
+    folder, late = RunFolder(root), LateSignal()
+    try:
+        with signals_to(late):
+            train()
+            if late.received is not None:  # after the last step, when the run was let finish
+                raise Interrupted(signal.Signals(late.received).name)
+            return _complete(folder, _train_twin(folder, quiet=quiet))
+    except Interrupted as stopped:
+        stopped.run = str(root)
+        if not folder.is_finished() and not folder.newest_checkpoint.is_file():
+            stopped.advice = " before there was anything to save; start again"
+        raise
+
+
+def _complete(folder: RunFolder, twin: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the twin's result into the run's summary, of the one network of it that counts."""
     summary: dict[str, Any] = json.loads(folder.summary.read_text(encoding="utf-8"))
-    twin = _train_twin(folder, quiet=quiet)
     counted = counted_network(twin["method"], twin["networks"], twin["deployed"])
-    baseline = {key: twin[key] for key in _REPORTED} | {"counted": counted}
-    gain = round(summary["miou"] - twin["networks"][counted], 4)
-    summary |= {"baseline": baseline, "gain": gain}
+    miou = twin["networks"][counted]
+    recorded = [float(row[f"miou_{counted}"]) for row in RunFolder(folder.baseline).read_rows()]
+    baseline = {
+        "method": twin["method"],
+        "counted": counted,
+        "miou": miou,
+        "miou_best": max([*recorded, miou]),
+        "per_class_iou": twin["networks_per_class_iou"][counted],
+        **{key: twin[key] for key in ("networks", "steps", "seconds")},
+    }
+    summary |= {"baseline": baseline, "gain": round(summary["miou"] - miou, 4)}
     folder.write_summary(summary)
     return summary
 
 
 def _train_twin(folder: RunFolder, *, quiet: bool) -> dict[str, Any]:
     own = RunFolder(folder.baseline)
+    if own.is_finished() or own.newest_checkpoint.is_file():
+        return resume_run(own.root, given={}, quiet=quiet or own.is_finished())
+    settings = Settings.from_dict(own.read_config(), str(own.config))
+    console = RunConsole(quiet=quiet)
+    console.say("the baseline: labels_only on the same labeled images")
+    session = reopen(own, settings, console, leads=True, resume=False)
+    session.introduce()
     try:
-        if own.is_finished() or own.newest_checkpoint.is_file():
-            return resume_run(own.root, given={}, quiet=True if own.is_finished() else quiet)
-        settings = Settings.from_dict(own.read_config(), str(own.config))
-        console = RunConsole(quiet=quiet)
-        console.say("the baseline: labels_only on the same labeled images")
-        session = reopen(own, settings, console, leads=True, resume=False)
-        session.introduce()
         return session.run(session.build_method(), resume=False)
-    except Interrupted as stopped:
-        stopped.run = str(folder.root)
-        raise
+    except UnusableFileError as error:
+        raise UnusableFileError(str(error).replace(str(own.root), str(folder.root))) from None
 
 
 def verdict_sentence(summary: Mapping[str, Any]) -> str:
     """Return whether the unlabeled images helped, in words."""
-    baseline, gain = summary["baseline"], summary["gain"]
-    better = baseline["networks"][baseline["counted"]]
+    better, gain = summary["baseline"]["miou"], summary["gain"]
     if gain > 0:
         verdict = f"they helped by {gain:.2f} points"
     elif gain < 0:

@@ -232,7 +232,10 @@ class Session:
         """Score every network of a method on the val images, which the processes of a run share."""
         device = next(method.parameters()).device
         monitor = PseudoLabelMonitor(
-            list(method.networks()), method.deployed, self.data.num_classes, threshold=self._threshold
+            list(method.networks()),
+            method.labels_from,
+            self.data.num_classes,
+            threshold=method.label_threshold(),
         )
         rank = dist.get_rank() if process_count() > 1 else 0
         scores = evaluate_networks(
@@ -245,11 +248,6 @@ class Session:
             monitor=monitor,
         )
         return Evaluation(scores, monitor.percentages(self.data.classes))
-
-    @property
-    def _threshold(self) -> float:
-        """The confidence from which on a pseudo-label of this run's method teaches."""
-        return float(self.settings.method.get("threshold", 0.0))
 
     def run(self, method: Method, *, resume: bool) -> dict[str, Any]:
         """Train a fresh method to the end, or on from the newest checkpoint, and return the summary."""
@@ -309,7 +307,7 @@ class Session:
             streams,
             self.data.classes,
             picture,
-            threshold=self._threshold,
+            threshold=float(settings.method.get("threshold", 0.0)),
             device=settings.device,
             precision=settings.precision,
         )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -25,7 +28,22 @@ class LateSignal:
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Stop what is going on."""
+        self.received = number
         raise Interrupted(signal.Signals(number).name)
+
+
+@contextmanager
+def signals_to(receiver: LateSignal) -> Iterator[None]:
+    """Let a receiver have both signals while the context is open; on the main thread alone."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, receiver)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Signals(pl.Callback):

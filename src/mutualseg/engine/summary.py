@@ -39,8 +39,14 @@ def summarize(
         peak_memory_mb: most memory that was in use at once; None where that cannot be known.
     """
     score = scores[deployed]
+
+    def named(own: Scores) -> dict[str, float | None]:
+        rounded = (None if value is None else round(value, 4) for value in own.per_class)
+        return dict(zip(classes, rounded, strict=True))
+
     return {
         "method": settings.method["name"],
+        "method_arguments": {name: value for name, value in settings.method.items() if name != "name"},
         "seed": settings.seed,
         "split_seed": settings.split_seed,
         "steps": settings.steps,
@@ -54,13 +60,11 @@ def summarize(
         "miou": round(score.miou, 4),
         "miou_best": round(max([*recorded, score.miou]), 4),
         "select": settings.select,
-        "per_class_iou": {
-            name: None if value is None else round(value, 4)
-            for name, value in zip(classes, score.per_class, strict=True)
-        },
+        "per_class_iou": named(score),
         "networks": {role: round(each.miou, 4) for role, each in scores.items()},
         "deployed": deployed,
         "pixel_accuracy": round(score.pixel_accuracy, 4),
+        "networks_per_class_iou": {role: named(each) for role, each in scores.items()},
         "monitor": dict(monitor),
         "notes": list(split.notes),
         **provenance(),

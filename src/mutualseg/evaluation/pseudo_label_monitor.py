@@ -8,6 +8,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from mutualseg.losses.pseudo_label import keep_confident
 from mutualseg.types import IGNORE_INDEX
 
 
@@ -18,12 +19,14 @@ class PseudoLabelMonitor:
 
     Args:
         roles: of the networks, students first.
-        guide: role of the network whose confidence is looked at: the deployed one.
+        guide: role of the network whose confidence is looked at: the one whose labels teach.
         num_classes: K.
-        threshold: the confidence from which on a label counts as sure.
+        threshold: the confidence from which on its label teaches, or [K] one per class.
     """
 
-    def __init__(self, roles: Sequence[str], guide: str, num_classes: int, *, threshold: float) -> None:
+    def __init__(
+        self, roles: Sequence[str], guide: str, num_classes: int, *, threshold: float | Tensor
+    ) -> None:
         self.guide = guide
         self.threshold = threshold
         # Two averages of students that never meet tell nothing; each student beside every other network does.
@@ -43,7 +46,8 @@ class PseudoLabelMonitor:
         """
         known = mask != IGNORE_INDEX
         own = labels[self.guide]
-        sure, right = known & (confidence >= self.threshold), known & (own == mask)
+        sure = known & keep_confident(confidence, self.threshold, own)
+        right = known & (own == mask)
         events = [known, sure, sure & right, right]
         events += [known & (labels[one] != labels[two]) for one, two in self.pairs]
         shares = [_count(own, sure, self.num_classes), _count(mask, known, self.num_classes)]
@@ -60,9 +64,10 @@ class PseudoLabelMonitor:
             classes: names in index order.
 
         Returns:
-            `kept`: pixels of which the guide is sure; `kept_accuracy`: those of them that it names rightly;
-            `accuracy`: pixels named rightly; `disagree_A_B` for two networks; `kept_share NAME`: of the sure
-            labels those of a class, beside `true_share NAME` of all pixels. 0 where nothing can be counted.
+            `kept`: pixels of which the guide is sure enough to teach; `kept_accuracy`: those of them that it
+            names rightly; `accuracy`: pixels named rightly; `disagree_A_B` for two networks;
+            `kept_share NAME`: of the sure labels those of a class, beside `true_share NAME` of all pixels. 0
+            where nothing can be counted.
         """
         pixels, sure, sure_and_right, right, *rest = self.counts.tolist()
         apart, per_class = rest[: len(self.pairs)], rest[len(self.pairs) :]

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from mutualseg.errors import ConfigError
+from mutualseg.losses.supervised import supervised_loss
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.schedules import unlabeled_weight
-from mutualseg.types import Batch, StepOutput
+from mutualseg.types import Batch, LabeledBatch, StepOutput
 
 BuildNetwork = Callable[..., Segmenter]
 """From a role, such as "student_a", to a fresh network whose decoder start depends on the role; with
@@ -46,6 +47,8 @@ class Method(nn.Module, ABC):
     """Whether the step reads `batch.unlabeled`; if not, no unlabeled image is loaded."""
     strong_views: ClassVar[int] = 1
     """How many strong views of each unlabeled crop the step reads: 1 or 2."""
+    labels_from: ClassVar[str] = "teacher_a"
+    """The network whose labels teach; of several, the first."""
     deployed: ClassVar[str]
     """The network that is shipped and whose mIoU is the run's: a fixed choice, made over many runs."""
 
@@ -86,6 +89,22 @@ class Method(nn.Module, ABC):
     def first_unlabeled_step(self, total: int) -> int | None:
         """Return the first of `total` steps that needs the unlabeled half; None if none does."""
         return next((step for step in range(total) if self.needs_unlabeled(Progress(step, total))), None)
+
+    def label_threshold(self) -> float | Tensor:
+        """Return the confidence from which on a label of `labels_from` teaches, or [K] one per class."""
+        return float(getattr(self, "threshold", 0.0))
+
+    def supervised_step(self, labeled: LabeledBatch) -> StepOutput:
+        """Return each student's loss on the labeled images alone, the step of a burn-in."""
+        students = self.students()
+        return StepOutput(
+            {
+                "supervised" if len(students) == 1 else f"supervised_{role[-1]}": supervised_loss(
+                    student(labeled.images).logits, labeled.masks
+                )
+                for role, student in students.items()
+            }
+        )
 
     def after_step(self, progress: Progress) -> None:
         """Move what follows by averaging; called once after each optimizer step.

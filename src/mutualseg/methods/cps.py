@@ -20,7 +20,7 @@ from mutualseg.networks.ema import MeanTeacher
 from mutualseg.networks.looking import look
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.schedules import ema_momentum
-from mutualseg.types import Batch, LabeledBatch, StepOutput
+from mutualseg.types import Batch, StepOutput
 
 
 class CrossPseudoSupervision(Method):
@@ -39,6 +39,7 @@ class CrossPseudoSupervision(Method):
         ramp: share of the run over which the cross pseudo supervision then rises to its weight; 0 jumps.
     """
 
+    labels_from: ClassVar[str] = "student_a"
     deployed: ClassVar[str] = "teacher_a"
 
     def __init__(
@@ -64,7 +65,7 @@ class CrossPseudoSupervision(Method):
         """Return the loss terms of one step (see `Method.step`)."""
         labeled, weight = batch.labeled, self.unlabeled_weight(progress)
         if weight == 0.0 or batch.unlabeled is None:
-            return self._burn_in_step(labeled)
+            return self.supervised_step(labeled)
         view = mixed_view(batch.unlabeled)
 
         taught_a, taught_b = (
@@ -101,11 +102,3 @@ class CrossPseudoSupervision(Method):
     def networks(self) -> dict[str, Segmenter]:
         """Return both students and the average of the first."""
         return {**self.students(), "teacher_a": self.teacher_a.network}
-
-    def _burn_in_step(self, labeled: LabeledBatch) -> StepOutput:
-        return StepOutput(
-            {
-                f"supervised_{role[-1]}": supervised_loss(student(labeled.images).logits, labeled.masks)
-                for role, student in self.students().items()
-            }
-        )

@@ -7,6 +7,7 @@ arXiv 2001.07685; pixel by pixel and with CutMix, as in section 3.1 of UniMatch 
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 
@@ -34,6 +35,8 @@ class FixMatch(OneStudent):
         burn_in: share of the run that is supervised only; 0 starts at once.
         ramp: share of the run over which the unlabeled term then rises to its weight; 0 jumps.
     """
+
+    labels_from: ClassVar[str] = "student_a"
 
     def __init__(
         self,

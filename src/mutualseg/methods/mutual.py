@@ -28,6 +28,7 @@ from mutualseg.losses.resize import resize_branch, resize_labels
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
 from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import BuildNetwork, Method, Progress, require_between
+from mutualseg.networks.build import resolve_encoder
 from mutualseg.networks.ema import BatchNormPolicy, MeanTeacher
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.schedules import ema_momentum, semantic_strength
@@ -109,6 +110,8 @@ class Mutual(Method):
             semantic_strength=semantic_strength,
         )
         require_between(0.1, 1.0, loss_scale=loss_scale)
+        if decoder_b != "none":
+            resolve_encoder(decoder_b, "auto")  # refuses an unknown one before a network is built
         if taught_by not in get_args(TaughtBy):
             raise ConfigError(f"--method.taught_by is '{taught_by}'; give other, own or mean.")
         super().__init__(build_network, burn_in=burn_in, ramp=ramp)
@@ -148,7 +151,7 @@ class Mutual(Method):
         """Return the loss terms of one step (see `Method.step`)."""
         weight = self.unlabeled_weight(progress)
         if weight == 0.0 or batch.unlabeled is None:
-            return self._burn_in_step(batch)
+            return self.supervised_step(batch.labeled)
         labeled, unlabeled = batch.labeled, batch.unlabeled
         num_labeled = len(labeled.images)
         keep = unlabeled.keep
@@ -220,6 +223,10 @@ class Mutual(Method):
             logs=monitor(pseudo_labels, sure, valid, num_labeled - first),
         )
 
+    def label_threshold(self) -> float | Tensor:
+        """Return teacher a's threshold, one per class where thresholds adapt (see `Method`)."""
+        return self._thresholds("teacher_a")
+
     def after_step(self, progress: Progress) -> None:
         """Move both teachers (equation 3): t <- m t + (1 - m) f."""
         momentum = ema_momentum(progress.step, self.ema)
@@ -238,15 +245,6 @@ class Mutual(Method):
             "teacher_a": self.teacher_a.network,
             "teacher_b": self.teacher_b.network,
         }
-
-    def _burn_in_step(self, batch: Batch) -> StepOutput:
-        images, masks = batch.labeled.images, batch.labeled.masks
-        return StepOutput(
-            {
-                "supervised_a": supervised_loss(self.student_a(images).logits, masks),
-                "supervised_b": supervised_loss(self.student_b(images).logits, masks),
-            }
-        )
 
     def _branch(self, role: str, output: SegmenterOutput) -> BranchOutput:
         statistics = self.statistics[role]
@@ -270,13 +268,18 @@ class Mutual(Method):
 
     def _keep(self, role: str, confident: Tensor, labels: Tensor, valid: Tensor) -> Tensor:
         """Return [B,h,w] bool, which of a network's labels are sure enough to teach."""
+        if self.adaptive_threshold:
+            self._confidence_of(role).update(confident, labels, valid)
+        return keep_confident(confident, self._thresholds(role), labels)
+
+    def _thresholds(self, role: str) -> float | Tensor:
         threshold = self.threshold if role.startswith("teacher") else self.peer_threshold
-        if not self.adaptive_threshold:
-            return keep_confident(confident, threshold)
-        class_confidence = self.confidences[role]
-        assert isinstance(class_confidence, ClassConfidence)
-        class_confidence.update(confident, labels, valid)
-        return keep_confident(confident, class_confidence.thresholds(threshold), labels)
+        return self._confidence_of(role).thresholds(threshold) if self.adaptive_threshold else threshold
+
+    def _confidence_of(self, role: str) -> ClassConfidence:
+        found = self.confidences[role]
+        assert isinstance(found, ClassConfidence)
+        return found
 
     def _weigh(self, role: str, labels: Tensor, keep: Tensor, valid: Tensor) -> Tensor:
         """Return [B,h,w], how much each kept label weighs."""

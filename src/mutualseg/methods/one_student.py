@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import BuildNetwork, Method, Progress, require_between
 from mutualseg.networks.ema import MeanTeacher
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.schedules import ema_momentum
-from mutualseg.types import LabeledBatch, StepOutput
 
 
 class OneStudent(Method):
@@ -28,11 +26,6 @@ class OneStudent(Method):
         super().__init__(build_network, burn_in=burn_in, ramp=ramp)
         self.ema = ema
         self.teacher_a = MeanTeacher(self.student_a, batch_norm="average")
-
-    def supervised_step(self, labeled: LabeledBatch) -> StepOutput:
-        """Return the loss of the labeled images alone, the step of a burn-in."""
-        logits = self.student_a(labeled.images).logits
-        return StepOutput({"supervised": supervised_loss(logits, labeled.masks)})
 
     def after_step(self, progress: Progress) -> None:
         """Move the average."""

@@ -19,7 +19,8 @@ from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import BuildNetwork, Progress, require_between
 from mutualseg.methods.mixed_view import mixed_view, second_mixed_view
 from mutualseg.methods.one_student import OneStudent
-from mutualseg.networks.channel_dropout import append_dropped
+from mutualseg.networks.channel_dropout import drop_channels
+from mutualseg.networks.looking import look
 from mutualseg.types import Batch, StepOutput
 
 
@@ -42,6 +43,7 @@ class UniMatch(OneStudent):
     """
 
     strong_views: ClassVar[int] = 2
+    labels_from: ClassVar[str] = "student_a"
 
     def __init__(
         self,
@@ -72,15 +74,15 @@ class UniMatch(OneStudent):
         weak = batch.unlabeled.weak
         view_1, view_2 = mixed_view(batch.unlabeled), second_mixed_view(batch.unlabeled)
 
-        first, count = len(labeled.images), len(weak)
-        drop = partial(append_dropped, first=first, last=first + count, share=self.dropout)
-        images = torch.cat([labeled.images, weak, view_1.images, view_2.images])
-        logits = self.student_a(images, drop).logits
-        seen, plain, strong_1, strong_2, dropped = logits.split([first, count, count, count, count])
-
-        plain = plain.detach()
+        plain = look(self.student_a, weak).logits
         taught = pseudo_labels(plain, self.threshold)
         taught_1, taught_2 = (pseudo_labels(view.mix(plain), self.threshold) for view in (view_1, view_2))
+        first, count = len(labeled.images), len(weak)
+        drop = partial(drop_channels, first=first, last=first + count, share=self.dropout)
+        images = torch.cat([labeled.images, weak, view_1.images, view_2.images])
+        logits = self.student_a(images, drop).logits
+        seen, dropped, strong_1, strong_2 = logits.split([first, count, count, count])
+
         valid = resize_labels(batch.unlabeled.valid, (plain.shape[-2], plain.shape[-1]))
         valid_1, valid_2 = view_1.valid_on(plain), view_2.valid_on(plain)
         loss_1 = pseudo_label_loss(strong_1, taught_1, valid_1)

@@ -7,7 +7,6 @@ arXiv 2410.10777.
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import ClassVar
 
 import torch
@@ -18,7 +17,7 @@ from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import BuildNetwork, Progress, require_between
 from mutualseg.methods.mixed_view import mixed_view, second_mixed_view
 from mutualseg.methods.one_student import OneStudent
-from mutualseg.networks.channel_dropout import drop_complementary
+from mutualseg.networks.channel_dropout import ComplementaryDropout
 from mutualseg.types import Batch, StepOutput
 
 
@@ -32,7 +31,7 @@ class UniMatchV2(OneStudent):
     Args:
         build_network: makes the student.
         weight: of both strong views together; 0 turns them off.
-        dropout: share of images whose views lose complementary channels; 0 turns it off.
+        dropout: share of images whose views lose complementary channels, rounded down; 0 turns it off.
         threshold: least confidence of a pseudo-label to count; 0 counts all.
         ema: final momentum of the teacher; 0 makes it a copy of the student.
         burn_in: share of the run that is supervised only; 0 starts at once.
@@ -69,7 +68,7 @@ class UniMatchV2(OneStudent):
         plain = self.teacher_a.teach(batch.unlabeled.weak).logits
         taught_1, taught_2 = (pseudo_labels(view.mix(plain), self.threshold) for view in (view_1, view_2))
         first, count = len(labeled.images), len(view_1.images)
-        drop = partial(drop_complementary, first=first, share_of_images=self.dropout)
+        drop = ComplementaryDropout(first, count, share=self.dropout)
         images = torch.cat([labeled.images, view_1.images, view_2.images])
         logits = self.student_a(images, drop).logits
         seen, strong_1, strong_2 = logits.split([first, count, count])

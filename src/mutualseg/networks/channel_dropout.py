@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 ChangeFeatures = Callable[[Tensor], Tensor]
-"""From one feature map [B,C,h,w] to what the decoder sees in its place, perhaps for more images than B."""
+"""From one feature map [B,C,h,w] to what the decoder sees in its place."""
 
 
 def change_encoded(encoded: Any, change: ChangeFeatures) -> Any:
@@ -27,42 +27,54 @@ def change_encoded(encoded: Any, change: ChangeFeatures) -> Any:
     return encoded
 
 
-def append_dropped(maps: Tensor, first: int, last: int, *, share: float = 0.5) -> Tensor:
-    """Append images `first` to `last` once more, each channel dropped with a chance of its own.
+def drop_channels(maps: Tensor, first: int, last: int, *, share: float = 0.5) -> Tensor:
+    """Drop whole channels of images `first` to `last`, each with a chance of its own.
 
     Args:
-        maps: [B,C,h,w]; tokens [B,n,D] of a transformer are repeated as they are.
-        first: of the images to append.
+        maps: [B,C,h,w]; tokens [B,n,D] of a transformer stay as they are.
+        first: of the images that change.
         last: the one after them.
         share: chance of a channel to be zero; the others grow by 1 / (1 - share).
 
     Returns:
-        [B + last - first, C,h,w].
-    """
-    more = maps[first:last]
-    if maps.ndim == 4:
-        more = F.dropout2d(more, share)
-    return torch.cat([maps, more])
-
-
-def drop_complementary(maps: Tensor, first: int, *, share_of_images: float = 0.5) -> Tensor:
-    """Drop half of the channels in one view of each image, and exactly the other half in its second view.
-
-    Args:
-        maps: [first + 2 U, C,h,w]: some images that stay, then both views of U images, all first views
-            before all second ones. Tokens [B,n,D] of a transformer stay as they are.
-        first: how many images stay.
-        share_of_images: the chance of an image that its two views are changed at all.
-
-    Returns:
-        [first + 2 U, C,h,w]; where changed, the channels that are left are doubled.
+        [B,C,h,w].
     """
     if maps.ndim != 4:
         return maps
-    count = (len(maps) - first) // 2
-    draw = torch.rand(count, maps.shape[1], 1, 1, device=maps.device)
-    factor = 2.0 * (draw < 0.5)
-    changed = torch.rand(count, 1, 1, 1, device=maps.device) < share_of_images
-    one, two = (torch.where(changed, own, 1.0) for own in (factor, 2.0 - factor))
-    stay = torch.ones(first, maps.shape[1], 1, 1, device=maps.device)
-    return maps * torch.cat([stay, one, two]).to(maps.dtype)
+    return torch.cat([maps[:first], F.dropout2d(maps[first:last], share), maps[last:]])
+
+
+class ComplementaryDropout:
+    """Drop half of the channels in one view of an image, and exactly the other half in its second view.
+
+    What is dropped is drawn once, when it is first needed: the same images in every map of an encoder, and
+    the same channels in maps of equal width, as those of a transformer are. One is made for each step.
+
+    Args:
+        first: how many images at the start of a batch stay; then come all first views, then all second ones.
+        count: how many images have two views.
+        share: of those images that change, rounded down; the others stay.
+    """
+
+    def __init__(self, first: int, count: int, *, share: float = 0.5) -> None:
+        self.first = first
+        self.count = count
+        self.changed = torch.randperm(count) < int(share * count)
+        self._factors: dict[int, Tensor] = {}
+
+    def __call__(self, maps: Tensor) -> Tensor:
+        """Return [first + 2 count, C,h,w]; where changed, the channels that are left are doubled.
+
+        Tokens [B,n,D] of a transformer stay as they are.
+        """
+        if maps.ndim != 4:
+            return maps
+        return maps * self._factor(maps.shape[1]).to(maps)
+
+    def _factor(self, channels: int) -> Tensor:
+        if channels not in self._factors:
+            one = 2.0 * (torch.rand(self.count, channels) < 0.5)
+            views = [torch.where(self.changed[:, None], own, 1.0) for own in (one, 2.0 - one)]
+            stay = torch.ones(self.first, channels)
+            self._factors[channels] = torch.cat([stay, *views])[:, :, None, None]
+        return self._factors[channels]
