@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -70,6 +71,35 @@ def test_twin_has_the_same_split_and_settings(both: Path) -> None:
     del one["method"]
     assert one == two
     assert (both / "split.json").read_bytes() == (both / "baseline/split.json").read_bytes()
+
+
+def test_with_a_budget_the_twin_gets_the_same_time_and_its_own_steps(
+    data: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock advances by a second at each look; measuring the twin, it is half as fast."""
+    now = 0.0
+
+    def perf_counter() -> float:
+        nonlocal now
+        now += 0.5 if (tmp_path / "run/config.yaml").is_file() else 1.0
+        return now
+
+    for module in ("session", "calibration"):
+        clock = SimpleNamespace(perf_counter=perf_counter)
+        monkeypatch.setattr(f"mutualseg.engine.{module}.time", clock)
+    words = flags(steps=None, evaluate_every=None, budget="17s")
+    outcome = command("train", "--with-baseline", *words, "--data", data, "--out", "run")
+    assert outcome.code == 0, outcome
+    summary = _summary(tmp_path / "run")
+    assert (summary["steps"], summary["baseline"]["steps"]) == (
+        12,
+        29,
+    )  # (17 - 5 x 1) / 1, (17 - 5 x 0.5) / 0.5
+    assert "--budget 17s is 29 steps" in (tmp_path / "run/baseline/config.yaml").read_text()
+    evaluations = (tmp_path / "run/baseline/metrics.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0] for row in evaluations] == ["6", "12", "18", "24", "29"]
+    again = command("train", "--resume", "run")
+    assert (again.code, again.out.splitlines()[-1]) == (0, outcome.out.splitlines()[-1])
 
 
 @pytest.mark.parametrize("stopped_in", ["run", "baseline"])

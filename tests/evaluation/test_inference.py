@@ -14,6 +14,7 @@ from mutualseg.data.folder import read_folder
 from mutualseg.errors import MaskError
 from mutualseg.evaluation.inference import BATCH, alike, batch_logits, class_logits
 from mutualseg.evaluation.network_scores import TEACHERS_MEAN, evaluate_networks
+from mutualseg.evaluation.pseudo_label_monitor import PseudoLabelMonitor
 
 if TYPE_CHECKING:
     from mutualseg.data.samples import Sample
@@ -82,6 +83,32 @@ def test_scores_equal_the_computation_by_hand(networks: dict[str, Segmenter], sa
     assert scores[TEACHERS_MEAN].per_class == pytest.approx(mean)
     assert scores[TEACHERS_MEAN].per_class != scores["teacher_a"].per_class
     assert scores[TEACHERS_MEAN].miou == pytest.approx(np.mean([v for v in mean if v is not None]))
+
+
+@pytest.mark.parametrize("guide", ["student_a", "teacher_b"])
+def test_monitor_watches_along(networks: dict[str, Segmenter], samples: list[Sample], guide: str) -> None:
+    """What it counts of whole images, against the networks' probabilities by hand."""
+    monitor = PseudoLabelMonitor(ROLES, guide, 3, threshold=0.4)
+    scores = evaluate_networks(networks, samples, 3, device="cpu", precision="32", monitor=monitor)
+    assert scores == evaluate_networks(networks, samples, 3, device="cpu", precision="32")
+    sure, right, apart = [], [], []
+    for sample in samples:
+        assert sample.mask is not None
+        mask = torch.from_numpy(np.array(Image.open(sample.mask)))
+        known = mask != 255
+        with torch.no_grad():
+            by_role = {role: probabilities(network.eval(), sample) for role, network in networks.items()}
+        labels = {role: each.argmax(0)[known] for role, each in by_role.items()}
+        sure.append(by_role[guide].amax(0)[known] >= 0.4)
+        right.append(labels[guide] == mask[known])
+        apart.append(labels["student_a"] != labels["teacher_b"])
+    keep, hit = torch.cat(sure), torch.cat(right)
+    found = monitor.percentages("abc")
+    assert 0 < found["kept"] < 100
+    expected = {"kept": keep, "kept_accuracy": hit[keep], "disagree_student_a_teacher_b": torch.cat(apart)}
+    for name, event in expected.items():
+        assert found[name] == pytest.approx(100 * float(event.double().mean()), abs=1e-4), name
+    assert found["accuracy"] == pytest.approx(scores[guide].pixel_accuracy, abs=1e-4)
 
 
 def test_no_mean_without_both_teachers(networks: dict[str, Segmenter], samples: list[Sample]) -> None:

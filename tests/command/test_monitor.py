@@ -1,0 +1,53 @@
+"""What a run tells TensorBoard of its pseudo-labels: at each evaluation, and while it trains."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.command.conftest import Command
+from tests.command.made import SMALL, flags
+
+PAIRS = {
+    "labels_only": ["student_a_teacher_a"],
+    "mutual": [
+        "student_a_student_b",
+        *("student_a_teacher_a", "student_a_teacher_b", "student_b_teacher_a", "student_b_teacher_b"),
+    ],
+}
+
+
+@pytest.mark.parametrize("method", ["labels_only", "mutual"])
+def test_monitor_is_in_tensorboard_as_in_its_file(
+    method: str, data: Path, tmp_path: Path, command: Command
+) -> None:
+    words = flags({**SMALL, "steps": 2, "evaluate_every": 1}, method=method)
+    outcome = command("train", "--data", data, "--out", "run", *words)
+    assert outcome.code == 0, outcome
+    with (tmp_path / "run/monitor.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    apart = [name for name in rows[0] if name.startswith("disagree_")]
+    assert apart == [f"disagree_{pair}" for pair in PAIRS[method]]
+    events = EventAccumulator(str(tmp_path / "run")).Reload()
+    tags = {tag: tag.replace(" ", "_") for tag in events.Tags()["scalars"]}
+    logged = {spelled: events.Scalars(tag) for tag, spelled in tags.items()}
+    for name in rows[0]:
+        if name != "step":
+            curve = logged[f"monitor/{name.replace(' ', '_')}"]
+            assert [event.step for event in curve] == [1, 2]
+            expected = [float(row[name]) for row in rows]
+            assert [event.value for event in curve] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_what_steps_log_is_in_tensorboard(data: Path, tmp_path: Path, command: Command) -> None:
+    taught = [f"--method.{name}=0" for name in ("threshold", "peer_threshold", "burn_in", "ramp")]
+    words = flags(steps=20, evaluate_every=20)
+    outcome = command("train", "--data", data, "--out", "run", *words, *taught)
+    assert outcome.code == 0, outcome
+    events = EventAccumulator(str(tmp_path / "run")).Reload()
+    for tag in ("loss", "kept", "students_disagree", "teacher_a_disagrees", "teacher_b_disagrees"):
+        assert [event.step for event in events.Scalars(tag)] == [20], tag
