@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutualseg.schedules import ema_momentum, poly_decay, semantic_strength, unlabeled_weight
+from mutualseg.schedules import (
+    ema_momentum,
+    poly_decay,
+    reachable_momentum,
+    semantic_strength,
+    unlabeled_weight,
+)
 
 shares = st.floats(0, 1)
 
@@ -24,6 +30,23 @@ def test_ema_momentum_copies_first_then_rises_to_its_end(step: int, end: float) 
     assert ema_momentum(1, end) == 0
     assert ema_momentum(step, end) <= ema_momentum(step + 1, end) <= end
     assert ema_momentum(step, 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("end", "total", "reach", "expected"),
+    [
+        (0.99, 300, 0.05, 1 - 1 / 15),
+        (0.99, 10_000, 0.05, 0.99),
+        (0.99, 300, 1.0, 0.99),
+        (0.99, 20, 0.05, 0.9),
+        (0.6, 300, 0.05, 0.6),
+        (0.0, 300, 0.05, 0.0),
+    ],
+)
+def test_averages_reach_back_over_part_of_a_run(
+    end: float, total: int, reach: float, expected: float
+) -> None:
+    assert reachable_momentum(end, total, reach) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,22 @@ def ema_momentum(finished_steps: int, end: float) -> float:
     return min(1.0 - 1.0 / max(finished_steps, 1), end)
 
 
+def reachable_momentum(end: float, total_steps: int, reach: float) -> float:
+    """Return the final momentum, lowered so that an average reaches back over part of a run at most.
+
+    A momentum of m averages over about 1 / (1 - m) steps. In a short run that is much of it, and the average
+    trails behind a student that still learns.
+
+    Args:
+        end: final momentum as asked for.
+        total_steps: of the whole run.
+        reach: largest share of the run that counts, though never fewer than 10 steps; 1 is no limit.
+    """
+    if reach >= 1.0:
+        return end
+    return min(end, 1.0 - 1.0 / max(reach * total_steps, 10.0))
+
+
 def semantic_strength(progress: float, end: float) -> float:
     """Return lambda = end (1 - cos(pi p)) / 2, the strength of the semantic augmentation."""
     return end * (1.0 - math.cos(math.pi * progress)) / 2.0

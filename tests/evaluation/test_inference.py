@@ -104,6 +104,7 @@ def test_monitor_watches_along(networks: dict[str, Segmenter], samples: list[Sam
         apart.append(labels["student_a"] != labels["teacher_b"])
     keep, hit = torch.cat(sure), torch.cat(right)
     found = monitor.percentages("abc")
+    assert found["kept"] is not None
     assert 0 < found["kept"] < 100
     expected = {"kept": keep, "kept_accuracy": hit[keep], "disagree_student_a_teacher_b": torch.cat(apart)}
     for name, event in expected.items():

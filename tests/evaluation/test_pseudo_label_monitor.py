@@ -41,7 +41,7 @@ def test_thresholds_per_class() -> None:
 def test_no_threshold_keeps_everything_and_nothing_is_no_fault() -> None:
     monitor = PseudoLabelMonitor(("student_a",), "student_a", 2, threshold=0.0)
     monitor.update({"student_a": row(0, 1)}, row(0.5, 0.6), row(255, 255))
-    assert set(monitor.percentages("ab").values()) == {0.0}
+    assert set(monitor.percentages("ab").values()) == {None}
     monitor.update({"student_a": row(0, 1)}, row(0.5, 0.6), row(0, 0))
     found = monitor.percentages("ab")
     assert found["kept"] == 100

@@ -20,7 +20,7 @@ class Evaluation(NamedTuple):
 
     scores: dict[str, Scores]
     """By role."""
-    monitor: dict[str, float]
+    monitor: dict[str, float | None]
     """Numbers about pseudo-labels by name, in percent."""
 
 
@@ -88,7 +88,8 @@ class EvaluationRounds(pl.Callback):
         row: dict[str, float | int | str] = {"step": step}
         row |= {name: "" if value is None else round(float(value), 6) for name, value in watched.items()}
         self.folder.append_row(self.folder.metrics, row | scored)
-        self.folder.append_row(self.folder.monitor, {"step": step, **found.monitor})
+        watched_over = {name: "" if value is None else value for name, value in found.monitor.items()}
+        self.folder.append_row(self.folder.monitor, {"step": step, **watched_over})
         self.folder.append_row(
             self.folder.timing,
             {
@@ -98,9 +99,9 @@ class EvaluationRounds(pl.Callback):
             },
         )
         if trainer.logger is not None:
-            watched_over = {f"monitor/{name}": value for name, value in found.monitor.items()}
+            known = {f"monitor/{name}": v for name, v in found.monitor.items() if v is not None}
             trainer.logger.log_metrics(
-                {key: float(value) for key, value in scored.items()} | watched_over, step=step
+                {key: float(value) for key, value in scored.items()} | known, step=step
             )
         self.console.evaluation(step, found.scores, method.deployed)
         self.after(step, found.scores)

@@ -17,7 +17,7 @@ def summarize(
     classes: Sequence[str],
     scores: Mapping[str, Scores],
     *,
-    monitor: Mapping[str, float],
+    monitor: Mapping[str, float | None],
     deployed: str,
     recorded: Sequence[float],
     training_seconds: float,

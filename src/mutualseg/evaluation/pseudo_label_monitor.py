@@ -57,7 +57,7 @@ class PseudoLabelMonitor:
         """Replace this process's counts by those of all."""
         self.counts = total(self.counts)
 
-    def percentages(self, classes: Sequence[str]) -> dict[str, float]:
+    def percentages(self, classes: Sequence[str]) -> dict[str, float | None]:
         """Return every number by name, in percent.
 
         Args:
@@ -66,8 +66,8 @@ class PseudoLabelMonitor:
         Returns:
             `kept`: pixels of which the guide is sure enough to teach; `kept_accuracy`: those of them that it
             names rightly; `accuracy`: pixels named rightly; `disagree_A_B` for two networks;
-            `kept_share NAME`: of the sure labels those of a class, beside `true_share NAME` of all pixels. 0
-            where nothing can be counted.
+            `kept_share NAME`: of the sure labels those of a class, beside `true_share NAME` of all pixels.
+            None where there is nothing to count.
         """
         pixels, sure, sure_and_right, right, *rest = self.counts.tolist()
         apart, per_class = rest[: len(self.pairs)], rest[len(self.pairs) :]
@@ -93,5 +93,5 @@ def _count(labels: Tensor, where: Tensor, num_classes: int) -> Tensor:
     )[:num_classes]
 
 
-def _percent(count: int, of: int) -> float:
-    return round(100 * count / of, 4) if of else 0.0
+def _percent(count: int, of: int) -> float | None:
+    return round(100 * count / of, 4) if of else None

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mutualseg.errors import ConfigError
 from mutualseg.losses.supervised import supervised_loss
 from mutualseg.networks.segmenter import Segmenter
-from mutualseg.schedules import unlabeled_weight
+from mutualseg.schedules import ema_momentum, reachable_momentum, unlabeled_weight
 from mutualseg.types import Batch, LabeledBatch, StepOutput
 
 BuildNetwork = Callable[..., Segmenter]
@@ -52,24 +52,36 @@ class Method(nn.Module, ABC):
     deployed: ClassVar[str]
     """The network that is shipped and whose mIoU is the run's: a fixed choice, made over many runs."""
 
-    def __init__(self, build_network: BuildNetwork, *, burn_in: float = 0.0, ramp: float = 0.0) -> None:
-        """Build the first student, and take when the unlabeled terms begin.
+    def __init__(
+        self,
+        build_network: BuildNetwork,
+        *,
+        ema: float = 0.99,
+        ema_reach: float = 0.05,
+        burn_in: float = 0.0,
+        ramp: float = 0.0,
+    ) -> None:
+        """Build the first student, and take how averages follow and when the unlabeled terms begin.
 
         Pseudo-labels of a network that has learned little teach its mistakes, so that every method can let
         them wait.
 
         Args:
             build_network: makes a network from its role.
+            ema: final momentum of all averages.
+            ema_reach: largest share of the run that they reach back over; 1 is no limit.
             burn_in: share of the run that is supervised only; 0 starts at once.
             ramp: share of the run over which the unlabeled terms then rise to their weight; 0 jumps.
         """
         super().__init__()
-        require_between(0.0, 1.0, burn_in=burn_in, ramp=ramp)
+        require_between(0.0, 1.0, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp)
         if burn_in + ramp > 1:
             raise ConfigError(
                 f"--method.burn_in {burn_in} and --method.ramp {ramp} are more than the whole run; "
                 "let them add up to 1 at most."
             )
+        self.ema = ema
+        self.ema_reach = ema_reach
         self.burn_in = burn_in
         self.ramp = ramp
         self.student_a = build_network("student_a")
@@ -89,6 +101,10 @@ class Method(nn.Module, ABC):
     def first_unlabeled_step(self, total: int) -> int | None:
         """Return the first of `total` steps that needs the unlabeled half; None if none does."""
         return next((step for step in range(total) if self.needs_unlabeled(Progress(step, total))), None)
+
+    def momentum(self, progress: Progress) -> float:
+        """Return the momentum with which averages move after a step that has just finished."""
+        return ema_momentum(progress.step, reachable_momentum(self.ema, progress.total, self.ema_reach))
 
     def label_threshold(self) -> float | Tensor:
         """Return the confidence from which on a label of `labels_from` teaches, or [K] one per class."""

@@ -19,7 +19,6 @@ from mutualseg.methods.mixed_view import mixed_view
 from mutualseg.networks.ema import MeanTeacher
 from mutualseg.networks.looking import look
 from mutualseg.networks.segmenter import Segmenter
-from mutualseg.schedules import ema_momentum
 from mutualseg.types import Batch, StepOutput
 
 
@@ -35,6 +34,7 @@ class CrossPseudoSupervision(Method):
         weight: of the cross pseudo supervision; 0 turns it off.
         threshold: least confidence of a pseudo-label to count; the paper's 0 counts all.
         ema: final momentum of the averaged copy of student a, which is deployed and teaches nobody.
+        ema_reach: largest share of the run that the average reaches back over; 1 is no limit.
         burn_in: share of the run that is supervised only; 0 starts at once.
         ramp: share of the run over which the cross pseudo supervision then rises to its weight; 0 jumps.
     """
@@ -49,15 +49,15 @@ class CrossPseudoSupervision(Method):
         weight: float = 1.5,
         threshold: float = 0.0,
         ema: float = 0.99,
+        ema_reach: float = 0.05,
         burn_in: float = 0.2,
         ramp: float = 0.1,
     ) -> None:
         require_between(0.0, math.inf, weight=weight)
         require_between(0.0, 1.0, threshold=threshold, ema=ema)
-        super().__init__(build_network, burn_in=burn_in, ramp=ramp)
+        super().__init__(build_network, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp)
         self.weight = weight
         self.threshold = threshold
-        self.ema = ema
         self.student_b = build_network("student_b")
         self.teacher_a = MeanTeacher(self.student_a, batch_norm="average")
 
@@ -93,7 +93,7 @@ class CrossPseudoSupervision(Method):
 
     def after_step(self, progress: Progress) -> None:
         """Move the averaged copy."""
-        self.teacher_a.update(self.student_a, ema_momentum(progress.step, self.ema))
+        self.teacher_a.update(self.student_a, self.momentum(progress))
 
     def students(self) -> dict[str, Segmenter]:
         """Return both students."""

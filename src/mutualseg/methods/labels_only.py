@@ -15,12 +15,13 @@ class LabelsOnly(OneStudent):
     Args:
         build_network: makes the student.
         ema: final momentum of the averaged copy.
+        ema_reach: largest share of the run that the average reaches back over; 1 is no limit.
     """
 
     uses_unlabeled: ClassVar[bool] = False
 
-    def __init__(self, build_network: BuildNetwork, *, ema: float = 0.99) -> None:
-        super().__init__(build_network, ema=ema)
+    def __init__(self, build_network: BuildNetwork, *, ema: float = 0.99, ema_reach: float = 0.05) -> None:
+        super().__init__(build_network, ema=ema, ema_reach=ema_reach)
 
     def step(self, batch: Batch, progress: Progress) -> StepOutput:
         """Return the supervised loss (see `Method.step`)."""

@@ -33,6 +33,7 @@ class MeanTeacherCutMix(OneStudent):
         weight: of the consistency term; 0 turns it off.
         threshold: confidence from which on the teacher is sure of a pixel; 0 leaves the term as it is.
         ema: final momentum of the teacher; 0 makes it a copy of the student.
+        ema_reach: largest share of the run that the average reaches back over; 1 is no limit.
         burn_in: share of the run that is supervised only; 0 starts at once.
         ramp: share of the run over which the consistency then rises to its weight; 0 jumps.
     """
@@ -44,12 +45,13 @@ class MeanTeacherCutMix(OneStudent):
         weight: float = 1.0,
         threshold: float = 0.97,
         ema: float = 0.99,
+        ema_reach: float = 0.05,
         burn_in: float = 0.2,
         ramp: float = 0.1,
     ) -> None:
         require_between(0.0, math.inf, weight=weight)
         require_between(0.0, 1.0, threshold=threshold)
-        super().__init__(build_network, ema=ema, burn_in=burn_in, ramp=ramp)
+        super().__init__(build_network, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp)
         self.weight = weight
         self.threshold = threshold
 

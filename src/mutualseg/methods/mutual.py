@@ -31,7 +31,7 @@ from mutualseg.methods.base import BuildNetwork, Method, Progress, require_betwe
 from mutualseg.networks.build import resolve_encoder
 from mutualseg.networks.ema import BatchNormPolicy, MeanTeacher
 from mutualseg.networks.segmenter import Segmenter
-from mutualseg.schedules import ema_momentum, semantic_strength
+from mutualseg.schedules import semantic_strength
 from mutualseg.types import Batch, BranchOutput, SegmenterOutput, StepOutput
 from mutualseg.views import cutmix
 
@@ -64,6 +64,7 @@ class Mutual(Method):
         augment_teachers: whether teachers' logits are augmented; it can only turn their labels to others.
         distill_labeled: whether labeled images enter the distillation terms too.
         ema: final momentum of the teachers; 0 makes each a copy of its student.
+        ema_reach: largest share of the run that the average reaches back over; 1 is no limit.
         teacher_batch_norm: `own` statistics from the teacher's batches, or `average` of the student's.
         loss_scale: distillation is computed at this share of the decoder's resolution; 1 leaves it.
         decoder_b: network of branch b, such as fpn, on the same encoder; none: that of branch a.
@@ -90,6 +91,7 @@ class Mutual(Method):
         augment_teachers: bool = False,
         distill_labeled: bool = True,
         ema: float = 0.99,
+        ema_reach: float = 0.05,
         teacher_batch_norm: BatchNormPolicy = "average",
         loss_scale: float = 1.0,
         decoder_b: str = "none",
@@ -100,7 +102,6 @@ class Mutual(Method):
             threshold=threshold,
             peer_threshold=peer_threshold,
             class_balance=class_balance,
-            ema=ema,
         )
         require_between(
             0.0,
@@ -114,7 +115,7 @@ class Mutual(Method):
             resolve_encoder(decoder_b, "auto")  # refuses an unknown one before a network is built
         if taught_by not in get_args(TaughtBy):
             raise ConfigError(f"--method.taught_by is '{taught_by}'; give other, own or mean.")
-        super().__init__(build_network, burn_in=burn_in, ramp=ramp)
+        super().__init__(build_network, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp)
         self.teacher_weight = teacher_weight
         self.peer_weight = peer_weight
         self.taught_by = taught_by
@@ -127,7 +128,6 @@ class Mutual(Method):
         self.augment_students = augment_students
         self.augment_teachers = augment_teachers
         self.distill_labeled = distill_labeled
-        self.ema = ema
         self.loss_scale = loss_scale
         other = {} if decoder_b == "none" else {"network": decoder_b}
         self.student_b = build_network("student_b", **other)
@@ -229,7 +229,7 @@ class Mutual(Method):
 
     def after_step(self, progress: Progress) -> None:
         """Move both teachers (equation 3): t <- m t + (1 - m) f."""
-        momentum = ema_momentum(progress.step, self.ema)
+        momentum = self.momentum(progress)
         taught = self.needs_unlabeled(Progress(progress.step - 1, progress.total))
         self.teacher_a.update(self.student_a, momentum, taught=taught)
         self.teacher_b.update(self.student_b, momentum, taught=taught)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from mutualseg.methods.base import BuildNetwork, Method, Progress, require_between
+from mutualseg.methods.base import BuildNetwork, Method, Progress
 from mutualseg.networks.ema import MeanTeacher
 from mutualseg.networks.segmenter import Segmenter
-from mutualseg.schedules import ema_momentum
 
 
 class OneStudent(Method):
@@ -20,16 +19,20 @@ class OneStudent(Method):
     deployed: ClassVar[str] = "teacher_a"
 
     def __init__(
-        self, build_network: BuildNetwork, *, ema: float, burn_in: float = 0.0, ramp: float = 0.0
+        self,
+        build_network: BuildNetwork,
+        *,
+        ema: float,
+        ema_reach: float,
+        burn_in: float = 0.0,
+        ramp: float = 0.0,
     ) -> None:
-        require_between(0.0, 1.0, ema=ema)
-        super().__init__(build_network, burn_in=burn_in, ramp=ramp)
-        self.ema = ema
+        super().__init__(build_network, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp)
         self.teacher_a = MeanTeacher(self.student_a, batch_norm="average")
 
     def after_step(self, progress: Progress) -> None:
         """Move the average."""
-        self.teacher_a.update(self.student_a, ema_momentum(progress.step, self.ema))
+        self.teacher_a.update(self.student_a, self.momentum(progress))
 
     def students(self) -> dict[str, Segmenter]:
         """Return the one trained network."""

@@ -38,6 +38,7 @@ class UniMatch(OneStudent):
         dropout: chance of a channel of the encoder to be dropped in that view.
         threshold: least confidence of a pseudo-label to count; 0 counts all.
         ema: final momentum of the averaged copy, which is deployed and teaches nobody.
+        ema_reach: largest share of the run that the average reaches back over; 1 is no limit.
         burn_in: share of the run that is supervised only; 0 starts at once.
         ramp: share of the run over which the unlabeled terms then rise to their weight; 0 jumps.
     """
@@ -54,13 +55,14 @@ class UniMatch(OneStudent):
         dropout: float = 0.5,
         threshold: float = 0.95,
         ema: float = 0.99,
+        ema_reach: float = 0.05,
         burn_in: float = 0.2,
         ramp: float = 0.1,
     ) -> None:
         require_between(0.0, math.inf, strong_weight=strong_weight, feature_weight=feature_weight)
         require_between(0.0, 1.0, threshold=threshold)
         require_between(0.0, 0.99, dropout=dropout)
-        super().__init__(build_network, ema=ema, burn_in=burn_in, ramp=ramp)
+        super().__init__(build_network, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp)
         self.strong_weight = strong_weight
         self.feature_weight = feature_weight
         self.dropout = dropout

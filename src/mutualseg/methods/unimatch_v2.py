@@ -34,6 +34,7 @@ class UniMatchV2(OneStudent):
         dropout: share of images whose views lose complementary channels, rounded down; 0 turns it off.
         threshold: least confidence of a pseudo-label to count; 0 counts all.
         ema: final momentum of the teacher; 0 makes it a copy of the student.
+        ema_reach: largest share of the run that the average reaches back over; 1 is no limit.
         burn_in: share of the run that is supervised only; 0 starts at once.
         ramp: share of the run over which the unlabeled terms then rise to their weight; 0 jumps.
     """
@@ -48,12 +49,13 @@ class UniMatchV2(OneStudent):
         dropout: float = 0.5,
         threshold: float = 0.95,
         ema: float = 0.996,
+        ema_reach: float = 0.05,
         burn_in: float = 0.2,
         ramp: float = 0.1,
     ) -> None:
         require_between(0.0, math.inf, weight=weight)
         require_between(0.0, 1.0, threshold=threshold, dropout=dropout)
-        super().__init__(build_network, ema=ema, burn_in=burn_in, ramp=ramp)
+        super().__init__(build_network, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp)
         self.weight = weight
         self.dropout = dropout
         self.threshold = threshold
