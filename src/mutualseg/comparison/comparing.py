@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mutualseg import resolving
 from mutualseg.comparison.additions import merge_settings
 from mutualseg.comparison.amounts import Amount, digest
+from mutualseg.comparison.lock import locked
+from mutualseg.comparison.on_test import score_on_test
 from mutualseg.comparison.plan import PlannedRun, plan
 from mutualseg.comparison.plot import draw_plot
-from mutualseg.comparison.record import read_record, variants_in, write_record
-from mutualseg.comparison.running import Train, perform, state_of
+from mutualseg.comparison.record import read_record, stamp_of, variants_in, write_record
+from mutualseg.comparison.running import Train, of_earlier_call, perform, state_of
 from mutualseg.comparison.sample_pictures import draw_samples
 from mutualseg.comparison.shared import Shared
+from mutualseg.comparison.stopping import signals_to
 from mutualseg.comparison.tables import table_markdown
-from mutualseg.comparison.variants import Variant, find_aliases
+from mutualseg.comparison.variants import Variant, find_aliases, resolved_again
 from mutualseg.data.folder import DataFolder
 from mutualseg.engine.processes import place_from
 from mutualseg.engine.signals import LateSignal
-from mutualseg.errors import ConfigError, DataError, Interrupted
+from mutualseg.errors import ConfigError, DataError, Interrupted, RunError
 from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.reporting.console import RunConsole
-from mutualseg.scoring import score_run
-
-_ADVICE = "; what was trained is saved, so call the same command again to go on"
+from mutualseg.runs import RunFolder
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ class Comparison:
     """For comparison.json, with what earlier calls asked for."""
     rows: dict[str, dict[str, Any]]
     """Row by run folder, those of earlier calls among them."""
+    part: str
+    """`val`, or `test` to score that too, and to base gains and verdicts on it."""
+    stamp: bytes | None
+    """Of the record that all this is made of."""
 
 
 def prepare(
@@ -77,50 +81,59 @@ def prepare(
         )
     if split == "test" and not source.test:
         raise DataError(f"{source.root} has no test part with masks; leave out --split test.")
+    stamp = stamp_of(out)
     before = read_record(out)
+    again = resolved_again([] if before is None else before["settings"]["variants"], **base)
     now = {
         **shared.to_record(),
         **base,
         "classes": list(source.classes),
         "val": digest(amounts[0].split.val),
         "labeled": {str(amount.images): amount.facts() for amount in amounts},
-        "variants": {variant.label: variant.arguments() for variant in variants},
+        "variants": {variant.label: variant.arguments() for variant in (*again, *variants)},
     }
     settings = merge_settings(None if before is None else before["settings"], now, out)
     distinct, aliases = find_aliases(variants_in(settings))
     asked = {aliases.get(variant.label, variant.label) for variant in variants}
     runs = plan([variant for variant in distinct if variant.label in asked], amounts, seeds)
+    if split == "test":
+        resolving.refuse_bad_samples(source.test, source.num_classes)
     build_segmenter(  # weights that cannot be had must not fail every run
         NetworkConfig(shared.network, shared.encoder, source.num_classes), weights=shared.weights
     )
-    rows = {} if before is None else {row["run"]: row for row in before["runs"]}
-    rows |= {run.row()["run"]: state_of(run, out, rows.get(run.row()["run"])) for run in runs}
-    return Comparison(out, shared, source, amounts, runs, {**settings, "aliases": aliases}, rows)
+    known = {} if before is None else {row["run"]: row for row in before["runs"]}
+    rows = {place: of_earlier_call(row, out) for place, row in known.items()}
+    rows |= {run.place: state_of(run, out, known.get(run.place)) for run in runs}
+    settings["aliases"] = aliases
+    return Comparison(out, shared, source, amounts, runs, settings, rows, part=split, stamp=stamp)
 
 
-def perform_all(comparison: Comparison, train: Train, *, split: str) -> dict[str, Any]:
+def perform_all(comparison: Comparison, train: Train) -> dict[str, Any]:
     """Train what is not finished, and return and write the record.
 
     Raises:
-        Interrupted: a signal came; the run that was going on has saved.
+        RunError: another process compares in the same folder.
+        Interrupted: a signal came; the run that was going on has saved, unless it came twice.
     """
+    out, rows = comparison.out, comparison.rows
     console = RunConsole(quiet=comparison.shared.quiet)
-    record = _write(comparison)
     late = LateSignal()
-    with _signals_to(late):
+    with locked(out), signals_to(late):
+        if stamp_of(out) != comparison.stamp:
+            raise RunError(f"Another compare has just changed --out {out}; call the same command again.")
+        record = _write(comparison)
         for index, run in enumerate(comparison.runs, start=1):
-            place = run.row()["run"]
-            if comparison.rows[place]["status"] != "finished":
+            if rows[run.place]["status"] != "finished":
                 console.say(f"run {index} of {len(comparison.runs)}: {run.name}")
-                comparison.rows[place] = perform(run, comparison.out, comparison.shared, train)
-            row = comparison.rows[place]
-            if split == "test" and row["status"] == "finished" and "test_miou" not in row:
-                # Only the deployed network is saved, so this is its score, even where another one counts.
-                scores = score_run(comparison.out / place, data=None, part="test", window=None, quiet=True)
-                row["test_miou"] = scores["miou"]
+                rows[run.place] = perform(run, out, comparison.shared, train)
+            row = rows[run.place]
+            if comparison.part == "test" and row["status"] == "finished" and "test_miou" not in row:
+                row |= score_on_test(row, RunFolder(out / run.place), comparison.source, comparison.shared)
             record = _write(comparison)
             if row["status"] == "failed":
                 console.say(f"{run.name} failed: {row['reason']}")
+            if "test_reason" in row:
+                console.say(f"{run.name} has no score on test: {row['test_reason']}")
             if late.received is not None:
                 raise Interrupted(signal.Signals(late.received).name)
         _draw(comparison, record)
@@ -128,7 +141,13 @@ def perform_all(comparison: Comparison, train: Train, *, split: str) -> dict[str
 
 
 def _write(comparison: Comparison) -> dict[str, Any]:
-    record = write_record(comparison.out, comparison.settings, list(comparison.rows.values()))
+    record = write_record(
+        comparison.out,
+        comparison.settings,
+        list(comparison.rows.values()),
+        asked=[run.place for run in comparison.runs],
+        part=comparison.part,
+    )
     (comparison.out / "table.md").write_text(table_markdown(record), encoding="utf-8")
     return record
 
@@ -142,24 +161,3 @@ def _draw(comparison: Comparison, record: Mapping[str, Any]) -> None:
         comparison.out,
         comparison.out / "pictures.png",
     )
-
-
-@contextmanager
-def _signals_to(receiver: LateSignal) -> Iterator[None]:
-    """Let signals stop the comparison in order, between runs too."""
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, receiver)
-    try:
-        yield
-    except Interrupted as stopped:
-        stopped.advice = _ADVICE
-        raise
-    except KeyboardInterrupt:  # a second one, during a step
-        late = Interrupted(signal.SIGINT.name)
-        late.advice = _ADVICE
-        raise late from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
