@@ -32,7 +32,7 @@ def _columns(record: Mapping[str, Any]) -> Iterator[str]:
         "MB: the most memory in use, on a CPU of the whole process."
     )
     if is_tested(record):
-        yield "test: mIoU on the test part, at the last step, of the same network, which val has chosen."
+        yield "test: mIoU of the same network on the test part."
     if record["champion"]:
         yield (
             f"{record['champion']} is ahead or behind where it is so in {_column(record)} on every seed, and "
