@@ -382,7 +382,8 @@ def compare(
             optimization: ...}}.
         steps: Equal optimizer steps for every run; train's default if neither is given.
         budget: Equal wall time for every run, such as 20min, as in train. Excludes steps.
-        split: test scores the deployed network of each finished run on the test part too.
+        split: test scores each finished run's network that counts on the test part too, and bases gains
+            and verdicts on it.
         group: Regular expression on names; images whose match (or first group) is equal stay on one side.
         split_seed: Of the choice of labeled and held-out images.
         batch: Labeled images per step, at least 2.
@@ -443,7 +444,7 @@ def compare(
         optimization=optimization or {},
         quiet=quiet,
     )
-    return perform_all(comparison, train, split=split)
+    return perform_all(comparison, train)
 
 
 def _refuse_small_window(window: int | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
@@ -158,6 +158,15 @@ def refuse_bad_files(split: Split, num_classes: int) -> None:
     Raises:
         DataError: for the first bad file.
     """
+    refuse_bad_samples((*split.labeled, *split.val, *_evenly(split.unlabeled)), num_classes)
+
+
+def refuse_bad_samples(samples: Iterable[Sample], num_classes: int) -> None:
+    """Read samples that have a mask whole, and of the others the header.
+
+    Raises:
+        DataError: for the first bad file.
+    """
 
     def look(sample: Sample) -> None:
         if sample.mask is None:
@@ -168,7 +177,7 @@ def refuse_bad_files(split: Split, num_classes: int) -> None:
             check_mask(read_mask(sample.mask), size, num_classes, sample.mask)
 
     with ThreadPoolExecutor() as pool:
-        for _ in pool.map(look, (*split.labeled, *split.val, *_evenly(split.unlabeled))):
+        for _ in pool.map(look, samples):
             pass
 
 

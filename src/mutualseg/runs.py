@@ -16,7 +16,7 @@ from mutualseg.errors import RunError
 
 _WRITTEN = {
     *("config", "split", "metrics", "monitor", "timing", "events", "summary", "report"),
-    *("baseline", "classes", "views", "pseudo_labels", "checkpoints", "weights", "export"),
+    *("baseline", "classes", "views", "pseudo_labels", "checkpoints", "weights", "export", "error"),
 }
 """What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
 
@@ -102,6 +102,11 @@ class RunFolder:
         """Run folder of the labels-only twin; written for `--with-baseline` only."""
         return self.root / "baseline"
 
+    @property
+    def error(self) -> Path:
+        """Traceback of a fault of the program that ended the run in a comparison."""
+        return self.root / "error.txt"
+
     def is_finished(self) -> bool:
         """Whether the run has its summary."""
         return self.summary.is_file()
@@ -117,9 +122,9 @@ class RunFolder:
                 f"--out {self.root} is not empty; use --resume to continue that run, "
                 "--overwrite to start it anew, or another folder."
             )
-        strangers = [p.name for p in self.root.iterdir() if p.name.partition(".")[0] not in _WRITTEN]
+        strangers = self._strangers()
         if strangers or not self.config.is_file():
-            held = f"'{sorted(strangers)[0]}', which no run wrote" if strangers else "files but no run"
+            held = f"'{strangers[0]}', which no run wrote" if strangers else "files but no run"
             raise RunError(
                 f"--out {self.root} holds {held}, so --overwrite leaves it alone; name another folder."
             )
@@ -128,17 +133,39 @@ class RunFolder:
         """Make the folder, empty; raise RunError where `check_free` does."""
         self.check_free(overwrite=overwrite)
         try:
-            for path in self.root.iterdir() if self.root.is_dir() else ():
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
+            self._clear()
             for folder in (self.checkpoint.parent, self.weights.parent, self.pseudo_labels):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(
                 f"--out {self.root} cannot be made ({error.strerror}); name another folder."
             ) from error
+
+    def clear_remains(self) -> None:
+        """Empty a folder whose run was killed before it had its config.yaml, or while it was deleted.
+
+        Raises:
+            RunError: something is there that no run wrote.
+        """
+        strangers = self._strangers()
+        if strangers:
+            raise RunError(
+                f"'{self.root}' holds '{strangers[0]}', which no run wrote, and no run; "
+                "move it away, or name another folder."
+            )
+        self._clear()
+
+    def _strangers(self) -> list[str]:
+        return sorted(p.name for p in self.root.iterdir() if p.name.partition(".")[0] not in _WRITTEN)
+
+    def _clear(self) -> None:
+        """Delete everything, config.yaml last: after a kill in between, `--overwrite` still sees a run."""
+        held = self.root.iterdir() if self.root.is_dir() else ()
+        for path in sorted(held, key=lambda path: path == self.config):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     def write_config(self, values: dict[str, Any], comment: str | None = None) -> None:
         """Write every resolved value of the run, under a comment that says where they come from."""

@@ -81,7 +81,7 @@ def test_everything_is_trained_in_order_and_written(compared: Path) -> None:
     ]
     assert len(record["verdicts"]) == 2
     assert {path.name for path in compared.iterdir()} == {
-        *("comparison.json", "table.md", "plot.png", "pictures.png", "runs")
+        *("comparison.json", "table.md", "plot.png", "pictures.png", "runs", ".lock")
     }
     with Image.open(compared / "pictures.png") as pictures:
         assert pictures.width > 4 * 128
@@ -132,6 +132,7 @@ def test_other_settings_are_refused(
         ("--methods mutal", "did you mean 'mutual'"),
         ("--ablation no_peers", "did you mean 'no_peer'"),
         ("--seeds one", "--seeds one is no whole number"),
+        ("--seeds -1", "--seeds -1 is no whole number from 0 on"),
         ("--labeled 99", "--labeled 99 asks for more"),
         ("--steps 3 --budget 1min", "exclude each other"),
         ("--batch 1", "--batch 1 is too small"),
@@ -194,6 +195,25 @@ def test_interrupted_comparison_goes_on(
     assert resumed.read_bytes() == straight.read_bytes()
 
 
+def test_second_interrupt_does_not_claim_to_have_saved(
+    data: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hurry(self: Signals, *others: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    words = ("compare", "--data", data, "--out", "cmp", "--methods=mutual", "--seeds=0", *flags(SHORT))
+    with monkeypatch.context() as patch:
+        patch.setattr(Signals, "on_train_batch_end", hurry)
+        stopped = command(*words)
+    assert stopped.code == 130
+    last = stopped.err.splitlines()[-1]
+    assert "since its last checkpoint is lost; call the same command again" in last
+    assert "saved" not in last
+    assert not list((tmp_path / "cmp/runs/mutual-5-s0/checkpoints").iterdir())
+    assert command(*words).code == 0
+
+
 def test_late_signal_lets_the_run_finish_and_starts_no_other(
     data: Path, tmp_path: Path, command: Command, trained: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,9 +252,16 @@ def test_failed_run_is_reported_and_tried_again(
     assert _statuses(tmp_path / "cmp") == {"labels_only-3-s0": "failed", "mutual-3-s0": "finished"}
     failures["labels_only"] = ValueError("first line\nsecond line")  # type: ignore[assignment]
     assert command(*words).code == 1
-    assert _record(tmp_path / "cmp")["runs"][0]["reason"] == "ValueError: first line"
+    left = "runs/labels_only-3-s0/error.txt"
+    reason = f"ValueError: first line; the traceback is in {left}."
+    assert _record(tmp_path / "cmp")["runs"][0]["reason"] == reason
+    assert "second line" in (tmp_path / "cmp" / left).read_text(encoding="utf-8")
+    other = command(*words[:-2], "mutual")  # its own runs are all finished
+    assert other.code == 0
+    assert "failed in an earlier call: runs/labels_only-3-s0: ValueError" in " ".join(other.out.split())
     failures["labels_only"] = None
     assert command(*words).code == 0
+    assert not (tmp_path / "cmp" / left).exists()
     assert trained == ["labels_only-3-s0", "mutual-3-s0", "labels_only-3-s0", "labels_only-3-s0"]
 
 
@@ -247,6 +274,7 @@ def test_run_killed_before_its_checkpoint_is_started_anew(
     shutil.rmtree(begun / "checkpoints")
     shutil.rmtree(empty)
     (empty / "checkpoints").mkdir(parents=True)
+    (empty / "metrics.csv").write_text("step\n")  # as a kill during the deletion of a run leaves it
     assert command("compare", "--data", data, "--out", "cmp", *TWO, *flags(SHORT)).code == 0
     assert trained == ["mutual-3-s0", "mutual-3-s1"]
     for place in ("runs/mutual-3-s0/metrics.csv", "runs/mutual-3-s1/metrics.csv"):

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from mutualseg.command_line.words import repeated
+from mutualseg.comparison import amounts
 from mutualseg.comparison.additions import merge_settings
-from mutualseg.comparison.amounts import Amount
+from mutualseg.comparison.amounts import Amount, digest
 from mutualseg.comparison.plan import plan
-from mutualseg.comparison.variants import Variant
+from mutualseg.comparison.variants import Variant, make_variants, resolved_again
 from mutualseg.comparison.words import listed, seeds_of
+from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample, Split
 from mutualseg.errors import ConfigError
 
@@ -32,8 +34,9 @@ def test_lists_in_any_spelling() -> None:
     assert seeds_of(["0,1", "0"], [7]) == seeds_of([0, 1], [7]) == [0, 1]
     assert seeds_of("3", [0, 1]) == seeds_of(3, [0, 1]) == [3]
     assert seeds_of((), [0, 1]) == [0, 1]
-    with pytest.raises(ConfigError, match="--seeds one is no whole number"):
-        seeds_of("one", [0])
+    for wrong in ("one", "-1"):
+        with pytest.raises(ConfigError, match=f"--seeds {wrong} is no whole number from 0 on"):
+            seeds_of(wrong, [0])
 
 
 @pytest.mark.parametrize(
@@ -69,6 +72,40 @@ def test_more_of_the_same_is_added() -> None:
     assert list(merged["variants"]) == ["mutual", "labels_only"]
     assert list(merged["labeled"]) == ["6", "12"]
     assert merge_settings(None, now, Path("cmp")) == now
+
+
+def test_changed_default_is_named_as_one() -> None:
+    now = {**BEFORE, "variants": {"mutual": {"method": {"ema": 0.5}}}}
+    with pytest.raises(ConfigError, match=r"not 0.5, which is the default by now, .*use another --out"):
+        merge_settings(BEFORE, now, Path("cmp"))
+
+
+def test_methods_and_ablations_of_a_record_are_resolved_again() -> None:
+    again = resolved_again(["mine", "no_peer", "mutual"], views={}, optimization={})
+    assert [variant.label for variant in again] == ["mutual", "no_peer"]
+    assert again == make_variants((), ("no_peer",), None, views={}, optimization={})
+    assert resolved_again(["mine"], views={}, optimization={}) == []
+
+
+def test_names_of_unlabeled_images_must_stay() -> None:
+    def facts(*names: str) -> dict[str, Any]:
+        unlabeled = [Sample(Path(f"{name}.png"), None, name, "train") for name in names]
+        assert digest(unlabeled) == digest(SampleIndex.of(unlabeled))
+        return {"6": Amount(6, Split((), unlabeled, (), (), 0, "part")).facts()}
+
+    before = {**BEFORE, "labeled": facts("train/a", "train/b")}
+    assert merge_settings(before, before, Path("cmp")) == before
+    with pytest.raises(ConfigError, match=r"labeled 6\.unlabeled_images"):
+        merge_settings(before, {**before, "labeled": facts("train/a", "train/c")}, Path("cmp"))
+    of_before = {"6": {name: value for name, value in before["labeled"]["6"].items() if "_" not in name}}
+    assert merge_settings({**before, "labeled": of_before}, before, Path("cmp")) == before
+
+
+def test_digest_does_not_depend_on_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = [Sample(Path(f"{name}.png"), None, name, "train") for name in "abcde"]
+    whole = digest(samples)
+    monkeypatch.setattr(amounts, "_AT_ONCE", 2)
+    assert digest(samples) == whole
 
 
 @pytest.mark.parametrize(

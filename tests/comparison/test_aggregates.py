@@ -46,7 +46,9 @@ def test_rows_of_the_table() -> None:
         "miou": 41.0,
         "miou_spread": 2.0,
         "miou_best": 42.0,
+        "test_seeds": [],
         "test_miou": None,
+        "test_miou_spread": None,
         "minutes": 2.5,
         "peak_memory_mb": 101.0,
         "gain": 3.5,
@@ -60,9 +62,31 @@ def test_rows_of_the_table() -> None:
     assert (pending["seeds"], pending["miou"], pending["verdict"]) == ([], None, None)
 
 
+def test_gain_when_another_label_stands_for_labels_only() -> None:
+    rows = [row("plain", 0, 37.0), row("mutual", 0, 40.0)]
+    plain, labels_only, mutual = table_of(
+        rows, ["plain", "labels_only", "mutual"], {"labels_only": "plain"}, "mutual"
+    )
+    assert (plain["gain"], labels_only["gain"], mutual["gain"]) == (None, None, 3.0)
+
+
+def test_claims_on_the_test_part() -> None:
+    rows = [
+        row("labels_only", 0, 37.0, test_miou=30.0),
+        row("labels_only", 1, 38.0, test_miou=31.0),
+        row("mutual", 0, 40.0, test_miou=29.0),
+        row("mutual", 1, 42.0, test_miou=28.5),
+        row("no_peer", 0, 50.0),  # of an earlier call, not tested
+    ]
+    labels_only, mutual, no_peer = table_of(rows, ["labels_only", "mutual", "no_peer"], {}, "mutual", "test")
+    assert (mutual["test_miou"], mutual["test_miou_spread"], mutual["test_seeds"]) == (28.75, 0.5, [0, 1])
+    assert (mutual["miou"], mutual["gain"], labels_only["verdict"]) == (41.0, -1.75, "behind")
+    assert (no_peer["gain"], no_peer["verdict"], no_peer["test_seeds"]) == (None, None, [])
+
+
 @pytest.fixture
 def record(tmp_path: Path) -> dict[str, Any]:
-    return write_record(tmp_path / "new", SETTINGS, ROWS)
+    return write_record(tmp_path / "new", SETTINGS, ROWS, asked=[line["run"] for line in ROWS])
 
 
 def test_text_fits_80_columns_and_tells_all(record: dict[str, Any]) -> None:

@@ -71,7 +71,8 @@ MISTAKES = [
     ({}, "a: 3", ["'a'", "must hold"]),
     ({}, "a: {views: 3}", ["'views' of 'a'"]),
     ({}, "a/b: {}", ["'a/b'", "folder"]),
-    ({}, "mutual: {}", ["'mutual'", "another label"]),
+    ({}, "mutual: {}", ["'mutual'", "a method", "another label"]),
+    ({}, "no_peer: {}", ["'no_peer'", "an ablation", "another label"]),
     ({}, "- a", ["must hold options"]),
 ]
 

@@ -11,13 +11,17 @@ from mutualseg.comparison.verdicts import gain, spread, verdict
 BASELINE = "labels_only"
 
 
-def scores_of(rows: Iterable[Mapping[str, Any]]) -> dict[int, dict[str, dict[int, float]]]:
-    """Return the mIoU of finished runs by labeled images, label and seed."""
+COLUMNS = {"val": "miou", "test": "test_miou"}
+"""By part of the data, where a row has the mIoU on it."""
+
+
+def scores_of(rows: Iterable[Mapping[str, Any]], part: str = "val") -> dict[int, dict[str, dict[int, float]]]:
+    """Return the mIoU of finished runs on a part by labeled images, label and seed."""
     scores: dict[int, dict[str, dict[int, float]]] = {}
     for row in rows:
         by_seed = scores.setdefault(row["labeled_images"], {}).setdefault(row["label"], {})
-        if row["status"] == "finished":
-            by_seed[row["seed"]] = row["miou"]
+        if row["status"] == "finished" and row.get(COLUMNS[part]) is not None:
+            by_seed[row["seed"]] = row[COLUMNS[part]]
     return scores
 
 
@@ -26,6 +30,7 @@ def table_of(
     labels: Sequence[str],
     aliases: Mapping[str, str],
     champion: str | None,
+    part: str = "val",
 ) -> list[dict[str, Any]]:
     """Return a row per number of labeled images and label.
 
@@ -34,8 +39,10 @@ def table_of(
         labels: in the order of the table.
         aliases: labels that stand for the runs of another label.
         champion: the label that the others are held against; None leaves verdicts out.
+        part: val or test, on whose mIoU gains and verdicts are.
     """
-    scores = scores_of(rows)
+    scores = scores_of(rows, part)
+    baseline = aliases.get(BASELINE, BASELINE)
     table = []
     for images in sorted(scores):
         for label in labels:
@@ -43,7 +50,7 @@ def table_of(
             own = [row for row in rows if (row["labeled_images"], row["label"]) == (images, source)]
             if own:
                 same_as = {} if source == label else {"same_as": source}
-                against = {} if source == BASELINE else scores[images].get(BASELINE, {})
+                against = {} if source == baseline else scores[images].get(baseline, {})
                 held = scores[images].get(champion or "", {}), scores[images][source]
                 table.append(
                     {"label": label, "labeled_images": images, **same_as}
@@ -69,7 +76,9 @@ def _statistics(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "miou": _rounded(mean(values["miou"]) if finished else None),
         "miou_spread": _rounded(spread(values["miou"]) if len(finished) > 1 else None),
         "miou_best": _rounded(mean(values["miou_best"]) if finished else None),
+        "test_seeds": sorted(row["seed"] for row in finished if row.get("test_miou") is not None),
         "test_miou": _rounded(mean(values["test_miou"]) if values["test_miou"] else None),
+        "test_miou_spread": _rounded(spread(values["test_miou"]) if len(values["test_miou"]) > 1 else None),
         "minutes": _rounded(mean(values["minutes"]) if finished else None),
         "peak_memory_mb": max(values["peak_memory_mb"], default=None),
     }

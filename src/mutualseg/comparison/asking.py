@@ -8,7 +8,7 @@ from typing import Any
 
 from mutualseg import resolving
 from mutualseg.comparison.amounts import make_amounts
-from mutualseg.comparison.comparing import Comparison, prepare
+from mutualseg.comparison.preparing import Comparison, prepare
 from mutualseg.comparison.shared import Shared
 from mutualseg.comparison.variants import make_variants
 from mutualseg.comparison.words import listed, seeds_of

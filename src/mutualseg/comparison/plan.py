@@ -23,6 +23,11 @@ class PlannedRun:
         """Of its folder below `runs`."""
         return f"{self.variant.label}-{self.amount.images}-s{self.seed}"
 
+    @property
+    def place(self) -> str:
+        """Its folder, below that of the comparison."""
+        return f"runs/{self.name}"
+
     def row(self) -> dict[str, Any]:
         """Return what is known of it before it begins."""
         return {
@@ -30,7 +35,7 @@ class PlannedRun:
             "method": self.variant.method["name"],
             "seed": self.seed,
             "labeled_images": self.amount.images,
-            "run": f"runs/{self.name}",
+            "run": self.place,
         }
 
 

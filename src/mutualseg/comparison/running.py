@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from mutualseg.comparison.failures import reason_of
+from mutualseg.comparison.on_test import known_score
 from mutualseg.comparison.plan import PlannedRun
 from mutualseg.comparison.shared import Shared
 from mutualseg.engine.summary import counted_network
-from mutualseg.errors import Interrupted, MutualSegError
+from mutualseg.errors import Interrupted
 from mutualseg.runs import RunFolder
 
 Train = Callable[..., dict[str, Any]]
@@ -21,7 +23,7 @@ Train = Callable[..., dict[str, Any]]
 
 _RESULTS = (
     *("steps", "miou", "miou_best", "counted", "deployed", "networks"),
-    *("minutes", "training_seconds", "peak_memory_mb"),
+    *("minutes", "training_seconds", "peak_memory_mb", "commit"),
 )
 """What is unknown until a run is finished."""
 
@@ -35,14 +37,12 @@ def perform(planned: PlannedRun, out: Path, shared: Shared, train: Train) -> dic
     try:
         if not folder.is_finished():
             _train(planned, folder, shared, train)
+            folder.error.unlink(missing_ok=True)  # of an attempt before
         return finished_row(planned, folder)
     except Interrupted:
         raise
-    except MutualSegError as error:
-        reason = str(error)
     except Exception as error:  # the other runs can do without this one
-        lines = str(error).splitlines() or [""]
-        reason = f"{type(error).__name__}: {lines[0]}"
+        reason = reason_of(error, folder)
     _free_memory()
     return _unfinished(planned, "failed", reason)
 
@@ -51,9 +51,18 @@ def state_of(planned: PlannedRun, out: Path, before: dict[str, Any] | None) -> d
     """Return the row of a run before anything is done: finished, as an earlier call left it, or pending."""
     folder = RunFolder(out / "runs" / planned.name)
     if folder.is_finished():
-        scored = {key: value for key, value in (before or {}).items() if key == "test_miou"}
-        return {**finished_row(planned, folder), **scored}
+        row = finished_row(planned, folder)
+        return {**row, **known_score(before, row["counted"])}
     return _unfinished(planned, "pending", None)
+
+
+def of_earlier_call(row: Mapping[str, Any], out: Path) -> dict[str, Any]:
+    """Return the row of a run that this call does not ask for, as rows are by now."""
+    kept = {key: value for key, value in row.items() if not key.startswith("test_") or key == "test_reason"}
+    summary = RunFolder(out / row["run"]).summary
+    if row["status"] == "finished" and "commit" not in row and summary.is_file():
+        kept["commit"] = json.loads(summary.read_text(encoding="utf-8")).get("commit")
+    return {**kept, **known_score(row, row.get("counted"))}
 
 
 def _unfinished(planned: PlannedRun, status: str, reason: str | None) -> dict[str, Any]:
@@ -79,22 +88,24 @@ def finished_row(planned: PlannedRun, folder: RunFolder) -> dict[str, Any]:
         "minutes": round(summary["seconds"] / 60, 2),
         "training_seconds": summary["training_seconds"],
         "peak_memory_mb": summary.get("peak_memory_mb"),
+        "commit": summary.get("commit"),
+        **{name: summary[name] for name in ("method_arguments",) if name in summary},
     }
 
 
 def _train(planned: PlannedRun, folder: RunFolder, shared: Shared, train: Train) -> None:
     _free_memory()  # the peak of this run must not hold what the one before left behind
-    if folder.newest_checkpoint.is_file():
+    is_begun = folder.config.is_file()
+    if is_begun and folder.newest_checkpoint.is_file():
         train(resume=str(folder.root), quiet=shared.quiet)
         return
-    if folder.root.is_dir() and not folder.config.is_file():
-        for inner in folder.root.iterdir():  # killed while it made its folders, which are empty
-            inner.rmdir()
+    if folder.root.is_dir() and not is_begun:  # killed before it began, or while it was deleted
+        folder.clear_remains()
     train(
         out=str(folder.root),
         seed=planned.seed,
         labeled=planned.amount.given,
-        overwrite=folder.config.is_file(),
+        overwrite=is_begun,
         **planned.variant.arguments(),
         **shared.arguments(),
     )

@@ -12,6 +12,7 @@ from PIL import Image
 from mutualseg.data.images import read_image
 from mutualseg.data.masks import read_mask
 from mutualseg.data.samples import Sample
+from mutualseg.errors import WeightsError
 from mutualseg.predictor import Predictor
 from mutualseg.reporting.pictures import Pixels, overlay, sheet
 
@@ -42,13 +43,22 @@ def draw_samples(
         images,
         [_truth(sample, image, len(classes)) for sample, image in zip(chosen, images, strict=True)],
     ]
+    labels = []
     for row in runs:
-        predictor = Predictor.load(out / row["run"], device=record["settings"]["device"])
+        try:
+            predictor = Predictor.load(out / row["run"], device=record["settings"]["device"])
+        except WeightsError:  # its folder was deleted since
+            continue
+        labels.append(row["label"])
         columns.append(
             [overlay(image, predictor.predict(image), len(classes), opacity=0.75) for image in images]
         )
+    if not labels:
+        return
     rows = [[_narrowed(picture) for picture in pictures] for pictures in zip(*columns, strict=True)]
-    sheet(rows, ["image", "truth", *(row["label"] for row in runs)], classes).save(path)
+    partial = path.with_name(f"{path.stem}.partial.png")
+    sheet(rows, ["image", "truth", *labels], classes).save(partial)
+    partial.replace(path)
 
 
 def _shown_runs(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -71,12 +71,25 @@ def make_variants(
     if file is not None:
         own = _read_file(file)
         for label in own:
-            if label in asked or label in METHODS:
-                raise ConfigError(f"'{label}' in {file} is the name of a method; choose another label.")
+            if label in METHODS or label in ABLATIONS:
+                kind = "a method" if label in METHODS else "an ablation"
+                raise ConfigError(f"'{label}' in {file} is the name of {kind}; choose another label.")
         asked |= own
     return [
         _resolve(label, wanted, views=views, optimization=optimization) for label, wanted in asked.items()
     ]
+
+
+def resolved_again(
+    labels: Iterable[str], *, views: Mapping[str, Any], optimization: Mapping[str, Any]
+) -> list[Variant]:
+    """Return the methods and ablations among the labels of a record as they are by now."""
+    known = set(labels)
+    methods, parts = known & METHODS.keys(), known & ABLATIONS.keys()
+    if not methods and not parts:
+        return []
+    made = make_variants(sorted(methods), sorted(parts), None, views=views, optimization=optimization)
+    return [variant for variant in made if variant.label in known]
 
 
 def find_aliases(variants: Iterable[Variant]) -> tuple[list[Variant], dict[str, str]]:

@@ -20,11 +20,11 @@ def seeds_of(given: object, default: Sequence[int]) -> list[int]:
     """Return seeds as whole numbers.
 
     Raises:
-        ConfigError: one is something else.
+        ConfigError: one is something else, or negative.
     """
     seeds = []
     for item in listed(given):
         if not re.fullmatch(r"\d+", item):
-            raise ConfigError(f"--seeds {item} is no whole number; give for example --seeds 0,1,2.")
+            raise ConfigError(f"--seeds {item} is no whole number from 0 on; give for example --seeds 0,1,2.")
         seeds.append(int(item))
     return list(dict.fromkeys(seeds)) or list(default)

@@ -1,0 +1,22 @@
+"""Why something of one run failed, in one line; a fault of the program leaves its traceback with the run."""
+
+from __future__ import annotations
+
+import traceback
+
+from mutualseg.errors import MutualSegError
+from mutualseg.runs import RunFolder
+
+
+def reason_of(error: Exception, folder: RunFolder) -> str:
+    """Return an error as a row says it."""
+    if isinstance(error, MutualSegError):
+        return str(error)
+    lines = str(error).splitlines() or [""]
+    reason = f"{type(error).__name__}: {lines[0]}"
+    try:
+        folder.root.mkdir(parents=True, exist_ok=True)
+        folder.error.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:  # the disk is full, say: the other runs go on
+        return reason
+    return f"{reason}; the traceback is in runs/{folder.root.name}/{folder.error.name}."

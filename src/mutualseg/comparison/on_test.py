@@ -1,0 +1,72 @@
+"""`--split test`: the network of a run that counts on val, scored on the test part."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from mutualseg.comparison.failures import reason_of
+from mutualseg.comparison.shared import Shared
+from mutualseg.data.folder import DataFolder
+from mutualseg.errors import Interrupted, WeightsError
+from mutualseg.evaluation.network_scores import evaluate_networks
+from mutualseg.networks.segmenter import Segmenter
+from mutualseg.runs import RunFolder
+from mutualseg.weights_files import load_network
+
+_KNOWN = ("test_miou", "test_network")
+
+
+def known_score(before: Mapping[str, Any] | None, counted: str | None) -> dict[str, Any]:
+    """Return what an earlier call's row says of the test part; nothing if another network counts."""
+    known = before or {}
+    if known.get("test_miou") is None or known.get("test_network") != counted:
+        return {}
+    return {name: known[name] for name in _KNOWN}
+
+
+def score_on_test(
+    row: Mapping[str, Any], folder: RunFolder, source: DataFolder, shared: Shared
+) -> dict[str, Any]:
+    """Return a finished run's `test_miou` and `test_network`, or as `test_reason` why there are none."""
+    role = row["counted"]
+    try:
+        network = _counted_network(role, row["deployed"], folder)
+        scores = evaluate_networks(
+            {role: network.to(shared.device).to(memory_format=torch.channels_last)},
+            source.test,
+            len(source.classes),
+            device=shared.device,
+            precision=shared.precision,
+        )
+    except Interrupted:
+        raise
+    except Exception as error:  # the other runs can do without this score
+        return {"test_reason": reason_of(error, folder)}
+    return {"test_miou": round(scores[role].miou, 4), "test_network": role}
+
+
+def _counted_network(role: str, deployed: str, folder: RunFolder) -> Segmenter:
+    """Return a run's network in evaluation: the deployed one has a file, others are in the checkpoint."""
+    network, _, _ = load_network(folder.weights)
+    if role == deployed:
+        return network
+    path = folder.checkpoint
+    prefix = f"method.{role}."
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        network.load_state_dict(own)
+    except FileNotFoundError:
+        raise WeightsError(
+            f"{role} counts, and '{path}', which has its weights, is not there; "
+            "delete the run to train it again."
+        ) from None
+    except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError):
+        raise WeightsError(
+            f"{role} counts, and its weights in '{path}' cannot be read; delete the run to train it again."
+        ) from None
+    return network

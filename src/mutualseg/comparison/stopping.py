@@ -1,0 +1,38 @@
+"""SIGINT and SIGTERM during a comparison, and what a user is told then."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mutualseg.engine.signals import LateSignal
+from mutualseg.errors import Interrupted
+
+_SAVED = "; what was trained is saved, so call the same command again to go on"
+_LOST = (
+    "; finished runs are kept, but what this run trained since its last checkpoint is lost; "
+    "call the same command again to go on"
+)
+
+
+@contextmanager
+def signals_to(receiver: LateSignal) -> Iterator[None]:
+    """Let signals stop the comparison in order, between runs too."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, receiver)
+    try:
+        yield
+    except Interrupted as stopped:
+        stopped.advice = _SAVED
+        raise
+    except KeyboardInterrupt:  # a second one, during a step: it waits for no checkpoint
+        hurried = Interrupted(signal.SIGINT.name)
+        hurried.advice = _LOST
+        raise hurried from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
