@@ -73,6 +73,7 @@ def test_twin_has_the_same_split_and_settings(both: Path) -> None:
     assert (both / "split.json").read_bytes() == (both / "baseline/split.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_with_a_budget_the_twin_gets_the_same_time_and_its_own_steps(
     data: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +103,7 @@ def test_with_a_budget_the_twin_gets_the_same_time_and_its_own_steps(
     assert (again.code, again.out.splitlines()[-1]) == (0, outcome.out.splitlines()[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stopped_in", ["run", "baseline"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_stopped_in_either_part_it_goes_on_exactly(
@@ -136,6 +138,7 @@ def test_stopped_in_either_part_it_goes_on_exactly(
     assert _summary(tmp_path / "run")["gain"] == _summary(both)["gain"]
 
 
+@pytest.mark.slow
 def test_killed_before_the_twin_began_it_begins(
     data: Path, both: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +155,7 @@ def test_killed_before_the_twin_began_it_begins(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_after_the_last_step_starts_no_twin(
     number: signal.Signals, data: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
@@ -209,6 +213,7 @@ def test_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_overwritten_with_its_twin(data: Path, tmp_path: Path, command: Command) -> None:
     words = ("--data", data, "--out", "run", "--steps", "1", "--evaluate-every", "1")
     assert command(*WORDS, *words).code == 0
