@@ -13,7 +13,7 @@ from mutualseg.comparison.preparing import Comparison
 from mutualseg.comparison.record import stamp_of, write_record
 from mutualseg.comparison.running import Train, perform
 from mutualseg.comparison.sample_pictures import draw_samples
-from mutualseg.comparison.stopping import signals_to
+from mutualseg.comparison.stopping import stopping_in_order
 from mutualseg.comparison.tables import table_markdown
 from mutualseg.engine.signals import LateSignal
 from mutualseg.errors import Interrupted, RunError
@@ -31,7 +31,7 @@ def perform_all(comparison: Comparison, train: Train) -> dict[str, Any]:
     out, rows = comparison.out, comparison.rows
     console = RunConsole(quiet=comparison.shared.quiet)
     late = LateSignal()
-    with locked(out), signals_to(late):
+    with locked(out), stopping_in_order(late):
         if stamp_of(out) != comparison.stamp:
             raise RunError(f"Another compare has just changed --out {out}; call the same command again.")
         record = _write(comparison)

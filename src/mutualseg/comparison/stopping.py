@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mutualseg.engine.signals import LateSignal
+from mutualseg.engine.signals import LateSignal, signals_to
 from mutualseg.errors import Interrupted
 
 _SAVED = "; what was trained is saved, so call the same command again to go on"
@@ -18,14 +17,11 @@ _LOST = (
 
 
 @contextmanager
-def signals_to(receiver: LateSignal) -> Iterator[None]:
+def stopping_in_order(receiver: LateSignal) -> Iterator[None]:
     """Let signals stop the comparison in order, between runs too."""
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, receiver)
     try:
-        yield
+        with signals_to(receiver):
+            yield
     except Interrupted as stopped:
         stopped.advice = _SAVED
         raise
@@ -33,6 +29,3 @@ def signals_to(receiver: LateSignal) -> Iterator[None]:
         hurried = Interrupted(signal.SIGINT.name)
         hurried.advice = _LOST
         raise hurried from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
