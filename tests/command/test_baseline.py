@@ -66,7 +66,7 @@ def test_both_are_in_the_summary_and_on_the_last_line(
 
 def test_twin_has_the_same_split_and_settings(both: Path) -> None:
     one, two = (yaml.safe_load((run / "config.yaml").read_text()) for run in (both, both / "baseline"))
-    assert two.pop("method") == {"name": "labels_only", "ema": 0.99, "ema_reach": 0.05}
+    assert two.pop("method") == {"name": "labels_only", "ema": 0.99, "ema_reach": 0.07}
     assert (one.pop("with_baseline"), two.pop("with_baseline")) == (True, False)
     del one["method"]
     assert one == two

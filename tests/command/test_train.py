@@ -221,7 +221,7 @@ def test_budget_replaces_the_steps_of_a_configuration(finished: Path) -> None:
 def test_another_method_leaves_the_arguments_of_the_configured_one(finished: Path) -> None:
     words = ("--config", str(finished / "config.yaml"), "--out", "run", "--method", "labels_only")
     method = _parsed(*words)["method"]
-    assert method == {"name": "labels_only", "ema": 0.99, "ema_reach": 0.05}
+    assert method == {"name": "labels_only", "ema": 0.99, "ema_reach": 0.07}
 
 
 def test_configuration_of_one_entry(tmp_path: Path) -> None:

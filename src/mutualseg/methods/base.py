@@ -57,7 +57,7 @@ class Method(nn.Module, ABC):
         build_network: BuildNetwork,
         *,
         ema: float = 0.99,
-        ema_reach: float = 0.05,
+        ema_reach: float = 0.07,
         burn_in: float = 0.0,
         ramp: float = 0.0,
     ) -> None:

@@ -49,7 +49,7 @@ class CrossPseudoSupervision(Method):
         weight: float = 1.5,
         threshold: float = 0.0,
         ema: float = 0.99,
-        ema_reach: float = 0.05,
+        ema_reach: float = 0.07,
         burn_in: float = 0.2,
         ramp: float = 0.1,
     ) -> None:

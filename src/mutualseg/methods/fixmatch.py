@@ -46,7 +46,7 @@ class FixMatch(OneStudent):
         weight: float = 1.0,
         threshold: float = 0.95,
         ema: float = 0.99,
-        ema_reach: float = 0.05,
+        ema_reach: float = 0.07,
         burn_in: float = 0.2,
         ramp: float = 0.1,
     ) -> None:

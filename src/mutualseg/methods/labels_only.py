@@ -20,7 +20,7 @@ class LabelsOnly(OneStudent):
 
     uses_unlabeled: ClassVar[bool] = False
 
-    def __init__(self, build_network: BuildNetwork, *, ema: float = 0.99, ema_reach: float = 0.05) -> None:
+    def __init__(self, build_network: BuildNetwork, *, ema: float = 0.99, ema_reach: float = 0.07) -> None:
         super().__init__(build_network, ema=ema, ema_reach=ema_reach)
 
     def step(self, batch: Batch, progress: Progress) -> StepOutput:

@@ -45,7 +45,7 @@ class MeanTeacherCutMix(OneStudent):
         weight: float = 1.0,
         threshold: float = 0.97,
         ema: float = 0.99,
-        ema_reach: float = 0.05,
+        ema_reach: float = 0.07,
         burn_in: float = 0.2,
         ramp: float = 0.1,
     ) -> None:

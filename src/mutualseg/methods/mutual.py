@@ -91,7 +91,7 @@ class Mutual(Method):
         augment_teachers: bool = False,
         distill_labeled: bool = True,
         ema: float = 0.99,
-        ema_reach: float = 0.05,
+        ema_reach: float = 0.07,
         teacher_batch_norm: BatchNormPolicy = "average",
         loss_scale: float = 1.0,
         decoder_b: str = "none",

@@ -55,7 +55,7 @@ class UniMatch(OneStudent):
         dropout: float = 0.5,
         threshold: float = 0.95,
         ema: float = 0.99,
-        ema_reach: float = 0.05,
+        ema_reach: float = 0.07,
         burn_in: float = 0.2,
         ramp: float = 0.1,
     ) -> None:

@@ -49,7 +49,7 @@ class UniMatchV2(OneStudent):
         dropout: float = 0.5,
         threshold: float = 0.95,
         ema: float = 0.996,
-        ema_reach: float = 0.05,
+        ema_reach: float = 0.07,
         burn_in: float = 0.2,
         ramp: float = 0.1,
     ) -> None:
