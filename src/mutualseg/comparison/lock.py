@@ -11,7 +11,7 @@ from mutualseg.errors import RunError
 try:
     import fcntl
 except ImportError:  # Windows goes without
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # Windows has none, and goes without the lock
 
 LOCK = ".lock"
 """Stays in the folder: deleting it would let two processes hold two files of one name."""

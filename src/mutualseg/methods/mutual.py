@@ -295,9 +295,8 @@ def _mix_unlabeled(
     output: SegmenterOutput, num_labeled: int, keep: Tensor, partner: Tensor, *, features: bool
 ) -> SegmenterOutput:
     """CutMix a teacher's logits of the unlabeled half, and its features if they are used, in place."""
-    keep = cutmix.resize_keep(keep, (output.logits.shape[-2], output.logits.shape[-1]))
     for part in output if features else (output.logits,):
-        part[num_labeled:] = cutmix.mix(part[num_labeled:], keep, partner)
+        part[num_labeled:] = cutmix.mix_on_grid(part[num_labeled:], keep, partner)
     return output
 
 
