@@ -23,10 +23,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py
 
-# The fast tests first, so that a mistake shows early.
+# The fast tests first, so that a mistake shows early; one thread a test, as many tests as there are cores.
 test: check
-	$(BIN)/python -m pytest -m "not slow and not soak"
-	$(BIN)/python -m pytest -m "slow and not soak"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not soak"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "slow and not soak"
 
 soak: setup
 	$(BIN)/python -m pytest -m soak

@@ -93,7 +93,10 @@ def test_finished_runs_are_not_repeated_but_more_may_be_added(
     shutil.copytree(compared, tmp_path / "cmp")
     again = ("compare", "--data", data, "--out", "cmp", *flags(SHORT))
     outcome = command(*again, *TWO)
-    assert (outcome.code, outcome.err, trained) == (0, "", [])
+    assert (outcome.code, trained) == (0, [])
+    said = outcome.err.splitlines()
+    assert len(said) == len(_record(tmp_path / "cmp")["asked"])
+    assert all(line.endswith(" is finished already") for line in said)
     assert "mutual is" in outcome.out
     assert max(map(len, outcome.out.splitlines())) <= 80
     added = command(*again, "--methods", "mutual", "--labeled", "1/1", "--seeds=0", "--split=test", "--json")

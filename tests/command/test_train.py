@@ -400,7 +400,8 @@ def test_budget_too_small_is_refused(
     outcome = command("train", "--data", data, "--out", "run", *words)
     assert outcome.code == 2
     assert outcome.err.count("\n") == 1
-    assert "leaves 4 steps" in outcome.err
+    assert "leaves 4 steps of 1.0 s beside 5 evaluations of 1 s" in outcome.err
+    assert "--evaluate-every" in outcome.err
     assert not (tmp_path / "run").exists()
 
 

@@ -71,3 +71,11 @@ def test_claims_on_test_are_said_and_fit_80_columns(tmp_path: Path) -> None:
     assert "gain: over labels_only, in test." in whole
     assert "ahead or behind where it is so in test on" in whole
     assert "no score on test: runs/labels_only-6-s0: It is broken; mend it." in whole
+
+
+def test_a_mean_on_test_over_fewer_seeds_is_said(tmp_path: Path) -> None:
+    rows = [row(label, seed, 40.0, test_miou=39.0) for label in ("labels_only", "mutual") for seed in (0, 1)]
+    assert "fewer seeds" not in said(tmp_path, rows, part="test")
+    del rows[3]["test_miou"]
+    assert "test is over fewer seeds than last: mutual (6 labeled) [0]." in said(tmp_path, rows, part="test")
+    assert "fewer seeds" not in said(tmp_path, rows[:1] + [row("mutual", 0, 40.0)])  # never asked for

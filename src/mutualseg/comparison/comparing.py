@@ -36,8 +36,12 @@ def perform_all(comparison: Comparison, train: Train) -> dict[str, Any]:
             raise RunError(f"Another compare has just changed --out {out}; call the same command again.")
         record = _write(comparison)
         for index, run in enumerate(comparison.runs, start=1):
-            if rows[run.place]["status"] != "finished":
-                console.say(f"run {index} of {len(comparison.runs)}: {run.name}")
+            place = f"run {index} of {len(comparison.runs)}: {run.name}"
+            if rows[run.place]["status"] == "finished":
+                console.say(f"{place} is finished already")
+            else:
+                begun = " goes on" if RunFolder(out / run.place).newest_checkpoint.is_file() else ""
+                console.say(place + begun)
                 rows[run.place] = perform(run, out, comparison.shared, train)
             row = rows[run.place]
             if comparison.part == "test" and row["status"] == "finished" and "test_miou" not in row:

@@ -18,6 +18,7 @@ def notes_of(record: Mapping[str, Any]) -> Iterator[str]:
     """Yield the sentences."""
     yield from _columns(record)
     yield from _seeds(record)
+    yield from _tested_seeds(record)
     yield from _commits(record)
     yield from _missing(record)
 
@@ -58,6 +59,17 @@ def _seeds(record: Mapping[str, Any]) -> Iterator[str]:
             f"Not the same seeds as labels_only: {', '.join(others)}; their gain is over the seeds that both "
             f"have, {_column(record)} over all that each has."
         )
+
+
+def _tested_seeds(record: Mapping[str, Any]) -> Iterator[str]:
+    """Say where the mean on test is over fewer seeds than that on val."""
+    fewer = [
+        f"{row['label']} ({row['labeled_images']} labeled) {row['test_seeds']}"
+        for row in record["table"]
+        if row["test_seeds"] and row["test_seeds"] != row["seeds"]
+    ]
+    if fewer:
+        yield f"test is over fewer seeds than last: {', '.join(fewer)}."
 
 
 def _commits(record: Mapping[str, Any]) -> Iterator[str]:

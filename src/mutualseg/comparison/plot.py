@@ -29,7 +29,8 @@ def draw_plot(record: Mapping[str, Any], path: Path) -> None:
     figure = Figure(figsize=(7.5, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    scores = scores_of(record["runs"])
+    part = record["part"]
+    scores = scores_of(record["runs"], part)
     amounts = sorted(scores)
     labels = list(dict.fromkeys(label for by_label in scores.values() for label in by_label))
     for index, label in enumerate(labels):
@@ -63,7 +64,7 @@ def draw_plot(record: Mapping[str, Any], path: Path) -> None:
     if len(amounts) == 1:
         axes.set_xlim(amounts[0] / 1.4, amounts[0] * 1.4)
     axes.set_xlabel("labeled images" if len(amounts) > 1 else "labeled images (methods side by side)")
-    axes.set_ylabel("val mIoU at the last step (%)")
+    axes.set_ylabel(f"{part} mIoU at the last step (%)")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False, title="mean; small: each seed")

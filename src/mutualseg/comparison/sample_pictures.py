@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ _WIDTH = 320
 def draw_samples(
     record: Mapping[str, Any], val: Sequence[Sample], classes: Sequence[str], out: Path, path: Path
 ) -> None:
-    """Write rows of image, truth and each method's prediction: of the fewest labels and the first seed.
+    """Write rows of image, truth and each method's prediction, all of one number of labels and one seed.
 
     Args:
         record: content of comparison.json.
@@ -33,7 +34,7 @@ def draw_samples(
         out: folder of the comparison.
         path: the picture to write.
     """
-    runs = _shown_runs(record["runs"])
+    runs = shown_runs(record["runs"])
     if not runs:
         return
     count = min(_PICTURES, len(val))
@@ -61,13 +62,14 @@ def draw_samples(
     partial.replace(path)
 
 
-def _shown_runs(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return one finished run per label, all of one amount and seed: the fewest labels, the first seed."""
+def shown_runs(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return one finished run per label, all of one amount and seed.
+
+    It is where most labels have one; of such, the fewest labeled images and the lowest seed.
+    """
     finished = [row for row in rows if row["status"] == "finished"]
-    if not finished:
-        return []
-    first = min(finished, key=lambda row: row["labeled_images"])
-    place = first["labeled_images"], first["seed"]
+    counts = Counter((row["labeled_images"], row["seed"]) for row in finished)
+    place = min(counts, key=lambda place: (-counts[place], place), default=None)
     return [row for row in finished if (row["labeled_images"], row["seed"]) == place]
 
 

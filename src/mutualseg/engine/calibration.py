@@ -13,6 +13,7 @@ from mutualseg.errors import ConfigError
 
 _SHARES = (0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95)
 """Where in the run a step is timed: methods cost different time in different phases."""
+_LEAST_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,28 @@ def calibrate(
         times[share] = min(spent, times.get(share, spent))
     per_step = mean(times.values())
     if evaluate_every is None:
-        steps = int((seconds - evaluations * seconds_per_evaluation) / per_step)
+        steps = max(0, int((seconds - evaluations * seconds_per_evaluation) / per_step))
     else:
-        steps = int(seconds / (per_step + seconds_per_evaluation / evaluate_every))
-    if steps < 10:
+        steps = steps_within(seconds, per_step, seconds_per_evaluation, evaluate_every)
+    if steps < _LEAST_STEPS:
+        made = evaluations if evaluate_every is None else max(1, -(-steps // evaluate_every))
         raise ConfigError(
-            f"--budget of {seconds:.0f} s leaves {max(steps, 0)} steps ({per_step:.1f} s each, "
-            f"{seconds_per_evaluation:.0f} s an evaluation); give more, or a smaller --crop or --batch."
+            f"--budget of {seconds:.0f} s leaves {steps} steps of {per_step:.1f} s beside {made} "
+            f"evaluation{'s' * (made != 1)} of {seconds_per_evaluation:.0f} s; {_LEAST_STEPS} are needed: "
+            "give more, a longer --evaluate-every, or a smaller --crop or --batch."
         )
     return Calibration(per_step, seconds_per_evaluation, steps)
+
+
+def steps_within(seconds: float, per_step: float, per_evaluation: float, evaluate_every: int) -> int:
+    """Return the most steps that fit, with an evaluation after every so many and after the last.
+
+    Args:
+        seconds: to fit into.
+        per_step: seconds of one step.
+        per_evaluation: seconds of one evaluation.
+        evaluate_every: steps between evaluations.
+    """
+    rounds = int(seconds / (evaluate_every * per_step + per_evaluation))
+    left = seconds - rounds * (evaluate_every * per_step + per_evaluation)
+    return rounds * evaluate_every + max(0, int((left - per_evaluation) / per_step))
