@@ -18,8 +18,11 @@ from torch import Tensor, nn
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.seeding import address
 
-_THREADS = 1 if "PYTEST_XDIST_WORKER" in os.environ else min(2, os.cpu_count() or 1)
-os.environ.setdefault("OMP_NUM_THREADS", str(_THREADS))  # for the processes that tests start
+# Also for the processes that tests start. Several pytest workers share the cores, and inherit from the first.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+else:
+    os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when timm is first imported: a hub then fails at once
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")

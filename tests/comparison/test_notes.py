@@ -78,4 +78,4 @@ def test_a_mean_on_test_over_fewer_seeds_is_said(tmp_path: Path) -> None:
     assert "fewer seeds" not in said(tmp_path, rows, part="test")
     del rows[3]["test_miou"]
     assert "test is over fewer seeds than last: mutual (6 labeled) [0]." in said(tmp_path, rows, part="test")
-    assert "fewer seeds" not in said(tmp_path, rows[:1] + [row("mutual", 0, 40.0)])  # never asked for
+    assert "fewer seeds" not in said(tmp_path, [*rows[:1], row("mutual", 0, 40.0)])  # never asked for
