@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mutualseg.errors import ConfigError, NetworkError
-from mutualseg.losses.class_shares import ClassShares
 from mutualseg.losses.mutual import mutual_distillation_loss
+from mutualseg.losses.pseudo_label_weights import PseudoLabelWeights
 from mutualseg.methods.base import Progress
 from mutualseg.methods.mutual import Mutual
 from mutualseg.networks.ema import MeanTeacher
@@ -613,44 +613,6 @@ def test_bad_values_are_refused_when_built(options: dict[str, Any], tiny_segment
         Mutual(tiny_segmenter, **options)
 
 
-def test_adaptive_thresholds_start_as_the_plain_ones_and_then_keep_more(tiny_segmenter: Any) -> None:
-    method = Mutual(tiny_segmenter, threshold=0.6, adaptive_threshold=True)
-    confident = torch.tensor([[[0.9, 0.5]]])
-    labels, valid = torch.tensor([[[0, 1]]]), torch.ones(1, 1, 2, dtype=torch.bool)
-    first = method._keep("teacher_a", confident, labels, valid)
-    assert first.tolist() == [[[True, False]]]
-    for _ in range(60):
-        later = method._keep("teacher_a", confident, labels, valid)
-    assert later.tolist() == [[[True, True]]]  # 0.6 * 0.5 / 0.9 is below 0.5
-
-
-def test_class_balance_weighs_rare_labels_more_and_keeps_the_sum(tiny_segmenter: Any) -> None:
-    method = Mutual(tiny_segmenter, class_balance=0.5)
-    labels = torch.tensor([[[0] * 16 + [1] * 4]])
-    keep, valid = torch.ones(1, 1, 20, dtype=torch.bool), torch.ones(1, 1, 20, dtype=torch.bool)
-    for _ in range(300):  # shares settle
-        weights = method._weigh("teacher_a", labels, keep, valid)
-    torch.testing.assert_close(weights[0, 0, -1] / weights[0, 0, 0], torch.tensor(2.0), rtol=1e-3, atol=0)
-    torch.testing.assert_close(weights.mean(), torch.tensor(1.0), rtol=1e-3, atol=0)
-
-
-def test_a_label_that_is_not_kept_weighs_nothing_and_does_not_count(tiny_segmenter: Any) -> None:
-    method = Mutual(tiny_segmenter, class_balance=0.5)
-    labels, valid = torch.tensor([[[0, 1]]]), torch.ones(1, 1, 2, dtype=torch.bool)
-    weights = method._weigh("student_a", labels, torch.tensor([[[True, False]]]), valid)
-    assert weights[0, 0, 1] == 0.0
-    shares = method.shares["student_a"]
-    assert isinstance(shares, ClassShares)
-    assert shares.share[0] > shares.share[1] == shares.share[2]
-
-
-def test_without_class_balance_labels_weigh_as_they_are_kept(tiny_segmenter: Any) -> None:
-    method = Mutual(tiny_segmenter, class_balance=0.0)
-    labels, valid = torch.tensor([[[0, 1]]]), torch.ones(1, 1, 2, dtype=torch.bool)
-    keep = torch.tensor([[[True, False]]])
-    assert method._weigh("student_a", labels, keep, valid) is keep
-
-
 @pytest.mark.parametrize("taught_by", ["other", "own"])
 def test_each_pixel_of_a_step_weighs_as_its_label_does(
     taught_by: str, tiny_segmenter: Any, monkeypatch: pytest.MonkeyPatch
@@ -667,9 +629,9 @@ def test_each_pixel_of_a_step_weighs_as_its_label_does(
     order = ("teacher_a", "teacher_b") if taught_by == "other" else ("teacher_b", "teacher_a")
     for kind, roles in (("teacher", order), ("peer", ("student_a", "student_b"))):
         for role, logits, weights in zip(roles, seen[kind], seen[f"{kind}_keep"], strict=True):
-            shares = method.shares[role]
-            assert isinstance(shares, ClassShares)
-            expected = shares.weights(0.5)[logits.argmax(dim=1)]
+            judge = method.label_weights[role]
+            assert isinstance(judge, PseudoLabelWeights)
+            expected = judge.shares.weights(0.5)[logits.argmax(dim=1)]
             kept = weights > 0
             assert 0 < kept.sum() < kept.numel()
             assert torch.equal(weights[kept], expected[kept])

@@ -13,17 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from mutualseg.errors import ConfigError
-from mutualseg.losses.class_confidence import ClassConfidence
-from mutualseg.losses.class_shares import ClassShares
 from mutualseg.losses.mutual import mutual_distillation_loss
 from mutualseg.losses.pixelwise import log_mean_probabilities
 from mutualseg.losses.pseudo_label import (
     confidence,
     disagreement,
     hard_labels,
-    keep_confident,
     share_kept,
 )
+from mutualseg.losses.pseudo_label_weights import PseudoLabelWeights
 from mutualseg.losses.resize import resize_branch, resize_labels
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
 from mutualseg.losses.supervised import supervised_loss
@@ -120,10 +118,6 @@ class Mutual(Method):
         self.peer_weight = peer_weight
         self.taught_by = taught_by
         self.soft_labels = soft_labels
-        self.threshold = threshold
-        self.peer_threshold = peer_threshold
-        self.adaptive_threshold = adaptive_threshold
-        self.class_balance = class_balance
         self.semantic_strength = semantic_strength
         self.augment_students = augment_students
         self.augment_teachers = augment_teachers
@@ -139,12 +133,16 @@ class Mutual(Method):
                 for role, network in self.networks().items()
             }
         )
-
-        self.confidences = nn.ModuleDict(
-            {role: ClassConfidence(network.num_classes) for role, network in self.networks().items()}
-        )
-        self.shares = nn.ModuleDict(
-            {role: ClassShares(network.num_classes) for role, network in self.networks().items()}
+        self.label_weights = nn.ModuleDict(
+            {
+                role: PseudoLabelWeights(
+                    network.num_classes,
+                    threshold=threshold if role.startswith("teacher") else peer_threshold,
+                    adaptive=adaptive_threshold,
+                    class_balance=class_balance,
+                )
+                for role, network in self.networks().items()
+            }
         )
 
     def step(self, batch: Batch, progress: Progress) -> StepOutput:
@@ -197,19 +195,18 @@ class Mutual(Method):
         if self.taught_by == "mean":
             augmented, plain = _with_one_opinion(augmented), _with_one_opinion(plain)
         pseudo_labels = {role: hard_labels(logits) for role, logits in augmented.items()}
-        sure = {
-            role: self._keep(role, confidence(logits), pseudo_labels[role], valid)
+        judged = {
+            role: self._weights_of(role).judge(confidence(logits), pseudo_labels[role], valid)
             for role, logits in plain.items()
         }
-        weights = {role: self._weigh(role, pseudo_labels[role], sure[role], valid) for role in branches}
         teachers = ("teacher_b", "teacher_a") if self.taught_by == "own" else ("teacher_a", "teacher_b")
         loss = mutual_distillation_loss(
             (augmented["student_a"], augmented["student_b"]),
             (augmented[teachers[0]], augmented[teachers[1]]),
             teacher_weight=self.teacher_weight,
             peer_weight=self.peer_weight,
-            teacher_keep=(weights[teachers[0]], weights[teachers[1]]),
-            peer_keep=(weights["student_a"], weights["student_b"]),
+            teacher_keep=(judged[teachers[0]].weight, judged[teachers[1]].weight),
+            peer_keep=(judged["student_a"].weight, judged["student_b"].weight),
             valid=valid,
             soft_labels=self.soft_labels,
         )
@@ -220,12 +217,14 @@ class Mutual(Method):
                 "teacher": weight * self.teacher_weight * loss.teacher,
                 "peer": weight * self.peer_weight * loss.peer,
             },
-            logs=monitor(pseudo_labels, sure, valid, num_labeled - first),
+            logs=monitor(
+                pseudo_labels, {role: each.keep for role, each in judged.items()}, valid, num_labeled - first
+            ),
         )
 
     def label_threshold(self) -> float | Tensor:
         """Return teacher a's threshold, one per class where thresholds adapt (see `Method`)."""
-        return self._thresholds("teacher_a")
+        return self._weights_of("teacher_a").thresholds()
 
     def after_step(self, progress: Progress) -> None:
         """Move both teachers (equation 3): t <- m t + (1 - m) f."""
@@ -266,29 +265,10 @@ class Mutual(Method):
         wanted = self.augment_teachers if role.startswith("teacher") else self.augment_students
         return wanted and self.semantic_strength > 0.0
 
-    def _keep(self, role: str, confident: Tensor, labels: Tensor, valid: Tensor) -> Tensor:
-        """Return [B,h,w] bool, which of a network's labels are sure enough to teach."""
-        if self.adaptive_threshold:
-            self._confidence_of(role).update(confident, labels, valid)
-        return keep_confident(confident, self._thresholds(role), labels)
-
-    def _thresholds(self, role: str) -> float | Tensor:
-        threshold = self.threshold if role.startswith("teacher") else self.peer_threshold
-        return self._confidence_of(role).thresholds(threshold) if self.adaptive_threshold else threshold
-
-    def _confidence_of(self, role: str) -> ClassConfidence:
-        found = self.confidences[role]
-        assert isinstance(found, ClassConfidence)
+    def _weights_of(self, role: str) -> PseudoLabelWeights:
+        found = self.label_weights[role]
+        assert isinstance(found, PseudoLabelWeights)
         return found
-
-    def _weigh(self, role: str, labels: Tensor, keep: Tensor, valid: Tensor) -> Tensor:
-        """Return [B,h,w], how much each kept label weighs."""
-        if self.class_balance == 0.0:
-            return keep
-        shares = self.shares[role]
-        assert isinstance(shares, ClassShares)
-        shares.update(labels, valid & keep)
-        return shares.weights(self.class_balance)[labels] * keep
 
 
 def _mix_unlabeled(
