@@ -85,7 +85,7 @@ def test_with_a_budget_the_twin_gets_the_same_time_and_its_own_steps(
         now += 0.5 if (tmp_path / "run/config.yaml").is_file() else 1.0
         return now
 
-    for module in ("session", "calibration"):
+    for module in ("fitting", "calibration"):
         clock = SimpleNamespace(perf_counter=perf_counter)
         monkeypatch.setattr(f"mutualseg.engine.{module}.time", clock)
     words = flags(steps=None, evaluate_every=None, budget="17s")

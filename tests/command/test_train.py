@@ -374,7 +374,7 @@ def test_budget_becomes_steps(
     command: Command,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in ("session", "calibration"):
+    for module in ("fitting", "calibration"):
         monkeypatch.setattr(
             f"mutualseg.engine.{module}.time", SimpleNamespace(perf_counter=_Clock().perf_counter)
         )
@@ -392,7 +392,7 @@ def test_budget_becomes_steps(
 def test_budget_too_small_is_refused(
     data: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("session", "calibration"):
+    for module in ("fitting", "calibration"):
         monkeypatch.setattr(
             f"mutualseg.engine.{module}.time", SimpleNamespace(perf_counter=_Clock().perf_counter)
         )

@@ -14,6 +14,7 @@ from mutualseg.data.split_file import write_split
 from mutualseg.data.splits import make_split, require_unlabeled
 from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
 from mutualseg.durations import parse_duration, parse_interval
+from mutualseg.engine.fitting import fit_batch, fit_steps, forecast_memory
 from mutualseg.engine.memory_forecast import free_bytes, in_words
 from mutualseg.engine.processes import Place, check_processes, share_of
 from mutualseg.engine.session import Session
@@ -138,20 +139,20 @@ def prepare(
     console = RunConsole(quiet=quiet)
     session = Session(settings, source, split, folder, console)
     networks = session.build_method()  # first: weights that cannot be had must not cost a written folder
-    memory, free = session.forecast_memory(networks), free_bytes(resolved_device)
+    memory, free = forecast_memory(session, networks), free_bytes(resolved_device)
     if batch == resolving.AUTO:
-        fitting = session.fit_batch(memory, free)
+        fitting = fit_batch(session, networks, memory, free)
         settings = replace(settings, batch=fitting, unlabeled_batch=unlabeled_batch or fitting)
-        session = Session(settings, source, split, folder, console)
+        session = session.with_settings(settings)
     share_of(settings.batch, settings.processes, "batch")
     share_of(settings.unlabeled_batch, settings.processes, "unlabeled-batch")
     origin = None
     if seconds is not None:
-        calibration = session.calibrate(seconds, evaluate_every)
+        calibration = fit_steps(session, seconds, evaluate_every)
         origin = calibration.sentence(str(budget))
         interval = resolving.evaluation_interval(evaluate_every, calibration.steps)
         settings = replace(settings, steps=calibration.steps, evaluate_every=interval)
-        session = Session(settings, source, split, folder, console)
+        session = session.with_settings(settings)
     folder.prepare(overwrite=overwrite)
     folder.write_config(settings.to_dict(), comment=origin)
     write_split(split, source.root, folder.split)

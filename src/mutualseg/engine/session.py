@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,11 @@ from mutualseg.data.folder import DataFolder
 from mutualseg.data.splits import Split
 from mutualseg.durations import parse_interval
 from mutualseg.engine.agreement import sum_over_processes
-from mutualseg.engine.batch_size import largest_batch
-from mutualseg.engine.calibration import Calibration, calibrate
 from mutualseg.engine.checkpoints import Checkpoints
 from mutualseg.engine.evaluation_rounds import Evaluation, EvaluationRounds
-from mutualseg.engine.memory_forecast import Forecast, forecast
 from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.processes import share_of
 from mutualseg.engine.progress_lines import ProgressLines
-from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.signals import Signals
 from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
@@ -78,6 +73,10 @@ class Session:
         self.folder = folder
         self.console = console
         self.network = NetworkConfig(settings.network, settings.encoder, data.num_classes)
+
+    def with_settings(self, settings: Settings) -> Session:
+        """Return the same run with other settings."""
+        return Session(settings, self.data, self.split, self.folder, self.console, leads=self.leads)
 
     def build_method(self) -> Method:
         """Return a fresh method; the same settings give the same weights."""
@@ -161,72 +160,6 @@ class Session:
             f"{settings.steps} steps of {times}{settings.batch}{unlabeled} crops of {settings.crop} pixels, "
             f"seed {settings.seed}"
         )
-
-    def forecast_memory(self, method: Method) -> Forecast:
-        """Look at what steps of a method will need; it stays as it is."""
-        settings = self.settings
-        training = self.build_training(method)
-        return forecast(training, device=settings.device, precision=settings.precision)
-
-    def fit_batch(self, expected: Forecast, free: int | None) -> int:
-        """Return the largest batch that fits into the free memory, tried by a real step on CUDA."""
-        settings = self.settings
-        kinds = 2 if method_class(settings.method["name"]).uses_unlabeled else 1
-
-        def attempt(batch: int) -> None:
-            own = replace(settings, batch=batch, unlabeled_batch=batch)
-            session = Session(own, self.data, self.split, self.folder, self.console)
-            method = session.build_method()
-            steps = SampleSteps(
-                session.build_training(method),
-                session.build_streams(method),
-                device=own.device,
-                precision=own.precision,
-            )
-            steps(0.9)
-
-        return largest_batch(
-            expected,
-            crop=settings.crop,
-            kinds=kinds,
-            free=free,
-            device=settings.device,
-            **({"attempt": attempt} if settings.device == "cuda" else {}),
-        )
-
-    def calibrate(self, seconds: float, evaluate_every: int | None) -> Calibration:
-        """Time a few steps and images, and return how many steps fit a budget.
-
-        Args:
-            seconds: the budget.
-            evaluate_every: steps between evaluations, None if their number does not depend on the steps.
-        """
-        settings = self.settings
-        method = self.build_method()
-        training = self.build_training(method)
-        started = time.perf_counter()
-        with freed_memory_kept(settings.device):  # as the run will do
-            method.to(settings.device)
-            few = self.split.val[:3]
-            evaluate_networks(
-                method.networks(),
-                few,
-                self.data.num_classes,
-                device=settings.device,
-                precision=settings.precision,
-            )
-            per_image = (time.perf_counter() - started) / len(few)
-            evaluations = -(-settings.steps // settings.evaluate_every)
-            return calibrate(
-                training,
-                self.build_streams(method),
-                seconds=seconds,
-                evaluations=evaluations,
-                evaluate_every=evaluate_every,
-                seconds_per_evaluation=per_image * len(self.split.val),
-                device=settings.device,
-                precision=settings.precision,
-            )
 
     def evaluate(self, method: Method) -> Evaluation:
         """Score every network of a method on the val images, which the processes of a run share."""
