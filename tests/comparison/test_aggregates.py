@@ -114,6 +114,11 @@ def test_markdown_has_the_same_cells(record: dict[str, Any]) -> None:
     assert "## 12 labeled images\n" in text
 
 
+def test_plot_without_a_score_says_so(record: dict[str, Any], tmp_path: Path) -> None:
+    draw_plot(record | {"part": "test"}, tmp_path / "plot.png")  # warnings are errors here
+    assert (tmp_path / "plot.png").is_file()
+
+
 @pytest.mark.parametrize("amounts", [1, 2])
 def test_plot_is_drawn_for_one_amount_and_several(
     amounts: int, record: dict[str, Any], tmp_path: Path

@@ -67,7 +67,10 @@ def draw_plot(record: Mapping[str, Any], path: Path) -> None:
     axes.set_ylabel(f"{part} mIoU at the last step (%)")
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside right upper", frameon=False, title="mean; small: each seed")
+    if axes.lines:
+        figure.legend(loc="outside right upper", frameon=False, title="mean; small: each seed")
+    else:
+        axes.set_title(f"no run has a score on {part}", fontsize="medium")
     partial = path.with_name(f"{path.stem}.partial.png")
     figure.savefig(partial, dpi=150)
     partial.replace(path)
