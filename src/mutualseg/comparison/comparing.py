@@ -11,7 +11,7 @@ from mutualseg.comparison.on_test import score_on_test
 from mutualseg.comparison.plot import draw_plot
 from mutualseg.comparison.preparing import Comparison
 from mutualseg.comparison.record import stamp_of, write_record
-from mutualseg.comparison.running import Train, perform
+from mutualseg.comparison.running import Train, can_go_on, perform
 from mutualseg.comparison.sample_pictures import draw_samples
 from mutualseg.comparison.stopping import stopping_in_order
 from mutualseg.comparison.tables import table_markdown
@@ -40,8 +40,7 @@ def perform_all(comparison: Comparison, train: Train) -> dict[str, Any]:
             if rows[run.place]["status"] == "finished":
                 console.say(f"{place} is finished already")
             else:
-                begun = " goes on" if RunFolder(out / run.place).newest_checkpoint.is_file() else ""
-                console.say(place + begun)
+                console.say(place + (" goes on" if can_go_on(RunFolder(out / run.place)) else ""))
                 rows[run.place] = perform(run, out, comparison.shared, train)
             row = rows[run.place]
             if comparison.part == "test" and row["status"] == "finished" and "test_miou" not in row:

@@ -93,10 +93,15 @@ def finished_row(planned: PlannedRun, folder: RunFolder) -> dict[str, Any]:
     }
 
 
+def can_go_on(folder: RunFolder) -> bool:
+    """Return whether a run that is not finished has been begun and has saved."""
+    return folder.config.is_file() and folder.newest_checkpoint.is_file()
+
+
 def _train(planned: PlannedRun, folder: RunFolder, shared: Shared, train: Train) -> None:
     _free_memory()  # the peak of this run must not hold what the one before left behind
     is_begun = folder.config.is_file()
-    if is_begun and folder.newest_checkpoint.is_file():
+    if can_go_on(folder):
         train(resume=str(folder.root), quiet=shared.quiet)
         return
     if folder.root.is_dir() and not is_begun:  # killed before it began, or while it was deleted
