@@ -1,0 +1,173 @@
+"""What the committed summaries of docs/results say: the tables of docs/evidence.md.
+
+Each summary is a summary.json as its run wrote it, named METHOD-LABELS-sSEED.json. Which network counts,
+means, spreads and verdicts are those of `mutualseg compare`.
+
+    python benchmarks/evidence.py            # print the tables
+    python benchmarks/evidence.py --write    # put them into docs/evidence.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from mutualseg.comparison.aggregates import BASELINE, table_of
+from mutualseg.engine.summary import counted_network
+
+DOCS = Path(__file__).parents[1] / "docs"
+RESULTS, PAGE = DOCS / "results", DOCS / "evidence.md"
+BEGIN, END = "<!-- tables of benchmarks/evidence.py -->", "<!-- end of the tables -->"
+OURS = "mutual"
+ORDER = (BASELINE, "mean_teacher", "cps", "fixmatch", "unimatch", "unimatch_v2", OURS)
+LEARNED = 10.0
+"""IoU in percent above which labels alone count as having learned a class."""
+
+Row = dict[str, Any]
+
+
+def rows_in(folder: Path) -> list[Row]:
+    """Return a row per summary of a folder, as comparison.json has them."""
+    return [_row(path) for path in sorted(folder.glob("*.json"))]
+
+
+def _row(path: Path) -> Row:
+    named = re.fullmatch(r"(?P<label>.+)-(?P<images>\d+)-s(?P<seed>\d+)", path.stem)
+    if named is None:
+        raise ValueError(f"{path} is not named METHOD-LABELS-sSEED.json")
+    summary = json.loads(path.read_text(encoding="utf-8"))
+    if (int(named["images"]), int(named["seed"])) != (summary["labeled_images"], summary["seed"]):
+        raise ValueError(f"{path} has {summary['labeled_images']} labels and seed {summary['seed']}")
+    counted = counted_network(summary["method"], summary["networks"], summary["deployed"])
+    miou = summary["networks"][counted]
+    per_class = summary.get("networks_per_class_iou", {}).get(counted, summary["per_class_iou"])
+    return {
+        "label": named["label"],
+        "method": summary["method"],
+        "seed": summary["seed"],
+        "labeled_images": summary["labeled_images"],
+        "status": "finished",
+        "steps": summary["steps"],
+        "miou": miou,
+        "miou_best": max(miou, summary["miou_best"]),
+        "minutes": summary["training_seconds"] / 60,
+        "peak_memory_mb": summary.get("peak_memory_mb"),
+        "per_class_iou": per_class,
+    }
+
+
+def labels_in(rows: Iterable[Row]) -> list[str]:
+    """Return the labels of rows: methods in the order of the tables, then the others by name."""
+    found = {row["label"] for row in rows}
+    return [*(name for name in ORDER if name in found), *sorted(found.difference(ORDER))]
+
+
+def methods_table(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield a table of methods by amount of labels."""
+    yield "| labels | method | each seed, last | mean ± spread | best | gain | mutual is | steps | minutes |"
+    yield "|---:|---|---|---:|---:|---:|---|---:|---:|"
+    for row in table_of(rows, labels_in(rows), {}, OURS):
+        own = _of(rows, row["labeled_images"], row["label"])
+        each = ", ".join(f"{seed}: {one['miou']:.2f}" for seed, one in sorted(own.items()))
+        spread = "" if row["miou_spread"] is None else f" ± {row['miou_spread']:.2f}"
+        steps = "/".join(str(count) for count in sorted({one["steps"] for one in own.values()}))
+        yield (
+            f"| {row['labeled_images']} | {row['label']} | {each} | {row['miou']:.2f}{spread} "
+            f"| {row['miou_best']:.2f} | {_signed(row['gain'])} | {row['verdict'] or '-'} "
+            f"| {steps} | {row['minutes']:.0f} |"
+        )
+
+
+def gap_table(rows: Sequence[Row], ceiling: float) -> Iterator[str]:
+    """Yield how much of the way from labels alone to all labels mutual goes, and which class loses most."""
+    yield "| labels | seed | labels_only | mutual | of the gap closed | least IoU kept of a learned class |"
+    yield "|---:|---:|---:|---:|---:|---|"
+    for images in sorted({row["labeled_images"] for row in rows}):
+        alone, ours = _of(rows, images, BASELINE), _of(rows, images, OURS)
+        for seed in sorted(alone.keys() & ours.keys()):
+            below, above = alone[seed]["miou"], ours[seed]["miou"]
+            closed = f"{100 * (above - below) / (ceiling - below):.0f} %"
+            worst = _worst_class(alone[seed], ours[seed])
+            yield f"| {images} | {seed} | {below:.2f} | {above:.2f} | {closed} | {worst} |"
+
+
+def ablation_table(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield each changed part beside the full recipe."""
+    yield "| part | seed | labels | steps | last | less than the full recipe |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    full = {(row["seed"], row["labeled_images"]): row["miou"] for row in rows if row["label"] == OURS}
+    for label in labels_in(rows):
+        for row in (row for row in rows if row["label"] == label):
+            base = full.get((row["seed"], row["labeled_images"]))
+            lost = "-" if base is None or label == OURS else f"{base - row['miou']:+.2f}"
+            yield (
+                f"| {label} | {row['seed']} | {row['labeled_images']} | {row['steps']} "
+                f"| {row['miou']:.2f} | {lost} |"
+            )
+
+
+def page_tables(results: Path) -> str:
+    """Return all tables of a folder of results as Markdown."""
+    steps, time = rows_in(results / "equal_steps"), rows_in(results / "equal_time")
+    ceilings = [row["miou"] for row in rows_in(results / "ceiling")]
+    parts = [("Equal steps", methods_table(steps))]
+    if ceilings:
+        parts.append((f"The gap to all labels ({mean(ceilings):.2f})", gap_table(steps, mean(ceilings))))
+    if time:
+        # The time is that of mutual's own run of equal steps.
+        ours = [row for row in steps if row["label"] == OURS]
+        known = {(row["labeled_images"], row["seed"]) for row in time}
+        same = [row for row in ours if (row["labeled_images"], row["seed"]) in known]
+        parts.append(("Equal wall time", methods_table([*time, *same])))
+    ablation = rows_in(results / "ablation")
+    if ablation:
+        parts.append(("Parts of mutual changed one at a time", ablation_table(ablation)))
+    return "\n".join(f"### {title}\n\n" + "".join(f"{line}\n" for line in lines) for title, lines in parts)
+
+
+def in_page(page: str, tables: str) -> str:
+    """Return the page with the tables between its two markers."""
+    before, rest = page.split(BEGIN)
+    after = rest.split(END)[1]
+    return f"{before}{BEGIN}\n\n{tables}\n{END}{after}"
+
+
+def _of(rows: Iterable[Row], images: int, label: str) -> dict[int, Row]:
+    return {row["seed"]: row for row in rows if (row["labeled_images"], row["label"]) == (images, label)}
+
+
+def _worst_class(alone: Row, ours: Row) -> str:
+    """Return the class that labels alone learn and mutual keeps least of."""
+    learned: Mapping[str, float] = {
+        name: iou for name, iou in alone["per_class_iou"].items() if iou is not None and iou > LEARNED
+    }
+    kept = {name: (ours["per_class_iou"][name] or 0.0) / iou for name, iou in learned.items()}
+    worst = min(kept, key=lambda name: kept[name])
+    now = ours["per_class_iou"][worst] or 0.0
+    return f"{100 * kept[worst]:.0f} % ({worst}: {learned[worst]:.1f} to {now:.1f})"
+
+
+def _signed(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.2f}"
+
+
+def main() -> None:
+    """Print the tables, or write them into the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", action="store_true", help="put them into the page")
+    tables = page_tables(RESULTS)
+    if parser.parse_args().write:
+        PAGE.write_text(in_page(PAGE.read_text(encoding="utf-8"), tables), encoding="utf-8")
+    else:
+        print(tables)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""docs/evidence.md says what the committed summaries say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import evidence  # noqa: E402
+
+
+def summary(method: str, miou: float, seed: int = 0, **others: Any) -> dict[str, Any]:
+    deployed = "teacher_a"
+    return {
+        "method": method,
+        "seed": seed,
+        "steps": 100,
+        "labeled_images": 6,
+        "training_seconds": 60.0,
+        "miou": miou,
+        "miou_best": miou,
+        "deployed": deployed,
+        "networks": {"student_a": miou - 1.0, deployed: miou},
+        "per_class_iou": {"road": 80.0, "car": 40.0, "pole": 5.0},
+        **others,
+    }
+
+
+def write(folder: Path, **named: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in named.items():
+        (folder / f"{name.replace('__', '-')}.json").write_text(json.dumps(content))
+
+
+def test_the_page_is_what_the_summaries_say() -> None:
+    page = evidence.PAGE.read_text(encoding="utf-8")
+    assert evidence.in_page(page, evidence.page_tables(evidence.RESULTS)) == page, (
+        "run python benchmarks/evidence.py --write"
+    )
+
+
+def test_gain_verdict_share_of_the_gap_and_worst_class(tmp_path: Path) -> None:
+    alone = summary("labels_only", 40.0)
+    alone["networks"]["student_a"] = 42.0  # the better network is the one that counts
+    ours = summary("mutual", 49.0, per_class_iou={"road": 90.0, "car": 30.0, "pole": 0.0})
+    write(tmp_path / "equal_steps", **{"labels_only__6__s0": alone, "mutual__6__s0": ours})
+    ceiling = {**summary("labels_only", 56.0), "labeled_images": 367}
+    write(tmp_path / "ceiling", **{"labels_only__367__s0": ceiling})
+
+    tables = evidence.page_tables(tmp_path)
+
+    assert "| 6 | labels_only | 0: 42.00 | 42.00 | 42.00 | - | one seed | 100 | 1 |" in tables
+    assert "| 6 | mutual | 0: 49.00 | 49.00 | 49.00 | +7.00 | - | 100 | 1 |" in tables
+    assert "| 6 | 0 | 42.00 | 49.00 | 50 % | 75 % (car: 40.0 to 30.0) |" in tables
+
+
+def test_a_lead_on_every_seed_beyond_the_spread_is_ahead(tmp_path: Path) -> None:
+    for seed, (alone, ours) in enumerate([(40.0, 44.0), (41.0, 44.5)]):
+        write(
+            tmp_path / "equal_steps",
+            **{
+                f"labels_only__6__s{seed}": summary("labels_only", alone, seed),
+                f"mutual__6__s{seed}": summary("mutual", ours, seed),
+            },
+        )
+    assert "| 40.50 ± 1.00 | 40.50 | - | ahead |" in evidence.page_tables(tmp_path)
+
+
+def test_ablation_is_held_against_the_full_recipe(tmp_path: Path) -> None:
+    write(
+        tmp_path / "ablation",
+        **{"mutual__6__s0": summary("mutual", 44.0), "no_peer__6__s0": summary("mutual", 42.5)},
+    )
+    assert "| no_peer | 0 | 6 | 100 | 42.50 | +1.50 |" in evidence.page_tables(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("mutual__6", "not named"), ("mutual__12__s0", "6 labels and seed 0"), ("mutual__6__s1", "seed 0")],
+)
+def test_a_summary_under_another_name_is_refused(tmp_path: Path, name: str, said: str) -> None:
+    write(tmp_path, **{name: summary("mutual", 44.0)})
+    with pytest.raises(ValueError, match=said):
+        evidence.rows_in(tmp_path)
+
+
+def test_the_program_prints_the_tables() -> None:
+    run = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks/evidence.py")], capture_output=True, text=True, check=True
+    )
+    assert "### Equal steps" in run.stdout
