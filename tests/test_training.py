@@ -435,7 +435,7 @@ def test_pictures_and_sample_steps_work_with_colors_made_later(
         method = make_mutual(tiny_segmenter)
         views, labels = tmp_path / f"views_{late}.png", tmp_path / f"labels_{late}.png"
         draw_views(streams, CLASSES, views)
-        draw_pseudo_labels(method, streams, CLASSES, labels, threshold=0.4, device="cpu", precision="32")
+        draw_pseudo_labels(method, streams, CLASSES, labels, device="cpu", precision="32")
         pictures[late] = views.read_bytes(), labels.read_bytes()
         training = make_training(method, total_steps=2)
         SampleSteps(training, streams, device="cpu", precision="32")(0.9)

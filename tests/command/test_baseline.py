@@ -226,11 +226,11 @@ def test_overwritten_with_its_twin(data: Path, tmp_path: Path, command: Command)
 @pytest.mark.parametrize(
     ("ours", "theirs", "expected"),
     [
-        (41.55, 38.08, "with unlabeled images 41.55, labels only 38.08: they helped by 3.47 points"),
-        (38.0, 39.2, "with unlabeled images 38.00, labels only 39.20: they did not help: 1.20 points lower"),
-        (38.0, 38.0, "with unlabeled images 38.00, labels only 38.00: they made no difference"),
+        (41.55, 38.08, "41.55, labels only 38.08: they helped by 3.47 points on this seed"),
+        (38.0, 39.2, "38.00, labels only 39.20: they did not help: 1.20 points lower on this seed"),
+        (38.0, 38.0, "38.00, labels only 38.00: they made no difference"),
     ],
 )
 def test_sentence(ours: float, theirs: float, expected: str) -> None:
     summary = {"miou": ours, "baseline": {"miou": theirs}, "gain": round(ours - theirs, 4)}
-    assert verdict_sentence(summary) == expected
+    assert verdict_sentence(summary) == f"with unlabeled images {expected}"

@@ -87,6 +87,19 @@ def test_everything_is_trained_in_order_and_written(compared: Path) -> None:
         assert pictures.width > 4 * 128
 
 
+def test_a_run_that_was_killed_with_the_whole_call_comes_last(
+    data: Path, tmp_path: Path, command: Command, trained: list[str]
+) -> None:
+    words = ("compare", "--data", data, "--out", "cmp", "--labeled", "3", "--seeds=0", *flags(SHORT))
+    (tmp_path / "cmp").mkdir()
+    assert command(*words, "--methods", "labels_only").code == 0
+    (tmp_path / "cmp/.training").write_text("runs/mutual-3-s0")  # what only a kill leaves
+    outcome = command(*words, "--methods", "mutual,fixmatch")
+    assert (outcome.code, trained) == (0, ["labels_only-3-s0", "fixmatch-3-s0", "mutual-3-s0"])
+    assert "the last call was killed with this run" in outcome.err
+    assert not (tmp_path / "cmp/.training").exists()
+
+
 def test_finished_runs_are_not_repeated_but_more_may_be_added(
     compared: Path, data: Path, tmp_path: Path, command: Command, trained: list[str]
 ) -> None:

@@ -28,9 +28,17 @@ BEFORE: dict[str, Any] = {
 
 
 def test_lists_in_any_spelling() -> None:
-    assert listed(["1/64,1/32", " 6 "]) == listed("1/64, 1/32 ,6") == ["1/64", "1/32", "6"]
-    assert listed(6) == ["6"]
-    assert listed(()) == listed([]) == []
+    assert (
+        listed(["1/64,1/32", " 6 "], "labeled") == listed("1/64, 1/32 ,6", "labeled") == ["1/64", "1/32", "6"]
+    )
+    assert listed(6, "labeled") == ["6"]
+    assert listed((), "labeled") == listed([], "labeled") == []
+
+
+@pytest.mark.parametrize("given", ["", ",", [""], [" , "]])
+def test_a_list_that_is_given_and_empty_is_refused(given: object) -> None:
+    with pytest.raises(ConfigError, match="--methods is given without a value"):
+        listed(given, "methods")
     assert seeds_of(["0,1", "0"], [7]) == seeds_of([0, 1], [7]) == [0, 1]
     assert seeds_of("3", [0, 1]) == seeds_of(3, [0, 1]) == [3]
     assert seeds_of((), [0, 1]) == [0, 1]

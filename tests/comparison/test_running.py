@@ -10,6 +10,7 @@ import pytest
 
 from mutualseg.comparison.amounts import Amount
 from mutualseg.comparison.failures import reason_of
+from mutualseg.comparison.in_hand import in_hand, killed_run
 from mutualseg.comparison.lock import LOCK, locked
 from mutualseg.comparison.plan import PlannedRun
 from mutualseg.comparison.record import read_record
@@ -22,6 +23,20 @@ from mutualseg.runs import RunFolder
 PLANNED = PlannedRun(
     Variant("mutual", {"name": "mutual"}, {}, {}), Amount(0, Split((), (), (), (), 0, "part")), 0
 )
+
+
+def test_only_a_kill_leaves_the_mark_of_the_run_in_hand(tmp_path: Path) -> None:
+    assert killed_run(tmp_path) is None
+    seen = []
+
+    def train() -> None:
+        with in_hand(tmp_path, "runs/a-6-s0"):
+            seen.append(killed_run(tmp_path))
+            raise TrainingError("It failed; lower the rates.")
+
+    with pytest.raises(TrainingError):
+        train()
+    assert (seen, killed_run(tmp_path)) == (["runs/a-6-s0"], None)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -163,7 +164,24 @@ STILL = {"unimatch": {"dropout": 0.0}, "unimatch_v2": {"dropout": 0.0}}
 """Without what is drawn at random."""
 
 
+PUBLISHED = {
+    "mean_teacher": {"weight": 1.0, "threshold": 0.97},  # French et al. 2020
+    "cps": {"weight": 1.5, "threshold": 0.0},  # Chen et al. 2021, of VOC
+    "fixmatch": {"weight": 1.0, "threshold": 0.95},  # Sohn et al. 2020, Yang et al. 2023
+    "unimatch": {"strong_weight": 0.5, "feature_weight": 0.5, "dropout": 0.5, "threshold": 0.95},
+    "unimatch_v2": {"weight": 1.0, "dropout": 0.5, "threshold": 0.95, "ema": 0.996},
+}
+"""What each paper gives; the step below is held to its equations with these and with other numbers."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_defaults_are_those_of_the_paper(name: str) -> None:
+    parameters = inspect.signature(method_class(name)).parameters
+    assert {key: parameters[key].default for key in PUBLISHED[name]} == PUBLISHED[name]
+
+
 def test_every_rival_has_a_reference() -> None:
+    assert PUBLISHED.keys() == REFERENCES.keys()
     assert REFERENCES.keys() == METHODS.keys() - {"labels_only", "mutual"}
 
 

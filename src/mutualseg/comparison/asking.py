@@ -78,13 +78,13 @@ def asked_comparison(
         "views": resolving.resolve_views(views),
         "optimization": resolving.resolve_optimization(optimization),
     }
-    chosen = make_variants(listed(methods), listed(ablation), variants, **base)
+    chosen = make_variants(listed(methods, "methods"), listed(ablation, "ablation"), variants, **base)
     known_seeds = seeds_of(seeds, _DEFAULT_SEEDS)
     resolved_device = resolve_device(device)
     source = resolving.read_data(data)
     amounts = make_amounts(
         source,
-        listed(labeled) or [resolving.default_labeled(data)],
+        listed(labeled, "labeled") or [resolving.default_labeled(data)],
         unlabeled=unlabeled,
         split_seed=split_seed,
         group=group,

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
+from mutualseg.comparison.in_hand import in_hand
 from mutualseg.comparison.lock import locked
 from mutualseg.comparison.on_test import score_on_test
 from mutualseg.comparison.plot import draw_plot
@@ -41,7 +42,10 @@ def perform_all(comparison: Comparison, train: Train) -> dict[str, Any]:
                 console.say(f"{place} is finished already")
             else:
                 console.say(place + (" goes on" if can_go_on(RunFolder(out / run.place)) else ""))
-                rows[run.place] = perform(run, out, comparison.shared, train)
+                if run.place == comparison.killed:
+                    console.say("the last call was killed with this run, so it comes after the others")
+                with in_hand(out, run.place):
+                    rows[run.place] = perform(run, out, comparison.shared, train)
             row = rows[run.place]
             if comparison.part == "test" and row["status"] == "finished" and "test_miou" not in row:
                 row |= score_on_test(row, RunFolder(out / run.place), comparison.source, comparison.shared)

@@ -34,7 +34,7 @@ def score_on_test(
     """Return a finished run's `test_miou` and `test_network`, or as `test_reason` why there are none."""
     role = row["counted"]
     try:
-        network = _counted_network(role, row["deployed"], folder)
+        network = counted_network_of(row, folder)
         scores = evaluate_networks(
             {role: network.to(shared.device).to(memory_format=torch.channels_last)},
             source.test,
@@ -49,10 +49,17 @@ def score_on_test(
     return {"test_miou": round(scores[role].miou, 4), "test_network": role}
 
 
-def _counted_network(role: str, deployed: str, folder: RunFolder) -> Segmenter:
-    """Return a run's network in evaluation: the deployed one has a file, others are in the checkpoint."""
+def counted_network_of(row: Mapping[str, Any], folder: RunFolder) -> Segmenter:
+    """Return the network of a finished run that counts.
+
+    The deployed one has a file, others are in the checkpoint.
+
+    Raises:
+        WeightsError: its weights are not there any more.
+    """
     network, _, _ = load_network(folder.weights)
-    if role == deployed:
+    role = row["counted"]
+    if role == row["deployed"]:
         return network
     path = folder.checkpoint
     prefix = f"method.{role}."

@@ -11,6 +11,7 @@ from typing import Any
 from mutualseg import resolving
 from mutualseg.comparison.additions import merge_settings
 from mutualseg.comparison.amounts import Amount, digest
+from mutualseg.comparison.in_hand import killed_run
 from mutualseg.comparison.plan import PlannedRun, plan
 from mutualseg.comparison.record import read_record, stamp_of, variants_in
 from mutualseg.comparison.running import of_earlier_call, state_of
@@ -40,6 +41,8 @@ class Comparison:
     """`val`, or `test` to score that too, and to base gains and verdicts on it."""
     stamp: bytes | None
     """Of the record that all this is made of."""
+    killed: str | None
+    """The run with which the system killed an earlier call; it is the last of `runs`."""
 
 
 def prepare(
@@ -86,13 +89,22 @@ def prepare(
     distinct, aliases = find_aliases(variants_in(settings))
     asked = {aliases.get(variant.label, variant.label) for variant in variants}
     runs = plan([variant for variant in distinct if variant.label in asked], amounts, seeds)
+    killed = killed_run(out)
+    runs.sort(key=lambda run: run.place == killed)
     if split == "test":
         resolving.refuse_bad_samples(source.test, source.num_classes)
-    build_segmenter(  # weights that cannot be had must not fail every run
-        NetworkConfig(shared.network, shared.encoder, source.num_classes), weights=shared.weights
-    )
+    _try_networks(shared, distinct, source.num_classes)
     known = {} if before is None else {row["run"]: row for row in before["runs"]}
     rows = {place: of_earlier_call(row, out) for place, row in known.items()}
     rows |= {run.place: state_of(run, out, known.get(run.place)) for run in runs}
     settings["aliases"] = aliases
-    return Comparison(out, shared, source, amounts, runs, settings, rows, part=split, stamp=stamp)
+    return Comparison(
+        out, shared, source, amounts, runs, settings, rows, part=split, stamp=stamp, killed=killed
+    )
+
+
+def _try_networks(shared: Shared, variants: Sequence[Variant], num_classes: int) -> None:
+    """Build each kind of network once, so that what cannot be had or does not fit fails here."""
+    decoders = {variant.method.get("decoder_b", "none") for variant in variants}
+    for network in (shared.network, *sorted(decoders - {"none", shared.network})):
+        build_segmenter(NetworkConfig(network, shared.encoder, num_classes), weights=shared.weights)

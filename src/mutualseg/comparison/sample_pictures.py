@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
+from mutualseg.comparison.on_test import counted_network_of
 from mutualseg.data.images import read_image
 from mutualseg.data.masks import read_mask
 from mutualseg.data.samples import Sample
 from mutualseg.errors import WeightsError
 from mutualseg.predictor import Predictor
 from mutualseg.reporting.pictures import Pixels, overlay, sheet
+from mutualseg.runs import RunFolder
 
 _PICTURES = 4
 _WIDTH = 320
@@ -47,7 +51,7 @@ def draw_samples(
     labels = []
     for row in runs:
         try:
-            predictor = Predictor.load(out / row["run"], device=record["settings"]["device"])
+            predictor = _counted(row, RunFolder(out / row["run"]), record["settings"]["device"])
         except WeightsError:  # its folder was deleted since
             continue
         labels.append(row["label"])
@@ -60,6 +64,13 @@ def draw_samples(
     partial = path.with_name(f"{path.stem}.partial.png")
     sheet(rows, ["image", "truth", *labels], classes).save(partial)
     partial.replace(path)
+
+
+def _counted(row: Mapping[str, Any], folder: RunFolder, device: str) -> Predictor:
+    """Return a predictor of the network whose score the row has."""
+    deployed = Predictor.load(folder.root, device=device)
+    network = counted_network_of(row, folder).to(deployed.device).to(memory_format=torch.channels_last)
+    return replace(deployed, network=network)
 
 
 def shown_runs(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -109,12 +109,11 @@ def _complete(folder: RunFolder, twin: Mapping[str, Any]) -> dict[str, Any]:
     summary: dict[str, Any] = json.loads(folder.summary.read_text(encoding="utf-8"))
     counted = counted_network(twin["method"], twin["networks"], twin["deployed"])
     miou = twin["networks"][counted]
-    recorded = [float(row[f"miou_{counted}"]) for row in RunFolder(folder.baseline).read_rows()]
     baseline = {
         "method": twin["method"],
         "counted": counted,
         "miou": miou,
-        "miou_best": max([*recorded, miou]),
+        "miou_best": twin.get("networks_best", {}).get(counted, miou),
         "per_class_iou": twin["networks_per_class_iou"][counted],
         **{key: twin[key] for key in ("networks", "steps", "seconds")},
     }
@@ -142,9 +141,9 @@ def verdict_sentence(summary: Mapping[str, Any]) -> str:
     """Return whether the unlabeled images helped, in words."""
     better, gain = summary["baseline"]["miou"], summary["gain"]
     if gain > 0:
-        verdict = f"they helped by {gain:.2f} points"
+        verdict = f"they helped by {gain:.2f} points on this seed"
     elif gain < 0:
-        verdict = f"they did not help: {-gain:.2f} points lower"
+        verdict = f"they did not help: {-gain:.2f} points lower on this seed"
     else:
         verdict = "they made no difference"
     return f"with unlabeled images {summary['miou']:.2f}, labels only {better:.2f}: {verdict}"

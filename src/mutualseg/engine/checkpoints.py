@@ -40,6 +40,7 @@ class Checkpoints(pl.Callback):
             passed = is_leader() and time.monotonic() - self._last >= self.seconds
             due |= any_process(passed, pl_module.device)
         if due:
+            pl_module.check_finite()  # what is saved can be gone on with
             self.save(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -240,7 +240,6 @@ class Session:
             streams,
             self.data.classes,
             picture,
-            threshold=float(settings.method.get("threshold", 0.0)),
             device=settings.device,
             precision=settings.precision,
         )
@@ -269,6 +268,7 @@ class Session:
             self._save(method, self.folder.weights, self.settings.steps)
             if self.settings.select == "best" and self.folder.best_weights.is_file():
                 shutil.copyfile(self.folder.best_weights, self.folder.weights)
+        rows = self.folder.read_rows()
         summary = summarize(
             self.settings,
             self.split,
@@ -276,7 +276,7 @@ class Session:
             found.scores,
             monitor=found.monitor,
             deployed=method.deployed,
-            recorded=[float(row[f"miou_{method.deployed}"]) for row in self.folder.read_rows()],
+            recorded={role: [float(row[f"miou_{role}"]) for row in rows] for role in found.scores},
             training_seconds=rounds.training_seconds,
             evaluation_seconds=rounds.evaluation_seconds,
             peak_memory_mb=memory.megabytes(),

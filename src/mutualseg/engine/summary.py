@@ -19,7 +19,7 @@ def summarize(
     *,
     monitor: Mapping[str, float | None],
     deployed: str,
-    recorded: Sequence[float],
+    recorded: Mapping[str, Sequence[float]],
     training_seconds: float,
     evaluation_seconds: float,
     peak_memory_mb: float | None,
@@ -33,12 +33,13 @@ def summarize(
         scores: of every network at the last step.
         monitor: numbers about pseudo-labels at the last step, in percent.
         deployed: role of the network whose scores are the run's.
-        recorded: mIoU of that network at each evaluation.
+        recorded: mIoU of every network at each evaluation.
         training_seconds: spent on steps.
         evaluation_seconds: spent on evaluations.
         peak_memory_mb: most memory that was in use at once; None where that cannot be known.
     """
     score = scores[deployed]
+    best = {role: round(max([*recorded[role], each.miou]), 4) for role, each in scores.items()}
 
     def named(own: Scores) -> dict[str, float | None]:
         rounded = (None if value is None else round(value, 4) for value in own.per_class)
@@ -58,10 +59,11 @@ def summarize(
         "val_images": len(split.val),
         "val_from": split.val_from,
         "miou": round(score.miou, 4),
-        "miou_best": round(max([*recorded, score.miou]), 4),
+        "miou_best": best[deployed],
         "select": settings.select,
         "per_class_iou": named(score),
         "networks": {role: round(each.miou, 4) for role, each in scores.items()},
+        "networks_best": best,
         "deployed": deployed,
         "pixel_accuracy": round(score.pixel_accuracy, 4),
         "networks_per_class_iou": {role: named(each) for role, each in scores.items()},

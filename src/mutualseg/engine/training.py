@@ -146,11 +146,14 @@ class Training(pl.LightningModule):
             take_buffers_of_the_first(self.method.networks().values())
 
     def check_finite(self) -> None:
-        """Raise TrainingError if the latest loss is not a number; called where the device is read anyway."""
+        """Raise TrainingError if the loss or a weight is no number; asked where the device is read anyway."""
         loss = float(self.latest.get("loss", torch.zeros(())))
-        if not math.isfinite(loss):
+        norm = float(torch.stack([weight.detach().norm() for weight in self.method.parameters()]).sum())
+        if not math.isfinite(loss + norm):
+            what = "A weight" if math.isfinite(loss) else "The loss"
             raise TrainingError(
-                f"The loss became {loss} at step {self.global_step}; train again with lower rates, "
+                f"{what} became {norm if math.isfinite(loss) else loss} at step {self.global_step}; "
+                "train again with lower rates, "
                 "e.g. --optimization.encoder_rate 1e-4 --optimization.decoder_rate 5e-4, or --precision 32."
             )
 

@@ -19,7 +19,7 @@ from mutualseg.networks.segmenter import Segmenter
 TEACHERS_MEAN = "teachers_mean"
 """Name of the mean of both teachers' probabilities, where there are two: reported, never deployed."""
 
-_TEACHERS = ("teacher_a", "teacher_b")
+TEACHERS = ("teacher_a", "teacher_b")
 
 
 @torch.no_grad()
@@ -55,7 +55,7 @@ def evaluate_networks(
         DataError: an image or mask cannot be used.
     """
     matrices = {role: ConfusionMatrix(num_classes) for role in networks}
-    with_mean = all(role in networks for role in _TEACHERS)
+    with_mean = all(role in networks for role in TEACHERS)
     if with_mean:
         matrices[TEACHERS_MEAN] = ConfusionMatrix(num_classes)
 
@@ -78,11 +78,15 @@ def evaluate_networks(
                 matrices[role].update(labels[role], mask)
             if monitor is not None and role == monitor.guide:
                 sure = [own.softmax(0).amax(0) for own in logits]
-            if with_mean and role in _TEACHERS:
+            if with_mean and role in TEACHERS:
                 probabilities = [own.softmax(0) for own in logits]
                 means = [a + b for a, b in zip(means, probabilities, strict=True)] if means else probabilities
-        for mean, mask in zip(means, masks, strict=False):
-            matrices[TEACHERS_MEAN].update(mean.argmax(0), mask)
+        if with_mean:
+            for mean, mask, labels in zip(means, masks, named, strict=True):
+                labels[TEACHERS_MEAN] = mean.argmax(0)
+                matrices[TEACHERS_MEAN].update(labels[TEACHERS_MEAN], mask)
+            if monitor is not None and monitor.guide == TEACHERS_MEAN:
+                sure = [mean.amax(0) / len(TEACHERS) for mean in means]
         if monitor is not None:
             for labels, own, mask in zip(named, sure, masks, strict=True):
                 monitor.update(labels, own, mask)

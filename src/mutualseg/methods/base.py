@@ -47,8 +47,8 @@ class Method(nn.Module, ABC):
     """Whether the step reads `batch.unlabeled`; if not, no unlabeled image is loaded."""
     strong_views: ClassVar[int] = 1
     """How many strong views of each unlabeled crop the step reads: 1 or 2."""
-    labels_from: ClassVar[str] = "teacher_a"
-    """The network whose labels teach; of several, the first."""
+    labels_from: str = "teacher_a"
+    """The network whose labels teach; of several, the first. `teachers_mean` is the mean of both teachers."""
     deployed: ClassVar[str]
     """The network that is shipped and whose mIoU is the run's: a fixed choice, made over many runs."""
 

@@ -39,7 +39,7 @@ class CrossPseudoSupervision(Method):
         ramp: share of the run over which the cross pseudo supervision then rises to its weight; 0 jumps.
     """
 
-    labels_from: ClassVar[str] = "student_a"
+    labels_from = "student_a"
     deployed: ClassVar[str] = "teacher_a"
 
     def __init__(

@@ -7,7 +7,6 @@ arXiv 2001.07685; pixel by pixel and with CutMix, as in section 3.1 of UniMatch 
 from __future__ import annotations
 
 import math
-from typing import ClassVar
 
 import torch
 
@@ -37,7 +36,7 @@ class FixMatch(OneStudent):
         ramp: share of the run over which the unlabeled term then rises to its weight; 0 jumps.
     """
 
-    labels_from: ClassVar[str] = "student_a"
+    labels_from = "student_a"
 
     def __init__(
         self,

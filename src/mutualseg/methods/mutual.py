@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mutualseg.errors import ConfigError
+from mutualseg.evaluation.network_scores import TEACHERS_MEAN
 from mutualseg.losses.mutual import mutual_distillation_loss
 from mutualseg.losses.pixelwise import log_mean_probabilities
 from mutualseg.losses.pseudo_label import (
@@ -120,6 +121,8 @@ class Mutual(Method):
         self.teacher_weight = teacher_weight
         self.peer_weight = peer_weight
         self.taught_by = taught_by
+        if taught_by == "mean":
+            self.labels_from = TEACHERS_MEAN
         self.soft_labels = soft_labels
         self.semantic_strength = semantic_strength
         self.augment_students = augment_students
@@ -227,7 +230,7 @@ class Mutual(Method):
         )
 
     def label_threshold(self) -> float | Tensor:
-        """Return teacher a's threshold, one per class where thresholds adapt (see `Method`)."""
+        """Return the threshold of `labels_from`, one per class where thresholds adapt (see `Method`)."""
         return self._weights_of("teacher_a").thresholds()
 
     def after_step(self, progress: Progress) -> None:

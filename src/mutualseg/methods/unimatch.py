@@ -44,7 +44,7 @@ class UniMatch(OneStudent):
     """
 
     strong_views: ClassVar[int] = 2
-    labels_from: ClassVar[str] = "student_a"
+    labels_from = "student_a"
 
     def __init__(
         self,

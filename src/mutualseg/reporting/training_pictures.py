@@ -13,6 +13,8 @@ from mutualseg.data.datamodule import TwoStreams
 from mutualseg.data.streams import BadFile
 from mutualseg.devices import autocast
 from mutualseg.errors import DataError
+from mutualseg.evaluation.network_scores import TEACHERS, TEACHERS_MEAN
+from mutualseg.losses.pseudo_label import keep_confident
 from mutualseg.methods.base import Method
 from mutualseg.reporting.pictures import Pixels, hide, overlay, sheet
 from mutualseg.types import IGNORE_INDEX
@@ -55,29 +57,31 @@ def draw_pseudo_labels(
     classes: Sequence[str],
     path: Path,
     *,
-    threshold: float,
     device: str,
     precision: str,
 ) -> None:
-    """Write the deployed network's labels of the first unlabeled crops, all and those confident enough."""
+    """Write the labels that teach of the first unlabeled crops, all and those that are sure enough."""
     source = streams.unlabeled
     if source is None:
         return
-    network = method.networks()[method.deployed]
-    was_training = network.training
-    network.eval()
+    roles = TEACHERS if method.labels_from == TEACHERS_MEAN else (method.labels_from,)
+    networks = [method.networks()[role] for role in roles]
+    were_training = [network.training for network in networks]
+    for network in networks:
+        network.eval()
     rows = []
     for weak, _, valid, *_ in _load(source.views_at):
+        image = weak[None].to(device).float().div(255)
         with autocast(device, precision):
-            logits = network.segment(weak[None].to(device).float().div(255))[0]
-        confidence, labels = (part.cpu() for part in logits.softmax(0).max(0))
+            probabilities = [network.segment(image)[0].float().softmax(0) for network in networks]
+        confidence, labels = torch.stack(probabilities).mean(0).max(0)
+        kept = labels.where(keep_confident(confidence, method.label_threshold(), labels), IGNORE_INDEX)
         picture, area = _pixels(weak), valid.numpy()
-        drawn = [hide(overlay(picture, _indices(labels), len(classes)), area)]
-        kept = labels.masked_fill(confidence < threshold, IGNORE_INDEX)
-        drawn.append(hide(overlay(picture, _indices(kept), len(classes)), area))
+        drawn = [hide(overlay(picture, _indices(each.cpu()), len(classes)), area) for each in (labels, kept)]
         rows.append([picture, *drawn])
-    network.train(was_training)
-    titles = ["unlabeled, weak", "pseudo-labels", f"confidence >= {threshold:g}"]
+    for network, was_training in zip(networks, were_training, strict=True):
+        network.train(was_training)
+    titles = ["unlabeled, weak", "pseudo-labels", "sure enough to teach"]
     sheet(rows, titles, classes).save(path)
 
 
