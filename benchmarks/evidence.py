@@ -54,9 +54,10 @@ def _row(path: Path) -> Row:
         "status": "finished",
         "steps": summary["steps"],
         "miou": miou,
-        "miou_best": max(miou, summary["miou_best"]),
+        "miou_best": max(miou, summary.get("networks_best", {}).get(counted, summary["miou_best"])),
         "minutes": summary["training_seconds"] / 60,
         "peak_memory_mb": summary.get("peak_memory_mb"),
+        "commit": summary["commit"],
         "per_class_iou": per_class,
     }
 
@@ -69,8 +70,8 @@ def labels_in(rows: Iterable[Row]) -> list[str]:
 
 def methods_table(rows: Sequence[Row]) -> Iterator[str]:
     """Yield a table of methods by amount of labels."""
-    yield "| labels | method | each seed, last | mean ± spread | best | gain | mutual is | steps | minutes |"
-    yield "|---:|---|---|---:|---:|---:|---|---:|---:|"
+    yield "| labels | method | each seed, last | mean ± spread | best | gain | mutual is | steps | commits |"
+    yield "|---:|---|---|---:|---:|---:|---|---:|---|"
     for row in table_of(rows, labels_in(rows), {}, OURS):
         own = _of(rows, row["labeled_images"], row["label"])
         each = ", ".join(f"{seed}: {one['miou']:.2f}" for seed, one in sorted(own.items()))
@@ -79,7 +80,7 @@ def methods_table(rows: Sequence[Row]) -> Iterator[str]:
         yield (
             f"| {row['labeled_images']} | {row['label']} | {each} | {row['miou']:.2f}{spread} "
             f"| {row['miou_best']:.2f} | {_signed(row['gain'])} | {row['verdict'] or '-'} "
-            f"| {steps} | {row['minutes']:.0f} |"
+            f"| {steps} | {', '.join(sorted({one['commit'] for one in own.values()}))} |"
         )
 
 
@@ -146,6 +147,8 @@ def _worst_class(alone: Row, ours: Row) -> str:
     learned: Mapping[str, float] = {
         name: iou for name, iou in alone["per_class_iou"].items() if iou is not None and iou > LEARNED
     }
+    if not learned:
+        return "-"
     kept = {name: (ours["per_class_iou"][name] or 0.0) / iou for name, iou in learned.items()}
     worst = min(kept, key=lambda name: kept[name])
     now = ours["per_class_iou"][worst] or 0.0

@@ -25,6 +25,7 @@ def summary(method: str, miou: float, seed: int = 0, **others: Any) -> dict[str,
         "training_seconds": 60.0,
         "miou": miou,
         "miou_best": miou,
+        "commit": "abc1234",
         "deployed": deployed,
         "networks": {"student_a": miou - 1.0, deployed: miou},
         "per_class_iou": {"road": 80.0, "car": 40.0, "pole": 5.0},
@@ -55,8 +56,8 @@ def test_gain_verdict_share_of_the_gap_and_worst_class(tmp_path: Path) -> None:
 
     tables = evidence.page_tables(tmp_path)
 
-    assert "| 6 | labels_only | 0: 42.00 | 42.00 | 42.00 | - | one seed | 100 | 1 |" in tables
-    assert "| 6 | mutual | 0: 49.00 | 49.00 | 49.00 | +7.00 | - | 100 | 1 |" in tables
+    assert "| 6 | labels_only | 0: 42.00 | 42.00 | 42.00 | - | one seed | 100 | abc1234 |" in tables
+    assert "| 6 | mutual | 0: 49.00 | 49.00 | 49.00 | +7.00 | - | 100 | abc1234 |" in tables
     assert "| 6 | 0 | 42.00 | 49.00 | 50 % | 75 % (car: 40.0 to 30.0) |" in tables
 
 
