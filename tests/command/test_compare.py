@@ -157,13 +157,26 @@ def test_other_settings_are_refused(
         ("--encoder mobilenetv3_smal", "mobilenetv3_smal"),
         ("--methode mutual", "did you mean --methods"),
         ("--out {file}", "not empty and holds no comparison"),
+        ("--methods ,", "--methods is given without a value"),
+        ("--seeds ,", "--seeds is given without a value"),
+        ("--labeled {one} {other}", "are 1 different images each; compare them in two folders"),
+        ("--variants {dpt}", "dpt"),
+        ("--split test --data {untested}", "has no test part with masks"),
     ],
 )
 def test_mistakes_cost_no_training(
     words: str, said: str, data: Path, tmp_path: Path, command: Command, trained: list[str]
 ) -> None:
     (tmp_path / "file").write_text("")
-    own = words.format(file=tmp_path / "file").split()
+    for name, content in (("one", "00\n"), ("other", "02\n")):
+        (tmp_path / f"{name}.txt").write_text(content)
+    (tmp_path / "dpt.yaml").write_text("uneven: {method: {name: mutual, decoder_b: dpt}}\n")
+    shutil.copytree(data, tmp_path / "untested")
+    shutil.rmtree(tmp_path / "untested/masks/test")
+    files = {name: tmp_path / f"{name}.txt" for name in ("one", "other")}
+    own = words.format(
+        file=tmp_path / "file", dpt=tmp_path / "dpt.yaml", untested=tmp_path / "untested", **files
+    ).split()
     small = {name: value for name, value in SHORT.items() if name != "steps" or "--budget" not in own}
     outcome = command("compare", "--data", data, "--out", "cmp", *flags(small), *own)
     assert outcome.code == 2, outcome
@@ -171,6 +184,27 @@ def test_mistakes_cost_no_training(
     assert said in outcome.err
     assert trained == []
     assert not (tmp_path / "cmp").exists()
+
+
+def test_one_amount_in_two_spellings_is_one_amount(
+    data: Path, tmp_path: Path, command: Command, trained: list[str]
+) -> None:
+    words = ("--methods", "labels_only", "--labeled", "1/2,5,1/1", "--seeds=0")
+    assert command("compare", "--data", data, "--out", "cmp", *flags(SHORT), *words).code == 0
+    assert len(trained) == len(set(trained)) == len(_record(tmp_path / "cmp")["settings"]["labeled"])
+    assert trained[-1] == "labels_only-5-s0"
+
+
+def test_processes_started_by_torchrun_are_refused(
+    data: Path, command: Command, trained: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    outcome = command("compare", "--data", data, "--out", "cmp", *flags(SHORT))
+    assert (outcome.code, trained) == (2, [])
+    assert "start it without torchrun" in outcome.err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
