@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from mutualseg.comparison.aggregates import BASELINE, table_of
+from mutualseg.comparison.aggregates import BASELINE, COLUMNS, table_of
 from mutualseg.engine.summary import counted_network
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -44,7 +44,7 @@ def _row(path: Path) -> Row:
     if (int(named["images"]), int(named["seed"])) != (summary["labeled_images"], summary["seed"]):
         raise ValueError(f"{path} has {summary['labeled_images']} labels and seed {summary['seed']}")
     counted = counted_network(summary["method"], summary["networks"], summary["deployed"])
-    miou = summary["networks"][counted]
+    miou, test = summary["networks"][counted], summary.get("test", {})
     per_class = summary.get("networks_per_class_iou", {}).get(counted, summary["per_class_iou"])
     return {
         "label": named["label"],
@@ -54,6 +54,7 @@ def _row(path: Path) -> Row:
         "status": "finished",
         "steps": summary["steps"],
         "miou": miou,
+        "test_miou": test["miou"] if test.get("network") == counted else None,
         "miou_best": max(miou, summary.get("networks_best", {}).get(counted, summary["miou_best"])),
         "minutes": summary["training_seconds"] / 60,
         "peak_memory_mb": summary.get("peak_memory_mb"),
@@ -68,18 +69,21 @@ def labels_in(rows: Iterable[Row]) -> list[str]:
     return [*(name for name in ORDER if name in found), *sorted(found.difference(ORDER))]
 
 
-def methods_table(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield a table of methods by amount of labels."""
+def methods_table(rows: Sequence[Row], part: str = "val") -> Iterator[str]:
+    """Yield a table of methods by amount of labels, scored on val or test."""
+    column = COLUMNS[part]
     yield "| labels | method | each seed, last | mean ± spread | best | gain | mutual is | steps | commits |"
     yield "|---:|---|---|---:|---:|---:|---|---:|---|"
-    for row in table_of(rows, labels_in(rows), {}, OURS):
+    for row in table_of(rows, labels_in(rows), {}, OURS, part):
         own = _of(rows, row["labeled_images"], row["label"])
-        each = ", ".join(f"{seed}: {one['miou']:.2f}" for seed, one in sorted(own.items()))
-        spread = "" if row["miou_spread"] is None else f" ± {row['miou_spread']:.2f}"
+        each = ", ".join(f"{seed}: {one[column]:.2f}" for seed, one in sorted(own.items()))
+        spread = row[f"{column}_spread"]
+        mean_and_spread = f"{row[column]:.2f}" + ("" if spread is None else f" ± {spread:.2f}")
+        best = f"{row['miou_best']:.2f}" if part == "val" else "-"
         steps = "/".join(str(count) for count in sorted({one["steps"] for one in own.values()}))
         yield (
-            f"| {row['labeled_images']} | {row['label']} | {each} | {row['miou']:.2f}{spread} "
-            f"| {row['miou_best']:.2f} | {_signed(row['gain'])} | {row['verdict'] or '-'} "
+            f"| {row['labeled_images']} | {row['label']} | {each} | {mean_and_spread} "
+            f"| {best} | {_signed(row['gain'])} | {row['verdict'] or '-'} "
             f"| {steps} | {', '.join(sorted({one['commit'] for one in own.values()}))} |"
         )
 
@@ -117,6 +121,9 @@ def page_tables(results: Path) -> str:
     steps, time = rows_in(results / "equal_steps"), rows_in(results / "equal_time")
     ceilings = [row["miou"] for row in rows_in(results / "ceiling")]
     parts = [("Equal steps", methods_table(steps))]
+    tested = [row for row in steps if row["test_miou"] is not None]
+    if tested:
+        parts.insert(0, ("Equal steps, CamVid's test part", methods_table(tested, "test")))
     if ceilings:
         parts.append((f"The gap to all labels ({mean(ceilings):.2f})", gap_table(steps, mean(ceilings))))
     if time:

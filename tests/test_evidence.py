@@ -73,6 +73,18 @@ def test_a_lead_on_every_seed_beyond_the_spread_is_ahead(tmp_path: Path) -> None
     assert "| 40.50 ± 1.00 | 40.50 | - | ahead |" in evidence.page_tables(tmp_path)
 
 
+def test_scores_on_test_have_a_table_of_their_own(tmp_path: Path) -> None:
+    alone = summary("labels_only", 40.0, test={"network": "teacher_a", "miou": 35.0})
+    ours = summary("mutual", 44.0, test={"network": "teacher_a", "miou": 41.5})
+    other = summary("cps", 43.0, test={"network": "student_a", "miou": 60.0})  # not the one that counts
+    named = {"labels_only__6__s0": alone, "mutual__6__s0": ours, "cps__6__s0": other}
+    write(tmp_path / "equal_steps", **named)
+    test_part = evidence.page_tables(tmp_path).split("### ")[1]
+    assert test_part.startswith("Equal steps, CamVid's test part")
+    assert "| 6 | mutual | 0: 41.50 | 41.50 | - | +6.50 | - |" in test_part
+    assert "cps" not in test_part
+
+
 def test_ablation_is_held_against_the_full_recipe(tmp_path: Path) -> None:
     write(
         tmp_path / "ablation",

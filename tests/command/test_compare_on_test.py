@@ -57,6 +57,9 @@ def test_the_network_that_counts_on_val_is_scored(
     assert (row["counted"], row["test_network"]) == (role, role)
     assert row["test_miou"] == row["miou"] == row["networks"][role]
     assert len(set(row["networks"].values())) == 2
+    summary = json.loads((tmp_path / "cmp" / row["run"] / "summary.json").read_text(encoding="utf-8"))
+    assert (summary["test"]["network"], summary["test"]["miou"]) == (role, row["test_miou"])
+    assert summary["test"]["per_class_iou"] == summary["networks_per_class_iou"][role]
 
 
 def test_run_without_a_score_on_test_is_listed_and_tried_again(

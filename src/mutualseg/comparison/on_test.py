@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +32,10 @@ def known_score(before: Mapping[str, Any] | None, counted: str | None) -> dict[s
 def score_on_test(
     row: Mapping[str, Any], folder: RunFolder, source: DataFolder, shared: Shared
 ) -> dict[str, Any]:
-    """Return a finished run's `test_miou` and `test_network`, or as `test_reason` why there are none."""
+    """Return a finished run's `test_miou` and `test_network`, or as `test_reason` why there are none.
+
+    The score goes into the run's summary.json too, as `test`.
+    """
     role = row["counted"]
     try:
         network = counted_network_of(row, folder)
@@ -46,7 +50,12 @@ def score_on_test(
         raise
     except Exception as error:  # the other runs can do without this score
         return {"test_reason": reason_of(error, folder)}
-    return {"test_miou": round(scores[role].miou, 4), "test_network": role}
+    miou = round(scores[role].miou, 4)
+    per_class = (None if iou is None else round(iou, 4) for iou in scores[role].per_class)
+    summary = json.loads(folder.summary.read_text(encoding="utf-8"))
+    named = dict(zip(source.classes, per_class, strict=True))
+    folder.write_summary({**summary, "test": {"network": role, "miou": miou, "per_class_iou": named}})
+    return {"test_miou": miou, "test_network": role}
 
 
 def counted_network_of(row: Mapping[str, Any], folder: RunFolder) -> Segmenter:
