@@ -53,12 +53,6 @@ def test_full_balance_gives_every_class_the_same_sum() -> None:
     torch.testing.assert_close(known.share * known.weights(1.0), torch.full((3,), 1 / 3))
 
 
-def test_classes_below_the_least_share_weigh_as_one_of_it() -> None:
-    weights = shares(0.64, 0.3, 0.05, 0.01).weights(0.5, least=0.16)
-    torch.testing.assert_close(weights[2:] / weights[0], torch.tensor([2.0, 2.0]))  # sqrt(0.64 / 0.16)
-    torch.testing.assert_close((torch.tensor([0.64, 0.3, 0.05, 0.01]) * weights).sum(), torch.tensor(1.0))
-
-
 def test_a_vanished_class_weighs_no_more_than_the_least_share() -> None:
     weights = shares(1.0 - LEAST_SHARE, LEAST_SHARE, 0.0).weights(1.0)
     torch.testing.assert_close(weights[2], weights[1])

@@ -604,7 +604,6 @@ def test_shares_are_checked(tiny_segmenter: BuildTiny, name: str, value: float) 
         {"loss_scale": 0.0},
         {"threshold": 1.5},
         {"class_balance": -0.1},
-        {"balance_floor": 0.0},
         {"taught_by": "both"},
         {"teacher_batch_norm": "copied"},
     ],

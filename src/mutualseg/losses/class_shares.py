@@ -15,7 +15,7 @@ from torch import Tensor, distributed, nn
 from mutualseg.losses.reduction import process_count
 
 LEAST_SHARE = 1e-3
-"""A class rarer than one pixel in a thousand weighs no more than this one would, unless told otherwise."""
+"""A class that is rarer than one pixel in a thousand weighs no more than this one would."""
 
 
 class ClassShares(nn.Module):
@@ -51,12 +51,11 @@ class ClassShares(nn.Module):
         moved = torch.lerp(counts / total.clamp(min=1), self.share, self.momentum)
         self.share.copy_(torch.where(total > 0, moved, self.share))
 
-    def weights(self, balance: float, least: float = LEAST_SHARE) -> Tensor:
+    def weights(self, balance: float) -> Tensor:
         """Return [K]: share ** -balance, scaled to a mean of 1 over the pixels that the shares count.
 
         Args:
             balance: 0 weighs all alike, 1 gives every class the same sum of weights.
-            least: a class of a smaller share weighs as one of this share.
         """
-        raw = self.share.clamp(min=least) ** -balance
+        raw = self.share.clamp(min=LEAST_SHARE) ** -balance
         return raw / (self.share * raw).sum()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from mutualseg.losses.class_confidence import ClassConfidence
-from mutualseg.losses.class_shares import LEAST_SHARE, ClassShares
+from mutualseg.losses.class_shares import ClassShares
 from mutualseg.losses.pseudo_label import keep_confident
 
 
@@ -28,23 +28,13 @@ class PseudoLabelWeights(nn.Module):
         threshold: least confidence of a label to teach; 0 keeps all.
         adaptive: whether the threshold follows each class's own mean confidence.
         class_balance: power of a class's share by which its labels weigh less; 0 weighs all alike.
-        balance_floor: share below which a class weighs no more.
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        *,
-        threshold: float,
-        adaptive: bool,
-        class_balance: float,
-        balance_floor: float = LEAST_SHARE,
-    ) -> None:
+    def __init__(self, num_classes: int, *, threshold: float, adaptive: bool, class_balance: float) -> None:
         super().__init__()
         self.threshold = threshold
         self.adaptive = adaptive
         self.class_balance = class_balance
-        self.balance_floor = balance_floor
         self.confidence = ClassConfidence(num_classes)
         self.shares = ClassShares(num_classes)
 
@@ -62,7 +52,7 @@ class PseudoLabelWeights(nn.Module):
         if self.class_balance == 0.0:
             return Judged(keep, keep)
         self.shares.update(labels, valid & keep)
-        return Judged(keep, self.shares.weights(self.class_balance, self.balance_floor)[labels] * keep)
+        return Judged(keep, self.shares.weights(self.class_balance)[labels] * keep)
 
     def thresholds(self) -> float | Tensor:
         """Return the least confidence of a label to teach, or [K] one per class where they adapt."""

@@ -56,7 +56,6 @@ class Mutual(Method):
             classes that a network is rarely sure of teach too; false has one for all classes.
         class_balance: power of a class's share by which its pseudo-labels weigh less; 0 weighs all
             alike, 1 gives a rare class as much weight in all as a common one.
-        balance_floor: share of a class below which class balance raises its labels no further.
         burn_in: share of the run that is supervised only; 0 starts distilling at once.
         ramp: share of the run over which distillation then rises to its weight; 0 jumps.
         semantic_strength: final strength (lambda) of the semantic augmentation; 0 turns it off.
@@ -84,7 +83,6 @@ class Mutual(Method):
         peer_threshold: float = 0.9,
         adaptive_threshold: bool = True,
         class_balance: float = 0.5,
-        balance_floor: float = 0.001,
         burn_in: float = 0.2,
         ramp: float = 0.1,
         semantic_strength: float = 0.5,
@@ -112,7 +110,6 @@ class Mutual(Method):
             semantic_strength=semantic_strength,
         )
         require_between(0.1, 1.0, loss_scale=loss_scale)
-        require_between(1e-6, 1.0, balance_floor=balance_floor)
         if decoder_b != "none":
             resolve_encoder(decoder_b, "auto")  # refuses an unknown one before a network is built
         if taught_by not in get_args(TaughtBy):
@@ -146,7 +143,6 @@ class Mutual(Method):
                     threshold=threshold if role.startswith("teacher") else peer_threshold,
                     adaptive=adaptive_threshold,
                     class_balance=class_balance,
-                    balance_floor=balance_floor,
                 )
                 for role, network in self.networks().items()
             }
