@@ -33,18 +33,18 @@ def test_lists_in_any_spelling() -> None:
     )
     assert listed(6, "labeled") == ["6"]
     assert listed((), "labeled") == listed([], "labeled") == []
-
-
-@pytest.mark.parametrize("given", ["", ",", [""], [" , "]])
-def test_a_list_that_is_given_and_empty_is_refused(given: object) -> None:
-    with pytest.raises(ConfigError, match="--methods is given without a value"):
-        listed(given, "methods")
     assert seeds_of(["0,1", "0"], [7]) == seeds_of([0, 1], [7]) == [0, 1]
     assert seeds_of("3", [0, 1]) == seeds_of(3, [0, 1]) == [3]
     assert seeds_of((), [0, 1]) == [0, 1]
     for wrong in ("one", "-1"):
         with pytest.raises(ConfigError, match=f"--seeds {wrong} is no whole number from 0 on"):
             seeds_of(wrong, [0])
+
+
+@pytest.mark.parametrize("given", ["", ",", [""], [" , "]])
+def test_a_list_that_is_given_and_empty_is_refused(given: object) -> None:
+    with pytest.raises(ConfigError, match="--methods is given without a value"):
+        listed(given, "methods")
 
 
 @pytest.mark.parametrize(
