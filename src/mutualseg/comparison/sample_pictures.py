@@ -69,6 +69,8 @@ def draw_samples(
 def _counted(row: Mapping[str, Any], folder: RunFolder, device: str) -> Predictor:
     """Return a predictor of the network whose score the row has."""
     deployed = Predictor.load(folder.root, device=device)
+    if row["counted"] == row["deployed"]:
+        return deployed
     network = counted_network_of(row, folder).to(deployed.device).to(memory_format=torch.channels_last)
     return replace(deployed, network=network)
 
