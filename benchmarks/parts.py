@@ -17,7 +17,7 @@ from mutualseg.losses.resize import resize_labels
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
 from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import Progress
-from mutualseg.methods.mutual import monitor
+from mutualseg.methods.monitor import monitor
 from mutualseg.seeding import generator_at
 from mutualseg.types import BranchOutput
 from mutualseg.views import cutmix

@@ -16,17 +16,13 @@ from mutualseg.errors import ConfigError
 from mutualseg.evaluation.network_scores import TEACHERS_MEAN
 from mutualseg.losses.mutual import mutual_distillation_loss
 from mutualseg.losses.pixelwise import log_mean_probabilities
-from mutualseg.losses.pseudo_label import (
-    confidence,
-    disagreement,
-    hard_labels,
-    share_kept,
-)
+from mutualseg.losses.pseudo_label import confidence, hard_labels
 from mutualseg.losses.pseudo_label_weights import PseudoLabelWeights
 from mutualseg.losses.resize import resize_branch, resize_labels
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
 from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import BuildNetwork, Method, Progress, require_between
+from mutualseg.methods.monitor import monitor
 from mutualseg.networks.build import resolve_encoder
 from mutualseg.networks.ema import BatchNormPolicy, MeanTeacher
 from mutualseg.networks.segmenter import Segmenter
@@ -287,18 +283,3 @@ def _with_one_opinion(logits: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return logits by role in which both teachers have the mean of their probabilities."""
     shared = log_mean_probabilities(logits["teacher_a"], logits["teacher_b"])
     return {**logits, "teacher_a": shared, "teacher_b": shared}
-
-
-def monitor(
-    pseudo_labels: dict[str, Tensor], keep: dict[str, Tensor], valid: Tensor, first: int
-) -> dict[str, Tensor]:
-    """Return how much of the unlabeled half is kept and where the networks disagree, as shares."""
-    labels = {role: maps[first:] for role, maps in pseudo_labels.items()}
-    area = valid[first:]
-    kept = [share_kept(keep[role][first:], area) for role in ("teacher_a", "teacher_b")]
-    return {
-        "kept": (kept[0] + kept[1]) / 2,
-        "students_disagree": disagreement(labels["student_a"], labels["student_b"], area),
-        "teacher_a_disagrees": disagreement(labels["student_b"], labels["teacher_a"], area),
-        "teacher_b_disagrees": disagreement(labels["student_a"], labels["teacher_b"], area),
-    }
