@@ -60,6 +60,7 @@ def _row(path: Path) -> Row:
         "peak_memory_mb": summary.get("peak_memory_mb"),
         "commit": summary["commit"],
         "per_class_iou": per_class,
+        "recipe": {name: summary.get(name) for name in ("optimization", "crop", "batch", "unlabeled_batch")},
     }
 
 
@@ -116,10 +117,27 @@ def ablation_table(rows: Sequence[Row]) -> Iterator[str]:
             )
 
 
+def require_one_recipe(rows: Iterable[Row]) -> None:
+    """Raise ValueError unless all runs had the same rates, crops and batches."""
+    recipes: list[Row] = []
+    for row in rows:
+        if row["recipe"] not in [other["recipe"] for other in recipes]:
+            recipes.append(row)
+    if len(recipes) > 1:
+        names = " and ".join(f"{row['label']}-{row['labeled_images']}-s{row['seed']}" for row in recipes)
+        raise ValueError(f"{names} were trained with other rates, crops or batches; compare like with like")
+
+
 def page_tables(results: Path) -> str:
-    """Return all tables of a folder of results as Markdown."""
-    steps, time = rows_in(results / "equal_steps"), rows_in(results / "equal_time")
-    ceilings = [row["miou"] for row in rows_in(results / "ceiling")]
+    """Return all tables of a folder of results as Markdown.
+
+    Raises:
+        ValueError: runs that are set side by side had different rates, crops or batches.
+    """
+    folders = ("equal_steps", "equal_time", "ceiling", "ablation")
+    steps, time, whole, ablation = (rows_in(results / name) for name in folders)
+    require_one_recipe([*steps, *time, *whole, *ablation])
+    ceilings = [row["miou"] for row in whole]
     parts = [("Equal steps", methods_table(steps))]
     tested = [row for row in steps if row["test_miou"] is not None]
     if tested:
@@ -132,7 +150,6 @@ def page_tables(results: Path) -> str:
         known = {(row["labeled_images"], row["seed"]) for row in time}
         same = [row for row in ours if (row["labeled_images"], row["seed"]) in known]
         parts.append(("Equal wall time", methods_table([*time, *same])))
-    ablation = rows_in(results / "ablation")
     if ablation:
         parts.append(("Parts of mutual changed one at a time", ablation_table(ablation)))
     return "\n".join(f"### {title}\n\n" + "".join(f"{line}\n" for line in lines) for title, lines in parts)

@@ -103,6 +103,17 @@ def test_a_summary_under_another_name_is_refused(tmp_path: Path, name: str, said
         evidence.rows_in(tmp_path)
 
 
+def test_runs_with_other_rates_are_not_set_side_by_side(tmp_path: Path) -> None:
+    low, high = ({"encoder_rate": rate} for rate in (1e-4, 2e-4))
+    named = {
+        "labels_only__6__s0": summary("labels_only", 40.0, optimization=low),
+        "mutual__6__s0": summary("mutual", 44.0, optimization=high),
+    }
+    write(tmp_path / "equal_steps", **named)
+    with pytest.raises(ValueError, match="labels_only-6-s0 and mutual-6-s0 were trained with other rates"):
+        evidence.page_tables(tmp_path)
+
+
 def test_the_program_prints_the_tables() -> None:
     run = subprocess.run(
         [sys.executable, str(ROOT / "benchmarks/evidence.py")], capture_output=True, text=True, check=True

@@ -48,6 +48,10 @@ def summarize(
     return {
         "method": settings.method["name"],
         "method_arguments": {name: value for name, value in settings.method.items() if name != "name"},
+        "optimization": dict(settings.optimization),
+        "crop": settings.crop,
+        "batch": settings.batch,
+        "unlabeled_batch": settings.unlabeled_batch,
         "seed": settings.seed,
         "split_seed": settings.split_seed,
         "steps": settings.steps,
