@@ -118,13 +118,13 @@ def ablation_table(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def require_one_recipe(rows: Iterable[Row]) -> None:
-    """Raise ValueError unless all runs had the same rates, crops and batches."""
-    recipes: list[Row] = []
+    """Raise ValueError unless all runs that say it had the same rates, crops and batches."""
+    said: list[Row] = []
     for row in rows:
-        if row["recipe"] not in [other["recipe"] for other in recipes]:
-            recipes.append(row)
-    if len(recipes) > 1:
-        names = " and ".join(f"{row['label']}-{row['labeled_images']}-s{row['seed']}" for row in recipes)
+        if row["recipe"]["optimization"] and row["recipe"] not in [other["recipe"] for other in said]:
+            said.append(row)
+    if len(said) > 1:
+        names = " and ".join(f"{row['label']}-{row['labeled_images']}-s{row['seed']}" for row in said)
         raise ValueError(f"{names} were trained with other rates, crops or batches; compare like with like")
 
 

@@ -120,7 +120,7 @@ def made_session(
             "checkpoint_every": "10min",
             "select": "last",
             "views": resolving.resolve_views({}),
-            "optimization": resolving.resolve_optimization({}),
+            "optimization": resolving.resolve_rates({}, case.network, case.encoder),
         }
         folder = RunFolder(root / "run")
         folder.prepare(overwrite=False)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mutualseg.errors import ConfigError
-from mutualseg.optimization import Optimization
+from mutualseg.optimization import Optimization, default_rates
 
 if TYPE_CHECKING:
     from tests.conftest import BuildTiny
@@ -64,3 +64,22 @@ def test_negative_values_are_refused_by_name(name: str) -> None:
     options: dict[str, Any] = {name: -1}
     with pytest.raises(ConfigError, match=name):
         Optimization(**options)
+
+
+@pytest.mark.parametrize(
+    ("network", "encoder", "rates"),
+    [
+        ("deeplabv3plus", "tf_efficientnet_lite0", (8e-4, 4e-3)),
+        ("fpn", "tf_efficientnet_lite0.in1k", (8e-4, 4e-3)),
+        ("deeplabv3plus", "resnet50", (2e-4, 1e-3)),
+        ("dpt", "vit_small_patch14_dinov2.lvd142m", (5e-6, 2e-4)),
+    ],
+)
+def test_rates_are_those_of_the_encoder(network: str, encoder: str, rates: tuple[float, float]) -> None:
+    found = default_rates(network, encoder)
+    assert (found["encoder_rate"], found["decoder_rate"]) == rates
+
+
+def test_rates_of_none_are_the_measured_ones(tiny_segmenter: BuildTiny) -> None:
+    groups = Optimization(decoder_rate=1e-3).build([tiny_segmenter()]).param_groups
+    assert [group["lr"] for group in groups] == [8e-4, 1e-3]

@@ -107,6 +107,15 @@ def resolve_optimization(optimization: Mapping[str, Any]) -> dict[str, Any]:
     return _plain(vars(Optimization(**optimization)))
 
 
+def resolve_rates(optimization: Mapping[str, Any], network: str, encoder: str) -> dict[str, Any]:
+    """Return every argument of the optimization; rates that are not given are those of the encoder."""
+    from mutualseg.optimization import default_rates
+
+    resolved = resolve_optimization(optimization)
+    rates = default_rates(network, encoder)
+    return resolved | {name: rate for name, rate in rates.items() if resolved[name] is None}
+
+
 def resolve_crop(crop: int | None, split: Split, device: str) -> int:
     """Return the side of training crops: the images' short side, rounded down and bounded by the device.
 

@@ -68,6 +68,7 @@ def test_everything_is_trained_in_order_and_written(compared: Path) -> None:
     for row in record["runs"]:
         summary = json.loads((compared / row["run"] / "summary.json").read_text(encoding="utf-8"))
         assert (row["status"], row["steps"], row["networks"]) == ("finished", 2, summary["networks"])
+        assert summary["optimization"]["encoder_rate"] == 2e-4  # that of an encoder that was not measured
         assert row["miou"] == summary["networks"][row["counted"]]
         assert row["miou_best"] >= row["miou"]
         assert summary["peak_memory_mb"] is None or row["peak_memory_mb"] > 100

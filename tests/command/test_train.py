@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 import mutualseg
 from mutualseg.command_line.parsing import parse_verb
 from mutualseg.methods import METHODS, method_class
+from mutualseg.optimization import default_rates
 from mutualseg.settings import Settings
 from tests.command.conftest import Command
 from tests.command.made import CLASSES, PROGRAM, SMALL, draw, flags, write, write_data, write_photos
@@ -106,6 +107,8 @@ def test_run_folder_is_complete(method: str, data: Path, tmp_path: Path, command
     config = _config(run)
     assert list(config) == [field.name for field in fields(Settings)]
     assert config["method"]["name"] == method
+    rates = default_rates(SMALL["network"], SMALL["encoder"])
+    assert {name: config["optimization"][name] for name in rates} == rates
     assert "auto" not in (run / "config.yaml").read_text(encoding="utf-8")
 
     split = json.loads((run / "split.json").read_text(encoding="utf-8"))

@@ -66,7 +66,7 @@ MISTAKES = [
     ({}, "a: {method: {threshold: high}}", ["method.threshold of 'a' is 'high'", "float"]),
     ({}, "a: {method: {threshold: 7}}", ["--method.threshold is 7"]),
     ({}, "a: {views: {cutmix: 1}}", ["views.cutmix of 'a'", "'cutmix_share'"]),
-    ({}, "a: {optimization: {encoder_rate: fast}}", ["encoder_rate of 'a' is 'fast'"]),
+    ({}, "a: {optimization: {encoder_rate: fast}}", ["encoder_rate of 'a' is 'fast'", "of the type float."]),
     ({}, "a: {metod: mutual}", ["key 'metod' below 'a'", "'method'"]),
     ({}, "a: 3", ["'a'", "must hold"]),
     ({}, "a: {views: 3}", ["'views' of 'a'"]),

@@ -74,9 +74,10 @@ def asked_comparison(
         parse_duration(budget, "budget")
     parse_interval(checkpoint_every, "checkpoint-every")
     resolving.resolve_cache(cache)
+    chosen_encoder = resolve_encoder(network, encoder)
     base = {
         "views": resolving.resolve_views(views),
-        "optimization": resolving.resolve_optimization(optimization),
+        "optimization": resolving.resolve_rates(optimization, network, chosen_encoder),
     }
     chosen = make_variants(listed(methods, "methods"), listed(ablation, "ablation"), variants, **base)
     known_seeds = seeds_of(seeds, _DEFAULT_SEEDS)
@@ -104,7 +105,7 @@ def asked_comparison(
         accumulate=accumulate,
         crop=resolving.resolve_crop(crop, whole, resolved_device),
         network=network,
-        encoder=resolve_encoder(network, encoder),
+        encoder=chosen_encoder,
         weights=str(Path(weights).absolute()) if Path(weights).is_file() else weights,
         device=resolved_device,
         precision=resolve_precision(precision, resolved_device),

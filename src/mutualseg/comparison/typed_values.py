@@ -6,6 +6,7 @@ import inspect
 import typing
 from argparse import ArgumentError
 from collections.abc import Mapping
+from types import UnionType
 from typing import Any
 
 from jsonargparse import ArgumentParser
@@ -40,7 +41,9 @@ def typed_values(
         try:
             typed[name] = parser.parse_object({name: value})[name]
         except ArgumentError:
-            kind = getattr(hints[name], "__name__", str(hints[name]))
+            hint = hints[name]
+            one = typing.get_args(hint)[0] if isinstance(hint, UnionType) else hint  # None is not typed
+            kind = getattr(one, "__name__", str(one))
             raise ConfigError(
                 f"{shown.format(name)} is '{value}'; give a value of the type {kind}."
             ) from None

@@ -104,6 +104,7 @@ def prepare(
         require_unlabeled(split)
     resolving.refuse_bad_files(split, source.num_classes)
     length = steps or resolving.default_steps(resolved_device)
+    chosen_encoder = resolve_encoder(network, encoder)
     settings = Settings(
         data=data if data == resolving.GENERATED else str(Path(data).absolute()),
         unlabeled=[str(path.absolute()) for path in unlabeled],
@@ -118,7 +119,7 @@ def prepare(
         accumulate=accumulate,
         crop=resolving.resolve_crop(crop, split, resolved_device),
         network=network,
-        encoder=resolve_encoder(network, encoder),
+        encoder=chosen_encoder,
         weights=str(_anchored(weights)),
         init=None if init is None else str(Path(init).absolute()),
         device=resolved_device,
@@ -133,7 +134,7 @@ def prepare(
         checkpoint_every=checkpoint_every,
         select=select,
         views=resolving.resolve_views(views),
-        optimization=resolving.resolve_optimization(optimization),
+        optimization=resolving.resolve_rates(optimization, network, chosen_encoder),
         with_baseline=with_baseline,
     )
     console = RunConsole(quiet=quiet)
