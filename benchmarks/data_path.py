@@ -104,7 +104,7 @@ def worker_unique_megabytes(folder: DataFolder, split: Split) -> float:
         total_steps=DRAWN // 10,
         num_classes=folder.num_classes,
         seed=0,
-        first_unlabeled_step=0,
+        unlabeled_steps=range(DRAWN // 10),
         workers=1,
     )
     batches = iter(streams.train_dataloader().iterables["unlabeled"])

@@ -51,7 +51,7 @@ CASES = {
 MEASURED = [name for name in CASES if name != "lite0-64"]
 
 
-WHOLE_STEPS = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0}
+WHOLE_STEPS = {"name": "mutual", "burn_in": 0.0, "ramp": 0.0, "cooldown": 0.0}
 """The method, with arguments that make all steps of a short run whole ones."""
 
 

@@ -133,7 +133,7 @@ def train(root: Path, processes: int) -> dict[str, Tensor]:
         total_steps=STEPS,
         num_classes=3,
         seed=0,
-        first_unlabeled_step=method.first_unlabeled_step(STEPS),
+        unlabeled_steps=method.unlabeled_steps(STEPS),
         workers=0,
         processes=processes,
     )

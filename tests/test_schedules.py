@@ -75,13 +75,16 @@ def test_unlabeled_weight_off_values() -> None:
     assert [unlabeled_weight(step, 10, 0.3, 0) for step in (2, 3)] == [0, 1]
     assert [unlabeled_weight(step, 10, 0, 1) for step in (0, 5, 10)] == pytest.approx([0, 0.5, 1])
     assert all(unlabeled_weight(step, 10, 1, 0) == 0 for step in range(10))
+    assert all(unlabeled_weight(step, 10, 0, 0, 1) == 0 for step in range(10))
 
 
 @given(burn_in=shares, ramp=shares, steps=st.integers(1, 50))
-def test_unlabeled_weight_never_falls(burn_in: float, ramp: float, steps: int) -> None:
+def test_unlabeled_weight_falls_at_a_cooldown_alone(burn_in: float, ramp: float, steps: int) -> None:
     weights = [unlabeled_weight(step, steps, burn_in, ramp) for step in range(steps + 1)]
     assert weights == sorted(weights)
     assert all(0 <= weight <= 1 for weight in weights)
+    ending = [unlabeled_weight(step, steps, burn_in, ramp, 0.25) for step in range(steps)]
+    assert ending == [weight * (step < 0.75 * steps) for step, weight in enumerate(weights[:-1])]
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def make_streams(
         total_steps=steps,
         num_classes=3,
         seed=0,
-        first_unlabeled_step=0 if needs_unlabeled else None,
+        unlabeled_steps=range(steps if needs_unlabeled else 0),
         workers=0,
         accumulate=accumulate,
         color_on_device=color_on_device,
@@ -108,7 +108,8 @@ def make_trainer(steps: int, *callbacks: pl.Callback, accumulate: int = 1) -> pl
 
 
 def make_mutual(tiny_segmenter: BuildTiny, **options: Any) -> Mutual:
-    settings = {"burn_in": 0.0, "ramp": 0.0, "threshold": 0.0, "peer_threshold": 0.0, **options}
+    off = ("burn_in", "ramp", "cooldown", "threshold", "peer_threshold")
+    settings = {**dict.fromkeys(off, 0.0), **options}
     return Mutual(tiny_segmenter, **settings)
 
 

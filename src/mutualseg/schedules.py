@@ -36,7 +36,9 @@ def semantic_strength(progress: float, end: float) -> float:
     return end * (1.0 - math.cos(math.pi * progress)) / 2.0
 
 
-def unlabeled_weight(step: int, total_steps: int, burn_in: float, ramp: float) -> float:
+def unlabeled_weight(
+    step: int, total_steps: int, burn_in: float, ramp: float, cooldown: float = 0.0
+) -> float:
     """Return the factor in [0, 1] on all unlabeled terms.
 
     Args:
@@ -44,9 +46,10 @@ def unlabeled_weight(step: int, total_steps: int, burn_in: float, ramp: float) -
         total_steps: of the whole run.
         burn_in: share of the run that is supervised only; 0 turns it off.
         ramp: share of the run over which the factor then rises along a half cosine; 0 jumps to 1.
+        cooldown: share of the run, at its end, that is supervised only; 0 turns it off.
     """
     start = burn_in * total_steps
-    if step < start:
+    if step < start or (cooldown > 0.0 and step >= (1.0 - cooldown) * total_steps):
         return 0.0
     length = ramp * total_steps
     if length <= 0.0:

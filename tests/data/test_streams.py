@@ -64,7 +64,7 @@ def streams(folder: DataFolder, *, workers: int = 0, step: int = 0, **options: A
             "total_steps": STEPS,
             "num_classes": 3,
             "seed": 4,
-            "first_unlabeled_step": 0,
+            "unlabeled_steps": range(options.get("total_steps", STEPS)),
             "workers": workers,
             **options,
         },
@@ -115,7 +115,7 @@ def test_a_position_needs_no_history() -> None:
 
 @pytest.mark.parametrize("position", [0, 5, 6, 1000])
 def test_an_item_follows_from_its_position_alone(folder: DataFolder, position: int) -> None:
-    made = streams(folder)
+    made = streams(folder, unlabeled_steps=range(1000))
     sample = folder.labeled[sample_at(position, 6, 4, "labeled")]
     image, views = load_image(sample), LabeledViews(CROP)
     expected = views(image, load_mask(sample, (48, 64), 3), generator_at(4, "labeled", position))
@@ -194,7 +194,7 @@ def test_seed_changes_the_batches(folder: DataFolder) -> None:
 
 
 def test_labels_alone_load_no_unlabeled_image(folder: DataFolder) -> None:
-    made = streams(folder, first_unlabeled_step=None)
+    made = streams(folder, unlabeled_steps=range(0))
     assert made.unlabeled is None
     received = list(batches(made))
     assert [list(batch) for batch in received] == [["labeled"]] * STEPS
@@ -276,13 +276,14 @@ def test_a_spawned_worker_gives_the_same(folder: DataFolder) -> None:
         assert_same({"labeled": batch}, {"labeled": expected["labeled"]})
 
 
-def test_unlabeled_images_are_not_loaded_before_a_method_looks_at_them(folder: DataFolder) -> None:
-    made = streams(folder, first_unlabeled_step=2)
+def test_unlabeled_images_are_loaded_while_a_method_looks_at_them(folder: DataFolder) -> None:
+    made = streams(folder, unlabeled_steps=range(2, STEPS - 1))
     assert made.unlabeled is not None
     found = [batch["unlabeled"] for batch in batches(made)]
     assert found[:2] == [None, None]
+    assert found[-1] is None
     plain = [batch["unlabeled"] for batch in batches(streams(folder))]
-    for early, whole in zip(found[2:], plain[2:], strict=True):
+    for early, whole in zip(found[2:-1], plain[2:-1], strict=True):
         assert all(torch.equal(a, b) for a, b in zip(parts(early), parts(whole), strict=True))
 
 
@@ -353,7 +354,7 @@ def test_pictures_get_colors_in_either_mode(folder: DataFolder) -> None:
 
 
 def test_a_broken_file_and_a_burn_in_arrive_alike_with_colors_made_later(folder: DataFolder) -> None:
-    early = next(batches(streams(folder, first_unlabeled_step=1, color_on_device=True)))
+    early = next(batches(streams(folder, unlabeled_steps=range(1, STEPS), color_on_device=True)))
     assert early["unlabeled"] is None
     for sample in folder.train:
         if sample.mask is None:
@@ -388,6 +389,6 @@ def test_unlabeled_images_that_are_seen_once_are_not_kept(folder: DataFolder) ->
     made = streams(folder, cache="memory", total_steps=2)  # 6 positions, 6 images
     assert made.unlabeled is not None
     assert made.unlabeled.shelf.store is None
-    made = streams(folder, cache="memory", total_steps=5, first_unlabeled_step=3)  # 6 after a burn-in
+    made = streams(folder, cache="memory", total_steps=5, unlabeled_steps=range(3, 5))  # 6 after a burn-in
     assert made.unlabeled is not None
     assert made.unlabeled.shelf.store is None

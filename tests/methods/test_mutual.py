@@ -34,6 +34,7 @@ AUTHORS: dict[str, Any] = {
     "peer_threshold": 0.0,
     "burn_in": 0.0,
     "ramp": 0.0,
+    "cooldown": 0.0,
     "semantic_strength": 1.5,
     "ema": 0.6,
 }
@@ -336,6 +337,14 @@ def watch(network: Segmenter) -> list[Tensor]:
     return seen
 
 
+def test_all_terms_are_on_from_the_burn_in_to_the_cooldown(tiny_segmenter: BuildTiny) -> None:
+    method = mutual(tiny_segmenter, burn_in=0.2, ramp=0.1, cooldown=0.3)
+    assert method.unlabeled_steps(10) == range(3, 7)  # the ramp starts at step 2, from zero
+    assert mutual(tiny_segmenter, burn_in=1.0).unlabeled_steps(10) == range(0)
+    for made in (method, mutual(tiny_segmenter)):
+        assert made.unlabeled_weight(Progress(int(made.busy_share() * 1000), 1000)) == 1.0
+
+
 def test_burn_in_uses_no_unlabeled_image(tiny_segmenter: BuildTiny, monkeypatch: pytest.MonkeyPatch) -> None:
     method = mutual(tiny_segmenter, burn_in=0.5)
     taught, seen = spy_on_teaching(monkeypatch), watch(method.student_b)
@@ -588,7 +597,7 @@ def test_ema_of_zero_copies(tiny_segmenter: BuildTiny) -> None:
         assert all(torch.equal(value, other.state_dict()[key]) for key, value in own.state_dict().items())
 
 
-@pytest.mark.parametrize("name", ["threshold", "peer_threshold", "burn_in", "ramp", "ema"])
+@pytest.mark.parametrize("name", ["threshold", "peer_threshold", "burn_in", "ramp", "cooldown", "ema"])
 @pytest.mark.parametrize("value", [-0.1, 1.1])
 def test_shares_are_checked(tiny_segmenter: BuildTiny, name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"--method.{name} is {value}; .* from 0 to 1"):

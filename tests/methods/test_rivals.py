@@ -19,7 +19,7 @@ from tests.methods.test_mutual import GRID, SIDE, enlarge, mean_cross_entropy, m
 if TYPE_CHECKING:
     from tests.conftest import BuildTiny
 
-NOW = {"burn_in": 0.0, "ramp": 0.0}
+NOW = {"burn_in": 0.0, "ramp": 0.0, "cooldown": 0.0}
 MIDWAY = Progress(60, 100)
 Losses = dict[str, Tensor]
 
@@ -228,10 +228,11 @@ def test_a_ramp_scales_the_unlabeled_terms_alone(name: str, tiny_segmenter: Buil
         torch.testing.assert_close(two[term], value * (1 if term.startswith("supervised") else 0.5))
 
 
+@pytest.mark.parametrize("part", ["burn_in", "cooldown"])
 @pytest.mark.parametrize("name", REFERENCES)
-def test_a_burn_in_is_labels_only(name: str, tiny_segmenter: BuildTiny) -> None:
+def test_a_burn_in_and_a_cooldown_are_labels_only(name: str, part: str, tiny_segmenter: BuildTiny) -> None:
     method = build(name, tiny_segmenter)
-    method.burn_in = 0.7
+    setattr(method, part, 0.7)
     assert not method.needs_unlabeled(MIDWAY)
     losses = method.step(make_batch()._replace(unlabeled=None), MIDWAY).losses
     assert all(term.startswith("supervised") for term in losses)

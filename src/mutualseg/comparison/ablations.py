@@ -23,6 +23,7 @@ ABLATIONS: dict[str, Mapping[str, Mapping[str, Any]]] = {
     "no_cutmix": {"views": {"cutmix_boxes": 0}},
     "no_strong_view": {"views": {"strong": False}},
     "no_burn_in": {"method": {"burn_in": 0.0}},
+    "no_cooldown": {"method": {"cooldown": 0.0}},
     "no_threshold": {"method": {"threshold": 0.0, "peer_threshold": 0.0}},
     "no_adaptive_threshold": {"method": {"adaptive_threshold": False}},
     "no_class_balance": {"method": {"class_balance": 0.0}},

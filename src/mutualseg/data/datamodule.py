@@ -46,7 +46,7 @@ class TwoStreams(pl.LightningDataModule):
         total_steps: optimizer steps of the whole run.
         num_classes: K.
         seed: addresses every choice of both streams.
-        first_unlabeled_step: the first step that looks at unlabeled images; None: no step does.
+        unlabeled_steps: steps that look at unlabeled images; it may be empty.
         workers: loader processes per stream; 0 loads in the training process.
         accumulate: micro-steps per optimizer step.
         processes: that share each step.
@@ -65,7 +65,7 @@ class TwoStreams(pl.LightningDataModule):
         total_steps: int,
         num_classes: int,
         seed: int,
-        first_unlabeled_step: int | None,
+        unlabeled_steps: range,
         workers: int,
         accumulate: int = 1,
         processes: int = 1,
@@ -77,8 +77,8 @@ class TwoStreams(pl.LightningDataModule):
             views.crop, scale=views.scale, flip=views.flip, weak_strength=views.weak_strength
         )
         per_step = accumulate * processes * sizes.unlabeled
-        first = total_steps * per_step if first_unlabeled_step is None else first_unlabeled_step * per_step
-        repeats = total_steps * per_step - first > len(unlabeled)
+        positions = range(unlabeled_steps.start * per_step, unlabeled_steps.stop * per_step)
+        repeats = len(positions) > len(unlabeled)
         self.store = open_cache(cache, labeled, unlabeled if repeats else (), processes=processes)
         self.labeled = LabeledStream(
             labeled,
@@ -89,12 +89,12 @@ class TwoStreams(pl.LightningDataModule):
             shelf=Shelf(self.store),
         )
         self.unlabeled = None
-        if first_unlabeled_step is not None:
+        if unlabeled_steps:
             self.unlabeled = UnlabeledStream(
                 unlabeled,
                 views,
                 seed=seed,
-                first=first,
+                positions=positions,
                 color_on_device=color_on_device,
                 shelf=Shelf(self.store, 2 * len(labeled)) if repeats else None,
             )

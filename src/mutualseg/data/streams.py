@@ -108,7 +108,8 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
         samples: the images.
         views: what is made of each.
         seed: addresses order and views.
-        first: positions before it are never looked at (a burn-in), so nothing is loaded for them.
+        positions: those that are looked at, not of a burn-in or a cooldown: nothing is loaded for others;
+            none means all.
         color_on_device: return `UnlabeledCrop`s, whose color changes are drawn and not made.
         shelf: where decoded images are kept.
     """
@@ -119,7 +120,7 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
         views: UnlabeledViews,
         *,
         seed: int,
-        first: int = 0,
+        positions: range | None = None,
         color_on_device: bool = False,
         shelf: Shelf | None = None,
     ) -> None:
@@ -127,15 +128,15 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
         self.views = views
         self.shelf = shelf or Shelf()
         self.seed = seed
-        self.first = first
+        self.positions = positions
         self.color_on_device = color_on_device
 
     def __getitem__(self, position: int) -> Views | UnlabeledCrop | BadFile | None:
-        """Return what a loader receives for a position, or None before `first`."""
-        return None if position < self.first else self.at(position)
+        """Return what a loader receives for a position, or None for one that is not looked at."""
+        return self.at(position) if self.positions is None or position in self.positions else None
 
     def at(self, position: int) -> Views | UnlabeledCrop | BadFile:
-        """Return what a loader receives, also before `first`, or what is wrong with the file."""
+        """Return what a loader receives, looked at or not, or what is wrong with the file."""
         if self.color_on_device:
             return self._at(position, self.views.uncolored)
         return self.views_at(position)

@@ -44,7 +44,7 @@ def fit_batch(session: Session, method: Method, expected: Forecast, free: int | 
             device=settings.device,
             precision=settings.precision,
         )
-        steps(0.9)
+        steps(tried.busy_share())
 
     return largest_batch(
         expected,

@@ -132,7 +132,7 @@ class Session:
             total_steps=settings.steps,
             num_classes=self.data.num_classes,
             seed=settings.seed,
-            first_unlabeled_step=method.first_unlabeled_step(settings.steps),
+            unlabeled_steps=method.unlabeled_steps(settings.steps),
             workers=settings.workers,
             accumulate=settings.accumulate,
             processes=settings.processes,

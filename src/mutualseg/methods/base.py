@@ -60,11 +60,12 @@ class Method(nn.Module, ABC):
         ema_reach: float = 0.07,
         burn_in: float = 0.0,
         ramp: float = 0.0,
+        cooldown: float = 0.0,
     ) -> None:
-        """Build the first student, and take how averages follow and when the unlabeled terms begin.
+        """Build the first student, and take how averages follow and when the unlabeled terms are on.
 
         Pseudo-labels of a network that has learned little teach its mistakes, so that every method can let
-        them wait.
+        them wait. Even late they are wrong in a way of their own, so that it can end on labels alone.
 
         Args:
             build_network: makes a network from its role.
@@ -72,18 +73,21 @@ class Method(nn.Module, ABC):
             ema_reach: largest share of the run that they reach back over; 1 is no limit.
             burn_in: share of the run that is supervised only; 0 starts at once.
             ramp: share of the run over which the unlabeled terms then rise to their weight; 0 jumps.
+            cooldown: share of the run, at its end, that is supervised only; 0 keeps all terms on.
         """
         super().__init__()
-        require_between(0.0, 1.0, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp)
-        if burn_in + ramp > 1:
+        shares = {"burn_in": burn_in, "ramp": ramp, "cooldown": cooldown}
+        require_between(0.0, 1.0, ema=ema, ema_reach=ema_reach, **shares)
+        if burn_in + ramp + cooldown > 1 + 1e-9:  # 0.2 + 0.1 + 0.7 is more than 1
             raise ConfigError(
-                f"--method.burn_in {burn_in} and --method.ramp {ramp} are more than the whole run; "
-                "let them add up to 1 at most."
+                f"--method.burn_in {burn_in}, --method.ramp {ramp} and --method.cooldown {cooldown} are more "
+                "than the whole run; let them add up to 1 at most."
             )
         self.ema = ema
         self.ema_reach = ema_reach
         self.burn_in = burn_in
         self.ramp = ramp
+        self.cooldown = cooldown
         self.student_a = build_network("student_a")
 
     @abstractmethod
@@ -96,11 +100,16 @@ class Method(nn.Module, ABC):
 
     def unlabeled_weight(self, progress: Progress) -> float:
         """Return the factor in [0, 1] on all unlabeled terms."""
-        return unlabeled_weight(progress.step, progress.total, self.burn_in, self.ramp)
+        return unlabeled_weight(progress.step, progress.total, self.burn_in, self.ramp, self.cooldown)
 
-    def first_unlabeled_step(self, total: int) -> int | None:
-        """Return the first of `total` steps that needs the unlabeled half; None if none does."""
-        return next((step for step in range(total) if self.needs_unlabeled(Progress(step, total))), None)
+    def unlabeled_steps(self, total: int) -> range:
+        """Return from which to which of `total` steps the unlabeled half is needed; empty if in none."""
+        needing = [step for step in range(total) if self.needs_unlabeled(Progress(step, total))]
+        return range(needing[0], needing[-1] + 1) if needing else range(0)
+
+    def busy_share(self) -> float:
+        """Return a share of the run at which all terms are on: what a step costs at most."""
+        return max(0.0, 1.0 - self.cooldown - 1e-3)
 
     def momentum(self, progress: Progress) -> float:
         """Return the momentum with which averages move after a step that has just finished."""

@@ -54,6 +54,7 @@ class Mutual(Method):
             alike, 1 gives a rare class as much weight in all as a common one.
         burn_in: share of the run that is supervised only; 0 starts distilling at once.
         ramp: share of the run over which distillation then rises to its weight; 0 jumps.
+        cooldown: share of the run, at its end, that is supervised only; 0 keeps all terms on.
         semantic_strength: final strength (lambda) of the semantic augmentation; 0 turns it off.
         augment_students: whether students' logits are augmented.
         augment_teachers: whether teachers' logits are augmented; it can only turn their labels to others.
@@ -81,6 +82,7 @@ class Mutual(Method):
         class_balance: float = 0.5,
         burn_in: float = 0.2,
         ramp: float = 0.1,
+        cooldown: float = 0.2,
         semantic_strength: float = 0.5,
         augment_students: bool = True,
         augment_teachers: bool = False,
@@ -110,7 +112,9 @@ class Mutual(Method):
             resolve_encoder(decoder_b, "auto")  # refuses an unknown one before a network is built
         if taught_by not in get_args(TaughtBy):
             raise ConfigError(f"--method.taught_by is '{taught_by}'; give other, own or mean.")
-        super().__init__(build_network, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp)
+        super().__init__(
+            build_network, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp, cooldown=cooldown
+        )
         self.teacher_weight = teacher_weight
         self.peer_weight = peer_weight
         self.taught_by = taught_by

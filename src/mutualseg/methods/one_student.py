@@ -26,8 +26,11 @@ class OneStudent(Method):
         ema_reach: float,
         burn_in: float = 0.0,
         ramp: float = 0.0,
+        cooldown: float = 0.0,
     ) -> None:
-        super().__init__(build_network, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp)
+        super().__init__(
+            build_network, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp, cooldown=cooldown
+        )
         self.teacher_a = MeanTeacher(self.student_a, batch_norm="average")
 
     def after_step(self, progress: Progress) -> None:

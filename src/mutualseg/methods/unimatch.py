@@ -41,6 +41,7 @@ class UniMatch(OneStudent):
         ema_reach: largest share of the run that the average reaches back over; 1 is no limit.
         burn_in: share of the run that is supervised only; 0 starts at once.
         ramp: share of the run over which the unlabeled terms then rise to their weight; 0 jumps.
+        cooldown: share of the run, at its end, that is supervised only; 0 keeps all terms on.
     """
 
     strong_views: ClassVar[int] = 2
@@ -58,11 +59,14 @@ class UniMatch(OneStudent):
         ema_reach: float = 0.07,
         burn_in: float = 0.2,
         ramp: float = 0.1,
+        cooldown: float = 0.2,
     ) -> None:
         require_between(0.0, math.inf, strong_weight=strong_weight, feature_weight=feature_weight)
         require_between(0.0, 1.0, threshold=threshold)
         require_between(0.0, 0.99, dropout=dropout)
-        super().__init__(build_network, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp)
+        super().__init__(
+            build_network, ema=ema, ema_reach=ema_reach, burn_in=burn_in, ramp=ramp, cooldown=cooldown
+        )
         self.strong_weight = strong_weight
         self.feature_weight = feature_weight
         self.dropout = dropout
