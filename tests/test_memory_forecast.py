@@ -49,7 +49,7 @@ def kept_for_backward(training: Training, batch: int, crop: int) -> int:
 
     training.method.train()
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss = training.loss_at(received, Progress(90, 100))
+        loss = training.loss_at(received, Progress(75, 100))
     assert loss.requires_grad
     return sum(size for address, size in kept.items() if address not in weights)
 
