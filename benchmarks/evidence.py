@@ -60,8 +60,17 @@ def _row(path: Path) -> Row:
         "peak_memory_mb": summary.get("peak_memory_mb"),
         "commit": summary["commit"],
         "per_class_iou": per_class,
+        "phases": _phases(summary),
         "recipe": {name: summary.get(name) for name in ("optimization", "crop", "batch", "unlabeled_batch")},
     }
+
+
+def _phases(summary: Row) -> tuple[float, ...] | None:
+    """Return the shares of the run that its unlabeled terms wait, rise and are off again."""
+    if summary["method"] == BASELINE:
+        return None
+    arguments = summary.get("method_arguments", {})
+    return tuple(arguments.get(name, 0.0) for name in ("burn_in", "ramp", "cooldown"))
 
 
 def labels_in(rows: Iterable[Row]) -> list[str]:
@@ -118,14 +127,22 @@ def ablation_table(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def require_one_recipe(rows: Iterable[Row]) -> None:
-    """Raise ValueError unless all runs that say it had the same rates, crops and batches."""
-    said: list[Row] = []
-    for row in rows:
-        if row["recipe"]["optimization"] and row["recipe"] not in [other["recipe"] for other in said]:
-            said.append(row)
-    if len(said) > 1:
-        names = " and ".join(f"{row['label']}-{row['labeled_images']}-s{row['seed']}" for row in said)
-        raise ValueError(f"{names} were trained with other rates, crops or batches; compare like with like")
+    """Raise ValueError unless runs had the same rates, crops and batches, and methods the same phases.
+
+    Runs before summary.json told rates are taken at their word. What is ablated may have phases of its own.
+    """
+    rows = list(rows)
+    said = [row for row in rows if row["recipe"]["optimization"]]
+    phased = [row for row in rows if row["phases"] is not None and row["label"] == row["method"]]
+    for name, alike in (("recipe", said), ("phases", phased)):
+        for row in alike[1:]:
+            if row[name] != alike[0][name]:
+                names = " and ".join(
+                    f"{one['label']}-{one['labeled_images']}-s{one['seed']}" for one in (alike[0], row)
+                )
+                raise ValueError(
+                    f"{names} were trained with other rates, crops, batches or phases; compare like with like"
+                )
 
 
 def page_tables(results: Path) -> str:

@@ -70,7 +70,7 @@ def measure(session: Session, passes: list[Pass]) -> Rounds:
     """Run a session's real steps (loader, trainer, method, optimizer, teachers), bare passes in between.
 
     Args:
-        session: of `WARM_UP` steps and as many more as shall count, all alike: no burn-in, no ramp.
+        session: of `WARM_UP` steps and as many more as shall count, all alike: no burn-in, ramp or cooldown.
         passes: of one such step.
     """
     timed = _Interleaved(bare_passes(session, passes), session.settings.device)

@@ -25,7 +25,10 @@ from rows import report
 def whole_from_the_start(name: str) -> dict[str, Any]:
     """Return a method's name, and arguments by which all of its steps are whole ones."""
     known = inspect.signature(method_class(name)).parameters
-    return {"name": name, **{argument: 0.0 for argument in ("burn_in", "ramp") if argument in known}}
+    return {
+        "name": name,
+        **{argument: 0.0 for argument in ("burn_in", "ramp", "cooldown") if argument in known},
+    }
 
 
 def row_of(name: str, case: Case, *, device: str, rounds: int) -> dict[str, Any]:

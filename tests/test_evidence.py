@@ -114,6 +114,17 @@ def test_runs_with_other_rates_are_not_set_side_by_side(tmp_path: Path) -> None:
         evidence.page_tables(tmp_path)
 
 
+def test_methods_with_other_phases_are_not_set_side_by_side(tmp_path: Path) -> None:
+    with_end, without = {"burn_in": 0.2, "ramp": 0.1, "cooldown": 0.2}, {"burn_in": 0.2, "ramp": 0.1}
+    write(tmp_path / "equal_steps", labels_only__6__s0=summary("labels_only", 40.0))
+    write(tmp_path / "equal_steps", mutual__6__s0=summary("mutual", 44.0, method_arguments=with_end))
+    write(tmp_path / "ablation", no_cooldown__6__s0=summary("mutual", 43.0, method_arguments=without))
+    assert "no_cooldown" in evidence.page_tables(tmp_path)
+    write(tmp_path / "equal_steps", cps__6__s0=summary("cps", 43.0, method_arguments=without))
+    with pytest.raises(ValueError, match="cps-6-s0 and mutual-6-s0 were trained with other"):
+        evidence.page_tables(tmp_path)
+
+
 def test_the_program_prints_the_tables() -> None:
     run = subprocess.run(
         [sys.executable, str(ROOT / "benchmarks/evidence.py")], capture_output=True, text=True, check=True

@@ -78,6 +78,7 @@ def test_negative_values_are_refused_by_name(name: str) -> None:
 def test_rates_are_those_of_the_encoder(network: str, encoder: str, rates: tuple[float, float]) -> None:
     found = default_rates(network, encoder)
     assert (found["encoder_rate"], found["decoder_rate"]) == rates
+    assert set(default_rates(network, encoder, "sgd").values()) == {2.5e-3}
 
 
 def test_rates_of_none_are_the_measured_ones(tiny_segmenter: BuildTiny) -> None:

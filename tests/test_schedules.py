@@ -78,6 +78,12 @@ def test_unlabeled_weight_off_values() -> None:
     assert all(unlabeled_weight(step, 10, 0, 0, 1) == 0 for step in range(10))
 
 
+@pytest.mark.parametrize(("cooldown", "total"), [(0.18, 1200), (0.2, 1500), (0.07, 100), (0.3, 10)])
+def test_a_cooldown_has_its_share_of_the_steps(cooldown: float, total: int) -> None:
+    on = [unlabeled_weight(step, total, 0, 0, cooldown) for step in range(total)]
+    assert on.count(0.0) == round(cooldown * total)
+
+
 @given(burn_in=shares, ramp=shares, steps=st.integers(1, 50))
 def test_unlabeled_weight_falls_at_a_cooldown_alone(burn_in: float, ramp: float, steps: int) -> None:
     weights = [unlabeled_weight(step, steps, burn_in, ramp) for step in range(steps + 1)]

@@ -19,13 +19,16 @@ _MEASURED = "tf_efficientnet_lite0"
 _MEASURED_RATES = {"encoder_rate": 8e-4, "decoder_rate": 4e-3}
 
 
-def default_rates(network: str, encoder: str) -> dict[str, float]:
-    """Return the peak rates of an encoder for AdamW, for which the user gives none.
+def default_rates(network: str, encoder: str, optimizer: str = "adamw") -> dict[str, float]:
+    """Return the peak rates of an encoder, where the user gives none.
 
-    Those of EfficientNet-Lite0 measured best (docs/experiments.md). Those of plain vision transformers are
-    UniMatch V2's for DINOv2 (arXiv 2410.10777): an encoder that was trained on so much is easily spoiled.
-    Other encoders were not measured and have a quarter of EfficientNet-Lite0's.
+    For SGD they are those of MKD's authors, whatever the encoder. For AdamW, EfficientNet-Lite0's measured
+    best (docs/experiments.md); plain vision transformers have UniMatch V2's for DINOv2 (arXiv 2410.10777),
+    since an encoder that was trained on so much is easily spoiled; other encoders were not measured and have
+    a quarter of EfficientNet-Lite0's.
     """
+    if optimizer == "sgd":
+        return {"encoder_rate": 2.5e-3, "decoder_rate": 2.5e-3}
     if network == "dpt":
         return {"encoder_rate": 5e-6, "decoder_rate": 2e-4}
     if encoder.split(".")[0] == _MEASURED:
@@ -39,9 +42,9 @@ class Optimization:
 
     Args:
         optimizer: `adamw` or `sgd`.
-        encoder_rate: peak learning rate of the pretrained encoder; none: what suits the encoder, 8e-4 for
-            EfficientNet-Lite0 (`default_rates`).
-        decoder_rate: peak learning rate of everything after it; none: likewise, 4e-3.
+        encoder_rate: peak learning rate of the pretrained encoder; left open it is what suits the encoder,
+            8e-4 for EfficientNet-Lite0 (`default_rates`).
+        decoder_rate: peak learning rate of everything after it; left open likewise, 4e-3.
         weight_decay: decoupled for AdamW, L2 for SGD.
         momentum: of SGD.
         poly_power: rates fall as (1 - step/total) to this power; 0 keeps them.
@@ -69,15 +72,19 @@ class Optimization:
             if getattr(self, name) < 0:
                 raise ConfigError(f"--optimization.{name} is {getattr(self, name)}; give 0 or more.")
 
+    def rates(self) -> dict[str, float]:
+        """Return both rates; one that was left open, outside a run, is EfficientNet-Lite0's."""
+        own = {"encoder_rate": self.encoder_rate, "decoder_rate": self.decoder_rate}
+        defaults = default_rates("", _MEASURED, self.optimizer)
+        return defaults | {name: rate for name, rate in own.items() if rate is not None}
+
     def build(self, networks: Iterable[Segmenter]) -> Optimizer:
-        """Return an optimizer over each network's encoder and remainder; rates of none are Lite0's."""
+        """Return an optimizer over each network's encoder and remainder, with `rates`."""
         import torch
 
         from mutualseg.networks.segmenter import parameter_groups
 
-        own = {"encoder_rate": self.encoder_rate, "decoder_rate": self.decoder_rate}
-        rates = _MEASURED_RATES | {name: rate for name, rate in own.items() if rate is not None}
-        groups = [group for network in networks for group in parameter_groups(network, **rates)]
+        groups = [group for network in networks for group in parameter_groups(network, **self.rates())]
         # Fused: one pass over each parameter's memory, on CPUs too.
         if self.optimizer == "sgd":
             return torch.optim.SGD(groups, momentum=self.momentum, weight_decay=self.weight_decay, fused=True)

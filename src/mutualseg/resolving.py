@@ -112,7 +112,7 @@ def resolve_rates(optimization: Mapping[str, Any], network: str, encoder: str) -
     from mutualseg.optimization import default_rates
 
     resolved = resolve_optimization(optimization)
-    rates = default_rates(network, encoder)
+    rates = default_rates(network, encoder, resolved["optimizer"])
     return resolved | {name: rate for name, rate in rates.items() if resolved[name] is None}
 
 

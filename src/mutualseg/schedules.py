@@ -49,7 +49,7 @@ def unlabeled_weight(
         cooldown: share of the run, at its end, that is supervised only; 0 turns it off.
     """
     start = burn_in * total_steps
-    if step < start or (cooldown > 0.0 and step >= (1.0 - cooldown) * total_steps):
+    if step < start or (cooldown > 0.0 and step >= round((1.0 - cooldown) * total_steps, 6)):
         return 0.0
     length = ramp * total_steps
     if length <= 0.0:

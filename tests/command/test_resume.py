@@ -181,6 +181,17 @@ def test_run_without_a_checkpoint_says_so(data: Path, tmp_path: Path, command: C
     assert "no checkpoint yet" in outcome.err
 
 
+def test_a_run_of_another_version_is_not_gone_on_with(data: Path, tmp_path: Path, command: Command) -> None:
+    """A default that the run did not have must not slip in."""
+    assert command("train", "--data", data, "--out", "run", *flags(steps=1, method="fixmatch")).code == 0
+    (tmp_path / "run/summary.json").unlink()
+    config = tmp_path / "run/config.yaml"
+    config.write_text(config.read_text(encoding="utf-8").replace("  cooldown: 0.2\n", ""), encoding="utf-8")
+    outcome = command("train", "--resume", "run")
+    assert outcome.code == 2
+    assert "lacks or has one value too many ('method.cooldown'), so another version" in outcome.err
+
+
 @pytest.mark.slow
 def test_real_signal_stops_a_real_process(data: Path, tmp_path: Path, command: Command) -> None:
     words = ["train", "--data", str(data), "--out", "run", *flags(steps=2000, workers=1, evaluate_every=1000)]

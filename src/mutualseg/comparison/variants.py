@@ -118,6 +118,7 @@ def _resolve(
     of_method = typed_values(found, given, f"method.{{}} of '{label}'", skip="build_network")
     own_views = typed_values(UnlabeledViews, wanted.get("views", {}), f"views.{{}} of '{label}'", skip="crop")
     own_rates = typed_values(Optimization, wanted.get("optimization", {}), f"optimization.{{}} of '{label}'")
+    own_rates = {key: value for key, value in own_rates.items() if value is not None}  # left open
     resolved = resolving.resolve_method({"name": name, **of_method})
 
     def build(role: str) -> Segmenter:

@@ -60,11 +60,12 @@ def calibrate(
     """
     step = SampleSteps(training, streams, device=device, precision=precision)
     times: dict[float, float] = {}
-    for share in (_SHARES[-1], *_SHARES, *_SHARES):  # the first warms up
+    step(training.method.busy_share())  # warms up
+    for share in (*_SHARES, *_SHARES):
         started = time.perf_counter()
         step(share)
         spent = time.perf_counter() - started
-        # Outliers are upward: the faster of two counts. The warm-up is slower than either.
+        # Outliers are upward: the faster of two counts.
         times[share] = min(spent, times.get(share, spent))
     per_step = mean(times.values())
     if evaluate_every is None:

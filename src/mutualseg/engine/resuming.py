@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from mutualseg.devices import resolve_device
 from mutualseg.engine.processes import connect, others_started, place_from
 from mutualseg.engine.session import Session
 from mutualseg.errors import ConfigError, RunError
+from mutualseg.methods import method_class
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
@@ -38,6 +40,7 @@ def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str
         return summary
     if not folder.newest_checkpoint.is_file():
         raise RunError(f"{root} has no checkpoint yet; start it anew with --overwrite.")
+    _refuse_another_version(settings, folder)
     resolve_device(settings.device)  # the run may have come from another machine
     place = place_from(os.environ)
     if place is not None:
@@ -45,6 +48,17 @@ def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str
     session = reopen(folder, settings, console, leads=place is None or place.leads, resume=True)
     with others_started(root, 1 if place is not None else settings.processes, resume=True):
         return session.run(session.build_method(), resume=True)
+
+
+def _refuse_another_version(settings: Settings, folder: RunFolder) -> None:
+    """Raise RunError if the method's arguments are not those of now: a default must not slip into a run."""
+    known = set(inspect.signature(method_class(settings.method["name"])).parameters)
+    wrong = sorted((known - {"build_network"}) ^ (set(settings.method) - {"name"}))
+    if wrong:
+        raise RunError(
+            f"'{folder.config}' lacks or has one value too many ('method.{wrong[0]}'), so another version "
+            "wrote it; train again."
+        )
 
 
 def follow(root: Path, *, resume: bool) -> dict[str, Any]:

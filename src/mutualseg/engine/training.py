@@ -150,11 +150,12 @@ class Training(pl.LightningModule):
         loss = float(self.latest.get("loss", torch.zeros(())))
         norm = float(torch.stack([weight.detach().norm() for weight in self.method.parameters()]).sum())
         if not math.isfinite(loss + norm):
+            lower = [f"{rate / 4:g}" for rate in self.optimization.rates().values()]
             what = "A weight" if math.isfinite(loss) else "The loss"
             raise TrainingError(
                 f"{what} became {norm if math.isfinite(loss) else loss} at step {self.global_step}; "
-                "train again with lower rates, "
-                "e.g. --optimization.encoder_rate 1e-4 --optimization.decoder_rate 5e-4, or --precision 32."
+                f"train again with lower rates, e.g. --optimization.encoder_rate {lower[0]} "
+                f"--optimization.decoder_rate {lower[1]}, or --precision 32."
             )
 
     def _prepare(self, received: dict[str, Any], progress: Progress) -> Batch:

@@ -120,7 +120,7 @@ class Method(nn.Module, ABC):
         return float(getattr(self, "threshold", 0.0))
 
     def supervised_step(self, labeled: LabeledBatch) -> StepOutput:
-        """Return each student's loss on the labeled images alone, the step of a burn-in."""
+        """Return each student's loss on the labeled images alone, the step of a burn-in or a cooldown."""
         students = self.students()
         return StepOutput(
             {
