@@ -58,7 +58,8 @@ def test_the_mean_of_both_teachers_is_drawn_where_it_teaches(
 
 @pytest.mark.slow
 def test_what_steps_log_is_in_tensorboard(data: Path, tmp_path: Path, command: Command) -> None:
-    taught = [f"--method.{name}=0" for name in ("threshold", "peer_threshold", "burn_in", "ramp")]
+    off = ("threshold", "peer_threshold", "burn_in", "ramp", "cooldown")
+    taught = [f"--method.{name}=0" for name in off]
     words = flags(steps=20, evaluate_every=20)
     outcome = command("train", "--data", data, "--out", "run", *words, *taught)
     assert outcome.code == 0, outcome
