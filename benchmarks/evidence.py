@@ -149,7 +149,7 @@ def page_tables(results: Path) -> str:
     """Return all tables of a folder of results as Markdown.
 
     Raises:
-        ValueError: runs that are set side by side had different rates, crops or batches.
+        ValueError: runs that are set side by side had different rates, crops, batches or phases.
     """
     folders = ("equal_steps", "equal_time", "ceiling", "ablation")
     steps, time, whole, ablation = (rows_in(results / name) for name in folders)

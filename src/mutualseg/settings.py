@@ -64,8 +64,12 @@ class Settings:
         needed = {field.name for field in fields(cls) if field.default is MISSING}
         wrong = sorted((needed - set(values)) | (set(values) - names))
         if wrong:
-            raise RunError(
-                f"'{source}' lacks or has one value too many ('{wrong[0]}'), so another version wrote it; "
-                "train again."
-            )
+            raise another_version(source, wrong[0])
         return cls(**values)
+
+
+def another_version(source: str, value: str) -> RunError:
+    """Return the refusal of a file that lacks a value of now, or has one that there is not."""
+    return RunError(
+        f"'{source}' lacks or has one value too many ('{value}'), so another version wrote it; train again."
+    )

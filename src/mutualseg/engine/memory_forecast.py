@@ -17,7 +17,6 @@ from mutualseg.optimization import Optimization
 from mutualseg.types import LabeledBatch, UnlabeledBatch
 
 _PROBE_SIDE = 64
-_STEPS = 1000
 _STATES = {"adamw": 2, "sgd": 1}
 """Tensors that an optimizer keeps for each weight."""
 _WORKING = 1.25
@@ -67,7 +66,7 @@ def forecast(training: Training, *, device: str, precision: str) -> Forecast:
 
     batch = _gray_batch(side, method, device)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), autocast(device, precision):
-        loss = probe.loss_at(batch, Progress(int(method.busy_share() * _STEPS), _STEPS))
+        loss = probe.loss_at(batch, Progress.at(method.busy_share()))
     images = 4 if method.uses_unlabeled else 2
     del loss
     return Forecast(_weight_bytes(probe, training.optimization), sum(kept.values()) / (images * side**2))

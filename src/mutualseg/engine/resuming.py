@@ -19,7 +19,7 @@ from mutualseg.errors import ConfigError, RunError
 from mutualseg.methods import method_class
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
-from mutualseg.settings import Settings
+from mutualseg.settings import Settings, another_version
 
 
 def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str, Any]:
@@ -55,10 +55,7 @@ def _refuse_another_version(settings: Settings, folder: RunFolder) -> None:
     known = set(inspect.signature(method_class(settings.method["name"])).parameters)
     wrong = sorted((known - {"build_network"}) ^ (set(settings.method) - {"name"}))
     if wrong:
-        raise RunError(
-            f"'{folder.config}' lacks or has one value too many ('method.{wrong[0]}'), so another version "
-            "wrote it; train again."
-        )
+        raise another_version(str(folder.config), f"method.{wrong[0]}")
 
 
 def follow(root: Path, *, resume: bool) -> dict[str, Any]:

@@ -13,8 +13,6 @@ from mutualseg.engine.training import Training
 from mutualseg.errors import DataError
 from mutualseg.methods.base import Progress
 
-_PRETENDED_STEPS = 1_000_000
-
 
 class SampleSteps:
     """Steps of a training that is thrown away afterwards.
@@ -38,7 +36,7 @@ class SampleSteps:
 
     def __call__(self, share: float) -> None:
         """Run one whole step as it is at a share of a long run, in [0, 1]."""
-        progress = Progress(int(share * _PRETENDED_STEPS), _PRETENDED_STEPS)
+        progress = Progress.at(share)
         self.optimizer.zero_grad()
         for _ in range(self.training.accumulate):
             with autocast(self.device, self.precision):

@@ -30,6 +30,12 @@ class Progress:
     total: int
     """Optimizer steps of the whole run."""
 
+    @classmethod
+    def at(cls, share: float) -> Progress:
+        """Return where a long run stands at a share in [0, 1], for steps outside a run."""
+        total = 1_000_000
+        return cls(int(share * total), total)
+
     @property
     def share(self) -> float:
         """P in [0, 1]."""
