@@ -12,6 +12,7 @@ import torch
 from mutualseg.comparison.failures import reason_of
 from mutualseg.comparison.shared import Shared
 from mutualseg.data.folder import DataFolder
+from mutualseg.engine.summary import named_iou
 from mutualseg.errors import Interrupted, WeightsError
 from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.networks.segmenter import Segmenter
@@ -51,10 +52,9 @@ def score_on_test(
     except Exception as error:  # the other runs can do without this score
         return {"test_reason": reason_of(error, folder)}
     miou = round(scores[role].miou, 4)
-    per_class = (None if iou is None else round(iou, 4) for iou in scores[role].per_class)
     summary = json.loads(folder.summary.read_text(encoding="utf-8"))
-    named = dict(zip(source.classes, per_class, strict=True))
-    folder.write_summary({**summary, "test": {"network": role, "miou": miou, "per_class_iou": named}})
+    per_class = named_iou(scores[role], source.classes)
+    folder.write_summary({**summary, "test": {"network": role, "miou": miou, "per_class_iou": per_class}})
     return {"test_miou": miou, "test_network": role}
 
 

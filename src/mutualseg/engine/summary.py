@@ -41,10 +41,6 @@ def summarize(
     score = scores[deployed]
     best = {role: round(max([*recorded[role], each.miou]), 4) for role, each in scores.items()}
 
-    def named(own: Scores) -> dict[str, float | None]:
-        rounded = (None if value is None else round(value, 4) for value in own.per_class)
-        return dict(zip(classes, rounded, strict=True))
-
     return {
         "method": settings.method["name"],
         "method_arguments": {name: value for name, value in settings.method.items() if name != "name"},
@@ -65,16 +61,22 @@ def summarize(
         "miou": round(score.miou, 4),
         "miou_best": best[deployed],
         "select": settings.select,
-        "per_class_iou": named(score),
+        "per_class_iou": named_iou(score, classes),
         "networks": {role: round(each.miou, 4) for role, each in scores.items()},
         "networks_best": best,
         "deployed": deployed,
         "pixel_accuracy": round(score.pixel_accuracy, 4),
-        "networks_per_class_iou": {role: named(each) for role, each in scores.items()},
+        "networks_per_class_iou": {role: named_iou(each, classes) for role, each in scores.items()},
         "monitor": dict(monitor),
         "notes": list(split.notes),
         **provenance(),
     }
+
+
+def named_iou(scores: Scores, classes: Sequence[str]) -> dict[str, float | None]:
+    """Return IoU in percent by class name, None for a class that does not occur."""
+    rounded = (None if value is None else round(value, 4) for value in scores.per_class)
+    return dict(zip(classes, rounded, strict=True))
 
 
 def counted_network(method: str, networks: Mapping[str, float], deployed: str) -> str:
