@@ -19,6 +19,7 @@ from mutualseg.nearest import unknown_name
 from mutualseg.networks.depthwise import speed_up_depthwise
 from mutualseg.networks.dpt import GridDPTDecoder
 from mutualseg.networks.segmenter import Segmenter
+from mutualseg.networks.upsampling import speed_up_upsampling
 from mutualseg.networks.weights import load_pretrained
 from mutualseg.seeding import address
 
@@ -94,6 +95,7 @@ def build_segmenter(config: NetworkConfig, *, weights: str = "none", seed: int =
             ) from error
     load_pretrained(segmenter.encoder, config.encoder, weights)
     speed_up_depthwise(segmenter)
+    speed_up_upsampling(segmenter)
     return segmenter
 
 
