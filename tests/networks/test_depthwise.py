@@ -87,6 +87,34 @@ def test_gradients_are_those_of_the_plain_convolution(
     same_gradients(plain, images, precision=precision, tolerance=tolerance)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_gradients_in_float64_are_as_exact_as_that(stride: int) -> None:
+    plain = nn.Conv2d(6, 6, 5, stride=stride, padding=2, groups=6).double()
+    other = copy.deepcopy(plain)
+    speed_up_depthwise(other)
+    images = torch.randn(2, 6, 9, 8, dtype=torch.float64, requires_grad=True)
+    expected, found = (
+        torch.autograd.grad(module(images).square().sum(), images)[0] for module in (plain, other)
+    )
+    torch.testing.assert_close(found, expected, rtol=0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.uint8, torch.bfloat16])
+def test_images_of_another_dtype_are_refused_as_before(dtype: torch.dtype) -> None:
+    module = nn.Conv2d(6, 6, 3, padding=1, groups=6)
+    speed_up_depthwise(nn.Sequential(module))
+    with pytest.raises(RuntimeError):
+        module(torch.ones(1, 6, 4, 4, dtype=dtype))
+
+
+def test_an_image_without_a_batch_is_convolved_as_before() -> None:
+    plain = nn.Conv2d(6, 6, 3, padding=12, dilation=12, groups=6)
+    other = copy.deepcopy(plain)
+    speed_up_depthwise(nn.Sequential(other))
+    image = torch.randn(6, 40, 5)
+    torch.testing.assert_close(other(image), plain(image))
+
+
 @pytest.mark.parametrize(("precision", "tolerance"), PRECISIONS)
 @pytest.mark.parametrize("stride", [1, 2])
 def test_gradients_with_padding_drawn_up_in_the_forward_pass(

@@ -26,7 +26,16 @@ def test_a_slice_of_channels_has_the_gradient_of_plain_upsampling() -> None:
     torch.testing.assert_close(gradients[1], gradients[0])
 
 
-def test_without_gradients_nothing_is_hooked() -> None:
+def test_other_upsampling_stays_as_it_is() -> None:
     module = nn.Sequential(nn.Upsample(scale_factor=2))
     speed_up_upsampling(module)
-    assert torch.equal(module(torch.ones(1, 1, 2, 2)), torch.ones(1, 1, 4, 4))
+    assert type(module[0]) is nn.Upsample
+
+
+def test_channels_first_stay_so() -> None:
+    module = nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear"))
+    speed_up_upsampling(module)
+    images = torch.randn(2, 3, 4, 5, requires_grad=True)
+    module(images).sum().backward()
+    assert images.grad is not None
+    assert images.grad.is_contiguous()

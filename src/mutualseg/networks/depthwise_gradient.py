@@ -1,4 +1,4 @@
-"""A depthwise convolution whose gradients avoid two slow kernels of oneDNN."""
+"""A depthwise convolution whose gradients avoid two slow kernels of oneDNN (torch 2.14, AVX-512)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 _COLUMNS = 3
-"""Widest kernel whose weights' gradient is fast: one of five columns takes twenty times as long."""
+"""Widest kernel whose weights' gradient is fast: with five columns it takes up to twenty times as long."""
 
 Pair = tuple[int, int]
 
@@ -26,7 +26,8 @@ def depthwise(images: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair,
         padding: rows and columns of zeros on each side.
 
     Returns:
-        what `conv2d(images, weight, bias, stride, padding, groups=C)` returns, gradients of first order too.
+        what `conv2d(images, weight, bias, stride, padding, groups=C)` returns. Gradients are of first order
+        alone, and `torch.func` does not take them.
     """
     wide = weight.shape[-1] > _COLUMNS
     strided_bf16 = stride != (1, 1) and images.dtype == torch.bfloat16
@@ -60,8 +61,8 @@ class _Depthwise(torch.autograd.Function):
 
 
 def _of_images(gradient: Tensor, images: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
-    """With a stride this kernel is slow in bfloat16 alone, by ten times and more; so it runs in float32."""
-    if stride == (1, 1):
+    """With a stride this kernel is ten times as slow in bfloat16 as in float32; so it runs in that."""
+    if stride == (1, 1) or images.dtype != torch.bfloat16:
         return _backward(gradient, images, weight, stride, padding, of_images=True)
     like_images = torch.empty_like(images, dtype=torch.float32)  # only its shape and strides are used
     exact = _backward(gradient.float(), like_images, weight.float(), stride, padding, of_images=True)
@@ -70,6 +71,8 @@ def _of_images(gradient: Tensor, images: Tensor, weight: Tensor, stride: Pair, p
 
 def _of_weight(gradient: Tensor, images: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
     """A few columns of the kernel at a time, each as a narrow kernel over images that are shifted for it."""
+    if weight.shape[-1] <= _COLUMNS:
+        return _backward(gradient, images, weight, stride, padding, of_images=False)
     parts = []
     for first in range(0, weight.shape[-1], _COLUMNS):
         narrow = weight[..., first : first + _COLUMNS]

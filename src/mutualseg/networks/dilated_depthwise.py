@@ -1,4 +1,4 @@
-"""Dilated depthwise convolutions as plain ones: the same values, without oneDNN's slow dilated kernels."""
+"""Dilated depthwise convolutions as plain ones or products, without oneDNN's slow dilated kernels."""
 
 from __future__ import annotations
 

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 
 class CpuUpsample(nn.Upsample):
-    """An upsampling of [B,C,H,W]."""
+    """A bilinear upsampling of [B,C,H,W]."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Upsample."""
         upsampled: Tensor = super().forward(images)
-        compiled = torch.compiler.is_compiling()
-        if upsampled.requires_grad and upsampled.device.type == "cpu" and not compiled:
+        on_cpu = upsampled.device.type == "cpu" and not torch.compiler.is_compiling()
+        if on_cpu and upsampled.requires_grad and upsampled.is_contiguous(memory_format=torch.channels_last):
             upsampled.register_hook(_channels_last)
         return upsampled
 
@@ -27,7 +27,7 @@ def _channels_last(gradient: Tensor) -> Tensor:
 
 
 def speed_up_upsampling(network: nn.Module) -> None:
-    """Turn a network's upsampling modules into such ones, in place."""
+    """Turn a network's bilinear upsampling modules into such ones, in place."""
     for module in network.modules():
-        if type(module) is nn.Upsample:
+        if type(module) is nn.Upsample and module.mode == "bilinear":
             module.__class__ = CpuUpsample
