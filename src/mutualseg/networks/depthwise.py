@@ -22,6 +22,7 @@ class _ComputedForCpu(nn.Conv2d):
     def forward(self, images: Tensor) -> Tensor:
         """Convolve [B,C,H,W]."""
         # An export must not depend on the size of its example.
+        # The check is silenced because torch.jit neither exports nor types is_tracing.
         exported = torch.compiler.is_exporting() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         if images.device.type != "cpu" or images.dim() != 4 or exported:
             return self._convolve(images)
