@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,22 @@ def read_configuration(name: str) -> dict[str, Any]:
     return _normalized(read_mapping(text, name), name)
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """Plain values only: a tag such as !!python is refused, and `off` is a text, as in YAML 1.2.
+
+    YAML 1.1 takes on, off, yes and no for truth values, which would make `cache: off` a false.
+    """
+
+
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:bool"]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_PlainLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")
+)
+
+
 def read_mapping(text: str, name: str) -> dict[str, Any]:
     """Return the mapping that a YAML text is.
 
@@ -54,7 +71,7 @@ def read_mapping(text: str, name: str) -> dict[str, Any]:
         ConfigError: it is something else.
     """
     try:
-        values = yaml.safe_load(text)  # plain values only: a tag such as !!python is refused
+        values = yaml.load(text, Loader=_PlainLoader)
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         where = f" (line {place.line + 1})" if place is not None else ""
