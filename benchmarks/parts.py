@@ -18,6 +18,7 @@ from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
 from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import Progress
 from mutualseg.methods.monitor import monitor
+from mutualseg.methods.opinion import Opinion
 from mutualseg.seeding import generator_at
 from mutualseg.types import BranchOutput
 from mutualseg.views import cutmix
@@ -102,8 +103,8 @@ def parts_ms(session: Session) -> dict[str, float]:
         torch.stack([some.sum() for some in augmented]).sum().backward()
 
     def metrics() -> None:
-        labels_of = {role: hard_labels(logits) for role, logits in maps.items()}
-        monitor(labels_of, dict.fromkeys(_ROLES, valid), valid, batch)
+        said = {role: Opinion(some, hard_labels(some), valid, valid) for role, some in maps.items()}
+        monitor(said, valid, batch)
 
     parts: dict[str, Callable[[], None]] = {
         "views": views,

@@ -16,19 +16,19 @@ from mutualseg.errors import ConfigError
 from mutualseg.evaluation.network_scores import TEACHERS_MEAN
 from mutualseg.losses.mutual import mutual_distillation_loss
 from mutualseg.losses.pixelwise import log_mean_probabilities
-from mutualseg.losses.pseudo_label import confidence, hard_labels
 from mutualseg.losses.pseudo_label_weights import PseudoLabelWeights
 from mutualseg.losses.resize import resize_branch, resize_labels
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
 from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import BuildNetwork, Method, Progress, require_between
+from mutualseg.methods.mixed_view import MixedView, mixed_view
 from mutualseg.methods.monitor import monitor
+from mutualseg.methods.opinion import Opinion, form_opinion
 from mutualseg.networks.build import resolve_encoder
 from mutualseg.networks.ema import BatchNormPolicy, MeanTeacher
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.schedules import semantic_strength
-from mutualseg.types import Batch, BranchOutput, SegmenterOutput, StepOutput
-from mutualseg.views import cutmix
+from mutualseg.types import Batch, BranchOutput, LabeledBatch, SegmenterOutput, StepOutput
 
 TaughtBy = Literal["other", "own", "mean"]
 
@@ -150,80 +150,85 @@ class Mutual(Method):
 
     def step(self, batch: Batch, progress: Progress) -> StepOutput:
         """Return the loss terms of one step (see `Method.step`)."""
-        weight = self.unlabeled_weight(progress)
+        labeled, weight = batch.labeled, self.unlabeled_weight(progress)
         if weight == 0.0 or batch.unlabeled is None:
-            return self.supervised_step(batch.labeled)
-        labeled, unlabeled = batch.labeled, batch.unlabeled
-        num_labeled = len(labeled.images)
-        keep = unlabeled.keep
-        partner = cutmix.partner(len(keep), device=keep.device)
+            return self.supervised_step(labeled)
+        view = mixed_view(batch.unlabeled)
 
-        # Students see the mixed strong view, teachers the weak one, mixed only afterwards. Teachers go first:
-        # they keep nothing for the backward pass, which then finds the students' activations still cached.
-        first = 0 if self.distill_labeled else num_labeled  # of the images that are distilled on
-        for_teachers = torch.cat([labeled.images, unlabeled.weak])[first:]
-        taught = {
-            role: _mix_unlabeled(
-                teacher.teach(for_teachers),
-                num_labeled - first,
-                keep,
-                partner,
-                features=self._augments(role),
-            )
-            for role, teacher in (("teacher_a", self.teacher_a), ("teacher_b", self.teacher_b))
-        }
-        for_students = torch.cat([labeled.images, cutmix.mix(unlabeled.strong, keep, partner)])
-        outputs = {
-            "student_a": self.student_a(for_students),
-            "student_b": self.student_b(for_students),
-            **taught,
+        # Teachers see the weak view, students the mixed strong one. Teachers go first: they keep nothing
+        # for the backward pass, which then finds the students' activations still cached.
+        taught = self._teach(labeled.images, batch.unlabeled.weak, view)
+        images = torch.cat([labeled.images, view.images])
+        seen = {role: student(images) for role, student in self.students().items()}
+        supervised = {
+            f"supervised_{role[-1]}": supervised_loss(output.logits[: len(labeled.images)], labeled.masks)
+            for role, output in seen.items()
         }
 
-        supervised_a = supervised_loss(outputs["student_a"].logits[:num_labeled], labeled.masks)
-        supervised_b = supervised_loss(outputs["student_b"].logits[:num_labeled], labeled.masks)
-
-        # Confidence is judged before the augmentation, pseudo-labels are taken after it.
-        branches = {
-            role: resize_branch(self._branch(role, outputs[role]), self.loss_scale) for role in outputs
-        }
-        height, width = branches["student_a"].logits.shape[-2:]
-        valid = torch.cat([labeled.valid, cutmix.mix(unlabeled.valid, keep, partner)])
-        labels, valid = (resize_labels(maps, (height, width)) for maps in (labeled.masks, valid))
-        augmented = {
-            role: self._augment(role, branch, labels, valid, progress)[-(len(valid) - first) :]
-            for role, branch in branches.items()
-        }
-        valid = valid[first:]
-        plain = {role: branch.logits[-len(valid) :] for role, branch in branches.items()}
-        if self.taught_by == "mean":
-            augmented, plain = _with_one_opinion(augmented), _with_one_opinion(plain)
-        pseudo_labels = {role: hard_labels(logits) for role, logits in augmented.items()}
-        judged = {
-            role: self._weights_of(role).judge(confidence(logits), pseudo_labels[role], valid)
-            for role, logits in plain.items()
-        }
-        teachers = ("teacher_b", "teacher_a") if self.taught_by == "own" else ("teacher_a", "teacher_b")
+        opinions, valid = self._opinions({**seen, **taught}, labeled, view, progress)
+        a, b = opinions["student_a"], opinions["student_b"]
+        teacher_a, teacher_b = opinions["teacher_a"], opinions["teacher_b"]
+        if self.taught_by == "own":  # the loss lets the first of a pair teach the second and back
+            teacher_a, teacher_b = teacher_b, teacher_a
         loss = mutual_distillation_loss(
-            (augmented["student_a"], augmented["student_b"]),
-            (augmented[teachers[0]], augmented[teachers[1]]),
+            (a.logits, b.logits),
+            (teacher_a.logits, teacher_b.logits),
             teacher_weight=self.teacher_weight,
             peer_weight=self.peer_weight,
-            teacher_keep=(judged[teachers[0]].weight, judged[teachers[1]].weight),
-            peer_keep=(judged["student_a"].weight, judged["student_b"].weight),
+            teacher_keep=(teacher_a.weight, teacher_b.weight),
+            peer_keep=(a.weight, b.weight),
             valid=valid,
             soft_labels=self.soft_labels,
         )
         return StepOutput(
             losses={
-                "supervised_a": supervised_a,
-                "supervised_b": supervised_b,
+                **supervised,
                 "teacher": weight * self.teacher_weight * loss.teacher,
                 "peer": weight * self.peer_weight * loss.peer,
             },
-            logs=monitor(
-                pseudo_labels, {role: each.keep for role, each in judged.items()}, valid, num_labeled - first
-            ),
+            logs=monitor(opinions, valid, len(valid) - len(view.images)),
         )
+
+    def _teach(self, labeled: Tensor, weak: Tensor, view: MixedView) -> dict[str, SegmenterOutput]:
+        """Return what both teachers say of the images that are distilled on, mixed as the students' are."""
+        images = torch.cat([labeled, weak]) if self.distill_labeled else weak
+        first = len(images) - len(weak)
+        taught = {}
+        for role, teacher in (("teacher_a", self.teacher_a), ("teacher_b", self.teacher_b)):
+            taught[role] = output = teacher.teach(images)
+            # In place: nothing else holds them. Features that are not used stay as they are.
+            for maps in output if self._augments(role) else (output.logits,):
+                maps[first:] = view.mix(maps[first:])
+        return taught
+
+    def _opinions(
+        self, outputs: dict[str, SegmenterOutput], labeled: LabeledBatch, view: MixedView, progress: Progress
+    ) -> tuple[dict[str, Opinion], Tensor]:
+        """Return every network's opinion of the pixels that are distilled on, and which of them are valid.
+
+        Confidence is judged before the semantic augmentation, pseudo-labels are taken after it.
+        """
+        branches = {
+            role: resize_branch(self._branch(role, output), self.loss_scale)
+            for role, output in outputs.items()
+        }
+        height, width = branches["student_a"].logits.shape[-2:]
+        maps = (labeled.masks, torch.cat([labeled.valid, view.valid]))
+        masks, valid = (resize_labels(each, (height, width)) for each in maps)
+        count = len(valid) if self.distill_labeled else len(view.images)
+        augmented = {
+            role: self._augment(role, branch, masks, valid, progress)[-count:]
+            for role, branch in branches.items()
+        }
+        plain = {role: branch.logits[-count:] for role, branch in branches.items()}
+        if self.taught_by == "mean":
+            augmented, plain = _with_one_opinion(augmented), _with_one_opinion(plain)
+        valid = valid[-count:]
+        opinions = {
+            role: form_opinion(logits, plain[role], valid, self._weights_of(role))
+            for role, logits in augmented.items()
+        }
+        return opinions, valid
 
     def label_threshold(self) -> float | Tensor:
         """Return the threshold of `labels_from`, one per class where thresholds adapt (see `Method`)."""
@@ -272,15 +277,6 @@ class Mutual(Method):
         found = self.label_weights[role]
         assert isinstance(found, PseudoLabelWeights)
         return found
-
-
-def _mix_unlabeled(
-    output: SegmenterOutput, num_labeled: int, keep: Tensor, partner: Tensor, *, features: bool
-) -> SegmenterOutput:
-    """CutMix a teacher's logits of the unlabeled half, and its features if they are used, in place."""
-    for part in output if features else (output.logits,):
-        part[num_labeled:] = cutmix.mix_on_grid(part[num_labeled:], keep, partner)
-    return output
 
 
 def _with_one_opinion(logits: dict[str, Tensor]) -> dict[str, Tensor]:
