@@ -2,7 +2,8 @@
 
 In float32 the values are the same but for the order of sums. Gaps in oneDNN's kernels (torch 2.14, seen on
 AMD and Intel processors with AVX-512), in its backward passes above all, would cost an EfficientNet-Lite0
-more than a third of its training time.
+more than a third of its training time. Under autocast they stay in float32, with the batch normalization
+behind them: bfloat16 is faster there, and networks trained with it scored lower (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -26,14 +27,11 @@ class _ComputedForCpu(nn.Conv2d):
         exported = torch.compiler.is_exporting() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         if images.device.type != "cpu" or images.dim() != 4 or exported:
             return self._convolve(images)
-        weight, bias = self.weight, self.bias
         eligible = images.is_floating_point() and images.dtype != torch.float64  # as autocast has it
         if eligible and torch.is_autocast_enabled("cpu"):
-            dtype = torch.get_autocast_dtype("cpu")
-            images, weight = images.to(dtype), weight.to(dtype)
-            bias = None if bias is None else bias.to(dtype)
+            images = images.to(self.weight.dtype)
         with torch.autocast("cpu", enabled=False):
-            return self._convolve_on_cpu(images, weight, bias)
+            return self._convolve_on_cpu(images, self.weight, self.bias)
 
     def _convolve_on_cpu(self, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if self.dilation == (1, 1) and not isinstance(self.padding, str):
