@@ -3,7 +3,8 @@
 In float32 the values are the same but for the order of sums. Gaps in oneDNN's kernels (torch 2.14, seen on
 AMD and Intel processors with AVX-512), in its backward passes above all, would cost an EfficientNet-Lite0
 more than a third of its training time. Under autocast they stay in float32, with the batch normalization
-behind them: bfloat16 is faster there, and networks trained with it scored lower (docs/experiments.md).
+behind them: bfloat16 is faster there, but networks trained with it scored lower more often than not
+(docs/experiments.md).
 """
 
 from __future__ import annotations
