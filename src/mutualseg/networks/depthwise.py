@@ -32,9 +32,10 @@ class _ComputedForCpu(nn.Conv2d):
         if eligible and torch.is_autocast_enabled("cpu"):
             images = images.to(self.weight.dtype)
         with torch.autocast("cpu", enabled=False):
-            return self._convolve_on_cpu(images, self.weight, self.bias)
+            return self._convolve_on_cpu(images)
 
-    def _convolve_on_cpu(self, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def _convolve_on_cpu(self, images: Tensor) -> Tensor:
+        weight, bias = self.weight, self.bias
         if self.dilation == (1, 1) and not isinstance(self.padding, str):
             stride, padding = (self.stride[0], self.stride[1]), (self.padding[0], self.padding[1])
             return depthwise(images, weight, bias, stride, padding)
@@ -60,9 +61,9 @@ class CpuDepthwise(_ComputedForCpu, nn.Conv2d):
 class CpuDepthwiseSame(_ComputedForCpu, Conv2dSame):
     """The same with TensorFlow's padding, which is drawn up in the forward pass."""
 
-    def _convolve_on_cpu(self, images: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def _convolve_on_cpu(self, images: Tensor) -> Tensor:
         padded = pad_same(images, list(self.kernel_size), list(self.stride), list(self.dilation))
-        return super()._convolve_on_cpu(padded, weight, bias)
+        return super()._convolve_on_cpu(padded)
 
 
 _COUNTERPARTS: dict[type[nn.Conv2d], type[nn.Conv2d]] = {
