@@ -78,11 +78,11 @@ class MeanTeacher(nn.Module):
 
 
 def _lerp(own: list[Tensor], other: list[Tensor], weight: float) -> None:
-    """Interpolate float tensors in one fused call; copy integer ones (batch counters)."""
+    """Interpolate float tensors and copy integer ones (batch counters), each kind in one fused call."""
     pairs = list(zip(own, other, strict=True))
     floating = [pair for pair in pairs if pair[0].is_floating_point()]
-    for mine, theirs in pairs:
-        if not mine.is_floating_point():
-            mine.copy_(theirs)
+    counters = [pair for pair in pairs if not pair[0].is_floating_point()]
+    if counters:
+        torch._foreach_copy_([mine for mine, _ in counters], [theirs for _, theirs in counters])
     if floating:
         torch._foreach_lerp_([mine for mine, _ in floating], [theirs for _, theirs in floating], weight)
