@@ -60,6 +60,7 @@ def _row(path: Path) -> Row:
         "peak_memory_mb": summary.get("peak_memory_mb"),
         "commit": summary["commit"],
         "per_class_iou": per_class,
+        "networks": summary["networks"],
         "phases": _phases(summary),
         "recipe": {name: summary.get(name) for name in ("optimization", "crop", "batch", "unlabeled_batch")},
     }
@@ -98,32 +99,54 @@ def methods_table(rows: Sequence[Row], part: str = "val") -> Iterator[str]:
         )
 
 
-def gap_table(rows: Sequence[Row], ceiling: float) -> Iterator[str]:
-    """Yield how much of the way from labels alone to all labels mutual goes, and which class loses most."""
-    yield "| labels | seed | labels_only | mutual | of the gap closed | least IoU kept of a learned class |"
-    yield "|---:|---:|---:|---:|---:|---|"
+def gap_table(rows: Sequence[Row], whole: Sequence[Row]) -> Iterator[str]:
+    """Yield how much of the way from labels alone to all labels mutual goes, and which class loses most.
+
+    Args:
+        rows: of few labels.
+        whole: of all labels.
+    """
+    ceiling = mean(row["miou"] for row in whole)
+    on_test = mean(row["test_miou"] for row in whole) if all(row["test_miou"] for row in whole) else None
+    yield "| labels | seed | labels_only | mutual | of the gap closed | on test | least IoU kept of a class |"
+    yield "|---:|---:|---:|---:|---:|---:|---|"
     for images in sorted({row["labeled_images"] for row in rows}):
         alone, ours = _of(rows, images, BASELINE), _of(rows, images, OURS)
         for seed in sorted(alone.keys() & ours.keys()):
-            below, above = alone[seed]["miou"], ours[seed]["miou"]
-            closed = f"{100 * (above - below) / (ceiling - below):.0f} %"
-            worst = _worst_class(alone[seed], ours[seed])
-            yield f"| {images} | {seed} | {below:.2f} | {above:.2f} | {closed} | {worst} |"
+            below, above = alone[seed], ours[seed]
+            closed = _share_closed(below["miou"], above["miou"], ceiling)
+            test = _share_closed(below["test_miou"], above["test_miou"], on_test)
+            yield (
+                f"| {images} | {seed} | {below['miou']:.2f} | {above['miou']:.2f} | {closed} | {test} "
+                f"| {_worst_class(below, above)} |"
+            )
+
+
+def tuning_table(steps: Sequence[Row], tuning: Sequence[Row]) -> Iterator[str]:
+    """Yield each method with its unlabeled terms at half, once and twice their weight."""
+    yield "| method | labels | seed | half | as it is | twice |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    found = {(row["label"], row["labeled_images"], row["seed"]): row["miou"] for row in (*steps, *tuning)}
+    tuned = sorted({(row["method"], row["labeled_images"], row["seed"]) for row in tuning}, key=_in_order)
+    for method, images, seed in tuned:
+        labels = (f"{method}-halved", method, f"{method}-doubled")
+        scores = [_score(found.get((label, images, seed))) for label in labels]
+        yield f"| {method} | {images} | {seed} | {' | '.join(scores)} |"
 
 
 def ablation_table(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield each changed part beside the full recipe."""
-    yield "| part | seed | labels | steps | last | less than the full recipe |"
-    yield "|---|---:|---:|---:|---:|---:|"
-    full = {(row["seed"], row["labeled_images"]): row["miou"] for row in rows if row["label"] == OURS}
+    """Yield each changed part beside the full recipe: the network that counts, and the other branch."""
+    yield "| part | seed | labels | steps | last | less than the full recipe | branch b | less |"
+    yield "|---|---:|---:|---:|---:|---:|---:|---:|"
+    full = {(row["seed"], row["labeled_images"]): row for row in rows if row["label"] == OURS}
     for label in labels_in(rows):
         for row in (row for row in rows if row["label"] == label):
-            base = full.get((row["seed"], row["labeled_images"]))
-            lost = "-" if base is None or label == OURS else f"{base - row['miou']:+.2f}"
-            yield (
-                f"| {label} | {row['seed']} | {row['labeled_images']} | {row['steps']} "
-                f"| {row['miou']:.2f} | {lost} |"
-            )
+            base = full.get((row["seed"], row["labeled_images"])) if label != OURS else None
+            own, other = _branches(row)
+            full_own, full_other = _branches(base) if base is not None else (None, None)
+            cells = [_score(own), _less(own, full_own), _score(other), _less(other, full_other)]
+            place = f"{row['seed']} | {row['labeled_images']} | {row['steps']}"
+            yield f"| {label} | {place} | {' | '.join(cells)} |"
 
 
 def require_one_recipe(rows: Iterable[Row]) -> None:
@@ -151,22 +174,26 @@ def page_tables(results: Path) -> str:
     Raises:
         ValueError: runs that are set side by side had different rates, crops, batches or phases.
     """
-    folders = ("equal_steps", "equal_time", "ceiling", "ablation")
-    steps, time, whole, ablation = (rows_in(results / name) for name in folders)
-    require_one_recipe([*steps, *time, *whole, *ablation])
-    ceilings = [row["miou"] for row in whole]
+    folders = ("equal_steps", "equal_time", "ceiling", "tuning", "ablation")
+    steps, time, whole, tuning, ablation = (rows_in(results / name) for name in folders)
+    require_one_recipe([*steps, *time, *whole, *tuning, *ablation])
     parts = [("Equal steps", methods_table(steps))]
     tested = [row for row in steps if row["test_miou"] is not None]
     if tested:
         parts.insert(0, ("Equal steps, CamVid's test part", methods_table(tested, "test")))
-    if ceilings:
-        parts.append((f"The gap to all labels ({mean(ceilings):.2f})", gap_table(steps, mean(ceilings))))
+    if whole:
+        parts.append((f"The gap to all labels ({_ceilings(whole)})", gap_table(steps, whole)))
+    on_cpu = rows_in(results / "cpu-equal-steps")
+    if on_cpu:
+        parts.append(("Equal steps on a CPU", methods_table(on_cpu)))
     if time:
-        # The time is that of mutual's own run of equal steps.
-        ours = [row for row in steps if row["label"] == OURS]
+        # The time is that of mutual's own run of equal steps, on the same kind of machine.
         known = {(row["labeled_images"], row["seed"]) for row in time}
+        ours = [row for row in on_cpu if row["label"] == OURS]
         same = [row for row in ours if (row["labeled_images"], row["seed"]) in known]
-        parts.append(("Equal wall time", methods_table([*time, *same])))
+        parts.append(("Equal wall time on a CPU", methods_table([*time, *same])))
+    if tuning:
+        parts.append(("Tuning: the weight of the unlabeled terms", tuning_table(steps, tuning)))
     if ablation:
         parts.append(("Parts of mutual changed one at a time", ablation_table(ablation)))
     return "\n".join(f"### {title}\n\n" + "".join(f"{line}\n" for line in lines) for title, lines in parts)
@@ -194,6 +221,37 @@ def _worst_class(alone: Row, ours: Row) -> str:
     worst = min(kept, key=lambda name: kept[name])
     now = ours["per_class_iou"][worst] or 0.0
     return f"{100 * kept[worst]:.0f} % ({worst}: {learned[worst]:.1f} to {now:.1f})"
+
+
+def _ceilings(whole: Sequence[Row]) -> str:
+    tested = [row["test_miou"] for row in whole if row["test_miou"] is not None]
+    on_test = f", on test {mean(tested):.2f}" if tested else ""
+    return f"{mean(row['miou'] for row in whole):.2f}{on_test}"
+
+
+def _share_closed(below: float | None, above: float | None, ceiling: float | None) -> str:
+    """Return how much of the way up is done; nothing where labels alone are above all labels already."""
+    if below is None or above is None or ceiling is None or ceiling <= below:
+        return "-"
+    return f"{100 * (above - below) / (ceiling - below):.0f} %"
+
+
+def _in_order(tuned: tuple[str, int, int]) -> tuple[int, int, int]:
+    method, images, seed = tuned
+    return ORDER.index(method), images, seed
+
+
+def _branches(row: Row) -> tuple[float, float | None]:
+    """Return the mIoU of the network that counts, and that of the other branch's teacher."""
+    return row["miou"], row["networks"].get("teacher_b")
+
+
+def _score(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _less(value: float | None, full: float | None) -> str:
+    return "-" if value is None or full is None else f"{full - value:+.2f}"
 
 
 def _signed(value: float | None) -> str:

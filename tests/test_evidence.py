@@ -58,7 +58,50 @@ def test_gain_verdict_share_of_the_gap_and_worst_class(tmp_path: Path) -> None:
 
     assert "| 6 | labels_only | 0: 42.00 | 42.00 | 42.00 | - | one seed | 100 | abc1234 |" in tables
     assert "| 6 | mutual | 0: 49.00 | 49.00 | 49.00 | +7.00 | - | 100 | abc1234 |" in tables
-    assert "| 6 | 0 | 42.00 | 49.00 | 50 % | 75 % (car: 40.0 to 30.0) |" in tables
+    assert "| 6 | 0 | 42.00 | 49.00 | 50 % | - | 75 % (car: 40.0 to 30.0) |" in tables
+
+
+def test_the_gap_on_test_is_that_of_the_test_part(tmp_path: Path) -> None:
+    def tested(method: str, miou: float, on_test: float, **others: Any) -> dict[str, Any]:
+        return summary(method, miou, test={"network": "teacher_a", "miou": on_test}, **others)
+
+    write(
+        tmp_path / "equal_steps",
+        labels_only__6__s0=tested("labels_only", 40.0, 30.0),
+        mutual__6__s0=tested("mutual", 45.0, 33.0),
+    )
+    write(tmp_path / "ceiling", labels_only__367__s0=tested("labels_only", 60.0, 40.0, labeled_images=367))
+    tables = evidence.page_tables(tmp_path)
+    assert "The gap to all labels (60.00, on test 40.00)" in tables
+    assert "| 6 | 0 | 40.00 | 45.00 | 25 % | 30 % | " in tables
+
+
+def test_labels_alone_above_the_ceiling_leave_no_gap(tmp_path: Path) -> None:
+    write(
+        tmp_path / "equal_steps",
+        labels_only__6__s0=summary("labels_only", 40.0),
+        mutual__6__s0=summary("mutual", 45.0),
+    )
+    write(
+        tmp_path / "ceiling",
+        labels_only__367__s0={**summary("labels_only", 39.0), "labeled_images": 367},
+    )
+    assert "| 6 | 0 | 40.00 | 45.00 | - | - | " in evidence.page_tables(tmp_path)
+
+
+def test_tuning_sets_other_weights_beside_the_run_of_equal_steps(tmp_path: Path) -> None:
+    write(tmp_path / "equal_steps", cps__6__s0=summary("cps", 43.0), cps__6__s1=summary("cps", 44.0, 1))
+    write(tmp_path / "tuning", **{"cps-halved__6__s0": summary("cps", 42.0)})
+    assert "| cps | 6 | 0 | 42.00 | 43.00 | - |" in evidence.page_tables(tmp_path)
+
+
+def test_equal_time_is_held_against_runs_of_the_same_kind_of_machine(tmp_path: Path) -> None:
+    write(tmp_path / "equal_steps", mutual__6__s0=summary("mutual", 47.0))
+    write(tmp_path / "cpu-equal-steps", mutual__6__s0=summary("mutual", 44.0))
+    write(tmp_path / "equal_time", labels_only__6__s0=summary("labels_only", 41.0))
+    tables = evidence.page_tables(tmp_path).split("### Equal wall time on a CPU")[1]
+    assert "| 6 | mutual | 0: 44.00 | 44.00 | 44.00 | +3.00 | - |" in tables
+    assert "47.00" not in tables
 
 
 def test_a_lead_on_every_seed_beyond_the_spread_is_ahead(tmp_path: Path) -> None:
@@ -88,9 +131,12 @@ def test_scores_on_test_have_a_table_of_their_own(tmp_path: Path) -> None:
 def test_ablation_is_held_against_the_full_recipe(tmp_path: Path) -> None:
     write(
         tmp_path / "ablation",
-        **{"mutual__6__s0": summary("mutual", 44.0), "no_peer__6__s0": summary("mutual", 42.5)},
+        mutual__6__s0=summary("mutual", 44.0, networks={"teacher_a": 44.0, "teacher_b": 46.0}),
+        no_peer__6__s0=summary("mutual", 42.5, networks={"teacher_a": 42.5, "teacher_b": 43.0}),
     )
-    assert "| no_peer | 0 | 6 | 100 | 42.50 | +1.50 |" in evidence.page_tables(tmp_path)
+    tables = evidence.page_tables(tmp_path)
+    assert "| mutual | 0 | 6 | 100 | 44.00 | - | 46.00 | - |" in tables
+    assert "| no_peer | 0 | 6 | 100 | 42.50 | +1.50 | 43.00 | +3.00 |" in tables
 
 
 @pytest.mark.parametrize(
