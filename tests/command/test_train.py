@@ -133,7 +133,7 @@ def test_run_folder_is_complete(method: str, data: Path, tmp_path: Path, command
     if method_class(method).labels_from == "teacher_a":
         assert summary["monitor"]["accuracy"] == pytest.approx(summary["pixel_accuracy"], abs=1e-3)
     assert summary["method"] == method
-    for key in ("optimization", "crop", "batch", "unlabeled_batch"):
+    for key in ("optimization", "crop", "batch", "unlabeled_batch", "device", "precision"):
         assert summary[key] == _config(run)[key]
     assert (summary["labeled_images"], summary["unlabeled_images"], summary["steps"]) == (5, 5, 4)
     assert list(summary["networks"]) == NETWORKS[method]

@@ -48,6 +48,8 @@ def summarize(
         "crop": settings.crop,
         "batch": settings.batch,
         "unlabeled_batch": settings.unlabeled_batch,
+        "device": settings.device,
+        "precision": settings.precision,
         "seed": settings.seed,
         "split_seed": settings.split_seed,
         "steps": settings.steps,
