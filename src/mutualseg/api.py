@@ -356,6 +356,7 @@ def compare(
     weights: str = "imagenet",
     device: str = "auto",
     precision: str = "auto",
+    jobs: int = 1,
     workers: int | None = None,
     cache: str = "auto",
     evaluate_every: int | None = None,
@@ -395,6 +396,7 @@ def compare(
         weights: Encoder weights: imagenet, none, or a file.
         device: auto, cpu, cuda or mps.
         precision: auto, 32 or bf16.
+        jobs: Runs at a time, each in a process of its own; several small networks share a GPU well.
         workers: Loader processes per stream; chosen for the machine if not given.
         cache: Where decoded images are kept: auto, memory, file or off.
         evaluate_every: Steps between evaluations; a fifth of each run if not given.
@@ -412,7 +414,9 @@ def compare(
     """
     from mutualseg.comparison.asking import asked_comparison
     from mutualseg.comparison.comparing import perform_all
+    from mutualseg.comparison.side_by_side import check_jobs
 
+    check_jobs(jobs, budget)
     comparison = asked_comparison(
         data=str(data),
         out=Path(out),
@@ -444,7 +448,7 @@ def compare(
         optimization=optimization or {},
         quiet=quiet,
     )
-    return perform_all(comparison, train)
+    return perform_all(comparison, train, jobs=jobs)
 
 
 def _refuse_small_window(window: int | None) -> None:

@@ -1,19 +1,22 @@
-"""`compare`: run after run; what is known is written after each."""
+"""`compare`: run after run, or several at a time; what is known is written after each."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from typing import Any
 
 from mutualseg.comparison.in_hand import in_hand
 from mutualseg.comparison.lock import locked
 from mutualseg.comparison.on_test import score_on_test
+from mutualseg.comparison.plan import PlannedRun
 from mutualseg.comparison.plot import draw_plot
 from mutualseg.comparison.preparing import Comparison
 from mutualseg.comparison.record import stamp_of, write_record
 from mutualseg.comparison.running import Train, can_go_on, perform
 from mutualseg.comparison.sample_pictures import draw_samples
+from mutualseg.comparison.side_by_side import perform_several
 from mutualseg.comparison.stopping import stopping_in_order
 from mutualseg.comparison.tables import table_markdown
 from mutualseg.engine.signals import LateSignal
@@ -22,12 +25,12 @@ from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 
 
-def perform_all(comparison: Comparison, train: Train) -> dict[str, Any]:
-    """Train what is not finished, and return and write the record.
+def perform_all(comparison: Comparison, train: Train, *, jobs: int = 1) -> dict[str, Any]:
+    """Train what is not finished, `jobs` runs at a time, and return and write the record.
 
     Raises:
         RunError: another process compares in the same folder.
-        Interrupted: a signal came; the run that was going on has saved, unless it came twice.
+        Interrupted: a signal came; the runs that were going on have saved, unless it came twice.
     """
     out, rows = comparison.out, comparison.rows
     console = RunConsole(quiet=comparison.shared.quiet)
@@ -36,28 +39,71 @@ def perform_all(comparison: Comparison, train: Train) -> dict[str, Any]:
         if stamp_of(out) != comparison.stamp:
             raise RunError(f"Another compare has just changed --out {out}; call the same command again.")
         record = _write(comparison)
-        for index, run in enumerate(comparison.runs, start=1):
-            place = f"run {index} of {len(comparison.runs)}: {run.name}"
-            if rows[run.place]["status"] == "finished":
-                console.say(f"{place} is finished already")
-            else:
-                console.say(place + (" goes on" if can_go_on(RunFolder(out / run.place)) else ""))
-                if run.place == comparison.killed:
-                    console.say("the last call was killed with this run, so it comes after the others")
-                with in_hand(out, run.place):
-                    rows[run.place] = perform(run, out, comparison.shared, train)
-            row = rows[run.place]
-            if comparison.part == "test" and row["status"] == "finished" and "test_miou" not in row:
-                row |= score_on_test(row, RunFolder(out / run.place), comparison.source, comparison.shared)
-            record = _write(comparison)
-            if row["status"] == "failed":
-                console.say(f"{run.name} failed: {row['reason']}")
-            if "test_reason" in row:
-                console.say(f"{run.name} has no score on test: {row['test_reason']}")
-            if late.received is not None:
-                raise Interrupted(signal.Signals(late.received).name)
+        ended = (
+            _side_by_side(comparison, train, console, jobs)
+            if jobs > 1
+            else _in_turn(comparison, train, console)
+        )
+        with closing(ended):
+            for run in ended:
+                row = rows[run.place]
+                if comparison.part == "test" and row["status"] == "finished" and "test_miou" not in row:
+                    row |= score_on_test(
+                        row, RunFolder(out / run.place), comparison.source, comparison.shared
+                    )
+                record = _write(comparison)
+                if row["status"] == "failed":
+                    console.say(f"{run.name} failed: {row['reason']}")
+                if "test_reason" in row:
+                    console.say(f"{run.name} has no score on test: {row['test_reason']}")
+                if late.received is not None:
+                    raise Interrupted(signal.Signals(late.received).name)
         _draw(comparison, record)
     return record
+
+
+def _in_turn(comparison: Comparison, train: Train, console: RunConsole) -> Generator[PlannedRun, None, None]:
+    """Perform run after run in this process, and yield each when its row is known."""
+    for run in comparison.runs:
+        if _announced(comparison, run, console):
+            with in_hand(comparison.out, run.place):
+                comparison.rows[run.place] = perform(run, comparison.out, comparison.shared, train)
+        yield run
+
+
+def _side_by_side(
+    comparison: Comparison, train: Train, console: RunConsole, jobs: int
+) -> Generator[PlannedRun, None, None]:
+    """Perform several runs at a time, and yield each when its row is known."""
+    left = []
+    for run in comparison.runs:
+        if comparison.rows[run.place]["status"] != "finished":
+            left.append(run)
+            continue
+        _announced(comparison, run, console)
+        yield run
+    with closing(perform_several(left, comparison.out, comparison.shared, train, jobs=jobs)) as events:
+        for run, row in events:
+            if row is None:
+                _announced(comparison, run, console)
+                continue
+            comparison.rows[run.place] = row
+            if row["status"] == "finished":
+                console.say(f"{run.name}: mIoU {row['miou']:.2f} after {row['minutes']:.1f} min")
+            yield run
+
+
+def _announced(comparison: Comparison, run: PlannedRun, console: RunConsole) -> bool:
+    """Say what becomes of a run now, and return whether it is to be trained."""
+    places = [one.place for one in comparison.runs]
+    place = f"run {1 + places.index(run.place)} of {len(places)}: {run.name}"
+    if comparison.rows[run.place]["status"] == "finished":
+        console.say(f"{place} is finished already")
+        return False
+    console.say(place + (" goes on" if can_go_on(RunFolder(comparison.out / run.place)) else ""))
+    if run.place == comparison.killed:
+        console.say("the last call was killed with this run, so it comes after the others")
+    return True
 
 
 def _write(comparison: Comparison) -> dict[str, Any]:

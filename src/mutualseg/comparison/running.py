@@ -44,7 +44,7 @@ def perform(planned: PlannedRun, out: Path, shared: Shared, train: Train) -> dic
     except Exception as error:  # the other runs can do without this one
         reason = reason_of(error, folder)
     _free_memory()
-    return _unfinished(planned, "failed", reason)
+    return unfinished_row(planned, "failed", reason)
 
 
 def state_of(planned: PlannedRun, out: Path, before: dict[str, Any] | None) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def state_of(planned: PlannedRun, out: Path, before: dict[str, Any] | None) -> d
     if folder.is_finished():
         row = finished_row(planned, folder)
         return {**row, **known_score(before, row["counted"])}
-    return _unfinished(planned, "pending", None)
+    return unfinished_row(planned, "pending", None)
 
 
 def of_earlier_call(row: Mapping[str, Any], out: Path) -> dict[str, Any]:
@@ -65,7 +65,8 @@ def of_earlier_call(row: Mapping[str, Any], out: Path) -> dict[str, Any]:
     return {**kept, **known_score(row, row.get("counted"))}
 
 
-def _unfinished(planned: PlannedRun, status: str, reason: str | None) -> dict[str, Any]:
+def unfinished_row(planned: PlannedRun, status: str, reason: str | None) -> dict[str, Any]:
+    """Return what is known of a run without results: its state, and why it failed."""
     return {**planned.row(), "status": status, "reason": reason, **dict.fromkeys(_RESULTS)}
 
 
