@@ -95,12 +95,13 @@ def test_tuning_sets_other_weights_beside_the_run_of_equal_steps(tmp_path: Path)
     assert "| cps | 6 | 0 | 42.00 | 43.00 | - |" in evidence.page_tables(tmp_path)
 
 
-def test_equal_time_is_held_against_runs_of_the_same_kind_of_machine(tmp_path: Path) -> None:
+def test_runs_of_equal_time_are_a_table_of_their_own(tmp_path: Path) -> None:
     write(tmp_path / "equal_steps", mutual__6__s0=summary("mutual", 47.0))
-    write(tmp_path / "cpu-equal-steps", mutual__6__s0=summary("mutual", 44.0))
-    write(tmp_path / "equal_time", labels_only__6__s0=summary("labels_only", 41.0))
+    longer = summary("labels_only", 41.0, steps=400)
+    write(tmp_path / "equal_time", labels_only__6__s0=longer, mutual__6__s0=summary("mutual", 44.0))
     tables = evidence.page_tables(tmp_path).split("### Equal wall time on a CPU")[1]
-    assert "| 6 | mutual | 0: 44.00 | 44.00 | 44.00 | +3.00 | - |" in tables
+    assert "| 6 | labels_only | 0: 41.00 | 41.00 | 41.00 | - | one seed | 400 |" in tables
+    assert "| 6 | mutual | 0: 44.00 | 44.00 | 44.00 | +3.00 | - | 100 |" in tables
     assert "47.00" not in tables
 
 
