@@ -83,8 +83,9 @@ def labels_in(rows: Iterable[Row]) -> list[str]:
 def methods_table(rows: Sequence[Row], part: str = "val") -> Iterator[str]:
     """Yield a table of methods by amount of labels, scored on val or test."""
     column = COLUMNS[part]
-    yield "| labels | method | each seed, last | mean ± spread | best | gain | mutual is | steps | commits |"
-    yield "|---:|---|---|---:|---:|---:|---|---:|---|"
+    asked = ("labels", "method", "each seed, last", "mean ± spread", "best", "gain", "mutual is")
+    yield f"| {' | '.join(asked)} | steps | minutes | commits |"
+    yield "|---:|---|---|---:|---:|---:|---|---:|---:|---|"
     for row in table_of(rows, labels_in(rows), {}, OURS, part):
         own = _of(rows, row["labeled_images"], row["label"])
         each = ", ".join(f"{seed}: {one[column]:.2f}" for seed, one in sorted(own.items()))
@@ -92,10 +93,11 @@ def methods_table(rows: Sequence[Row], part: str = "val") -> Iterator[str]:
         mean_and_spread = f"{row[column]:.2f}" + ("" if spread is None else f" ± {spread:.2f}")
         best = f"{row['miou_best']:.2f}" if part == "val" else "-"
         steps = "/".join(str(count) for count in sorted({one["steps"] for one in own.values()}))
+        commits = ", ".join(sorted({one["commit"] for one in own.values()}))
         yield (
             f"| {row['labeled_images']} | {row['label']} | {each} | {mean_and_spread} "
             f"| {best} | {_signed(row['gain'])} | {row['verdict'] or '-'} "
-            f"| {steps} | {', '.join(sorted({one['commit'] for one in own.values()}))} |"
+            f"| {steps} | {row['minutes']:.1f} | {commits} |"
         )
 
 
@@ -108,7 +110,8 @@ def gap_table(rows: Sequence[Row], whole: Sequence[Row]) -> Iterator[str]:
     """
     ceiling = mean(row["miou"] for row in whole)
     on_test = mean(row["test_miou"] for row in whole) if all(row["test_miou"] for row in whole) else None
-    yield "| labels | seed | labels_only | mutual | of the gap closed | on test | least IoU kept of a class |"
+    asked = ("labels", "seed", "labels_only", "mutual", "of the gap closed", "on test")
+    yield f"| {' | '.join(asked)} | least IoU kept of a learned class |"
     yield "|---:|---:|---:|---:|---:|---:|---|"
     for images in sorted({row["labeled_images"] for row in rows}):
         alone, ours = _of(rows, images, BASELINE), _of(rows, images, OURS)
@@ -127,6 +130,9 @@ def tuning_table(steps: Sequence[Row], tuning: Sequence[Row]) -> Iterator[str]:
     yield "| method | labels | seed | half | as it is | twice |"
     yield "|---|---:|---:|---:|---:|---:|"
     found = {(row["label"], row["labeled_images"], row["seed"]): row["miou"] for row in (*steps, *tuning)}
+    for row in tuning:
+        if row["label"] not in (f"{row['method']}-halved", f"{row['method']}-doubled"):
+            raise ValueError(f"'{row['label']}' among the tuning runs is neither halved nor doubled")
     tuned = sorted({(row["method"], row["labeled_images"], row["seed"]) for row in tuning}, key=_in_order)
     for method, images, seed in tuned:
         labels = (f"{method}-halved", method, f"{method}-doubled")
@@ -176,14 +182,14 @@ def page_tables(results: Path) -> str:
     """
     folders = ("equal_steps", "equal_time", "ceiling", "tuning", "ablation")
     steps, time, whole, tuning, ablation = (rows_in(results / name) for name in folders)
-    require_one_recipe([*steps, *time, *whole, *tuning, *ablation])
+    on_cpu = rows_in(results / "cpu-equal-steps")
+    require_one_recipe([*steps, *time, *whole, *tuning, *ablation, *on_cpu])
     parts = [("Equal steps", methods_table(steps))]
     tested = [row for row in steps if row["test_miou"] is not None]
     if tested:
         parts.insert(0, ("Equal steps, CamVid's test part", methods_table(tested, "test")))
     if whole:
         parts.append((f"The gap to all labels ({_ceilings(whole)})", gap_table(steps, whole)))
-    on_cpu = rows_in(results / "cpu-equal-steps")
     if on_cpu:
         parts.append(("Equal steps on a CPU", methods_table(on_cpu)))
     if time:

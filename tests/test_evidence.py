@@ -56,8 +56,8 @@ def test_gain_verdict_share_of_the_gap_and_worst_class(tmp_path: Path) -> None:
 
     tables = evidence.page_tables(tmp_path)
 
-    assert "| 6 | labels_only | 0: 42.00 | 42.00 | 42.00 | - | one seed | 100 | abc1234 |" in tables
-    assert "| 6 | mutual | 0: 49.00 | 49.00 | 49.00 | +7.00 | - | 100 | abc1234 |" in tables
+    assert "| 6 | labels_only | 0: 42.00 | 42.00 | 42.00 | - | one seed | 100 | 1.0 | abc1234 |" in tables
+    assert "| 6 | mutual | 0: 49.00 | 49.00 | 49.00 | +7.00 | - | 100 | 1.0 | abc1234 |" in tables
     assert "| 6 | 0 | 42.00 | 49.00 | 50 % | - | 75 % (car: 40.0 to 30.0) |" in tables
 
 
@@ -93,6 +93,9 @@ def test_tuning_sets_other_weights_beside_the_run_of_equal_steps(tmp_path: Path)
     write(tmp_path / "equal_steps", cps__6__s0=summary("cps", 43.0), cps__6__s1=summary("cps", 44.0, 1))
     write(tmp_path / "tuning", **{"cps-halved__6__s0": summary("cps", 42.0)})
     assert "| cps | 6 | 0 | 42.00 | 43.00 | - |" in evidence.page_tables(tmp_path)
+    write(tmp_path / "tuning", **{"cps-doubld__6__s0": summary("cps", 42.0)})
+    with pytest.raises(ValueError, match="neither halved nor doubled"):
+        evidence.page_tables(tmp_path)
 
 
 def test_runs_of_equal_time_are_a_table_of_their_own(tmp_path: Path) -> None:

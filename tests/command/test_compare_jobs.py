@@ -15,7 +15,12 @@ from tests.command.made import SMALL, flags
 
 pytestmark = pytest.mark.slow
 
-WORDS = ("--methods", "labels_only", "mutual", *flags({**SMALL, "steps": 2}, seeds=0, labeled=3))
+WORDS = (
+    "--methods",
+    "labels_only",
+    "mutual",
+    *flags({**SMALL, "steps": 2, "workers": 1}, seeds=0, labeled=3),
+)
 
 
 def _runs(out: Path) -> dict[str, Any]:

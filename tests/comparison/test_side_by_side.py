@@ -17,12 +17,15 @@ from typing import Any
 import pytest
 import torch
 
+from mutualseg import resolving
+from mutualseg.comparison import side_by_side
+from mutualseg.comparison.lock import locked
 from mutualseg.comparison.plan import PlannedRun
 from mutualseg.comparison.shared import Shared
 from mutualseg.comparison.side_by_side import check_jobs, perform_several
 from mutualseg.comparison.stopping import stopping_in_order
 from mutualseg.engine.signals import LateSignal
-from mutualseg.errors import ConfigError, Interrupted
+from mutualseg.errors import ConfigError, Interrupted, RunError
 from tests.comparison import stand_ins
 from tests.comparison.test_running import PLANNED
 
@@ -37,7 +40,7 @@ SHARED = Shared(
 )
 RUNS = [replace(PLANNED, seed=seed) for seed in range(4)]
 
-pytestmark = pytest.mark.slow  # each process imports what a training needs
+pytestmark = pytest.mark.slow  # each process imports torch
 
 
 def performed(runs: list[PlannedRun], out: Path, train: Any) -> dict[int, dict[str, Any]]:
@@ -84,10 +87,11 @@ def test_all_are_performed_two_at_a_time_in_processes_of_their_own(tmp_path: Pat
     assert len({summary["process"] for summary in summaries} - {os.getpid()}) == 4
     times = [(summary["facts"]["began"], summary["facts"]["ended"]) for summary in summaries]
     at_once = [sum(began <= moment <= ended for began, ended in times) for moment, _ in times]
-    assert max(at_once) <= 2
+    assert max(at_once) == 2
     for run, summary in zip(RUNS, summaries, strict=True):
         assert summary["facts"]["threads"] == max(1, torch.get_num_threads() // 2)
-        assert (summary["facts"]["cache"], summary["facts"]["workers"]) == ("file", 1)
+        assert summary["facts"]["cache"] == "auto"
+        assert summary["facts"]["workers"] == resolving.default_workers(2)
         said = (tmp_path / "logs" / f"{run.name}.log").read_text()
         assert said.splitlines()[0] == f"seed {run.seed} speaks"
 
@@ -125,30 +129,84 @@ def test_a_signal_stops_all_of_them_saved(tmp_path: Path) -> None:
     assert not any(alive(process) for process in processes_of(tmp_path, 2))
 
 
-def test_a_second_signal_waits_for_nobody(tmp_path: Path) -> None:
-    def send() -> None:
-        processes_of(tmp_path, 2)
-        for _ in range(2):
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(1)
+class Comparing(subprocess.Popen[bytes]):
+    """`performed` in a process and a session of its own, to send signals to."""
 
-    sender = threading.Thread(target=send)
-    sender.start()
-    with pytest.raises(Interrupted) as stopped, stopping_in_order(LateSignal()):
-        performed(RUNS, tmp_path, stand_ins.be_deaf)
-    sender.join()
-    assert "since its last checkpoint is lost" in stopped.value.advice
-    assert not any(alive(process) for process in processes_of(tmp_path, 2))
+    def __init__(self, out: Path, stand_in: str) -> None:
+        root = Path(__file__).parents[2]
+        super().__init__([sys.executable, "-m", __name__, out, stand_in], cwd=root, start_new_session=True)
+
+    def __exit__(self, *error: Any) -> None:
+        self.kill()
+        super().__exit__(*error)
 
 
-def test_runs_save_when_the_comparison_is_killed(tmp_path: Path) -> None:
-    comparing = subprocess.Popen([sys.executable, "-m", __name__, tmp_path], cwd=Path(__file__).parents[2])
-    processes = processes_of(tmp_path, 2)
-    comparing.kill()
-    comparing.wait()
-    wait_until(lambda: not any(alive(process) for process in processes))
-    assert all((tmp_path / run.place / "saved").is_file() for run in RUNS[:2])
+def test_a_second_ctrl_c_waits_for_nobody(tmp_path: Path) -> None:
+    with Comparing(tmp_path, "be_deaf") as comparing:
+        processes = processes_of(tmp_path, 2)
+        comparing.send_signal(signal.SIGINT)
+        time.sleep(1)
+        assert comparing.poll() is None  # it waits for them
+        comparing.send_signal(signal.SIGINT)
+        assert comparing.wait(timeout=60) == 3
+        assert "since its last checkpoint is lost" in (tmp_path / "advice").read_text()
+        assert not any(alive(process) for process in processes)
+
+
+def test_signals_to_the_whole_group_stop_all_saved_however_often_they_come(tmp_path: Path) -> None:
+    with Comparing(tmp_path, "save_slowly_when_told") as comparing:
+        processes = processes_of(tmp_path, 2)
+        for _ in range(2):  # as `timeout` does
+            os.killpg(comparing.pid, signal.SIGTERM)
+            time.sleep(0.3)
+        assert comparing.wait(timeout=60) == 3
+        assert "what was trained is saved" in (tmp_path / "advice").read_text()
+        assert all((tmp_path / run.place / "saved").is_file() for run in RUNS[:2])
+        assert not any(alive(process) for process in processes)
+
+
+def test_runs_of_a_killed_comparison_save_and_hold_the_folder_until_they_have(tmp_path: Path) -> None:
+    with Comparing(tmp_path, "save_slowly_when_told") as comparing:
+        processes = processes_of(tmp_path, 2)
+        comparing.kill()
+        comparing.wait()
+        with pytest.raises(RunError, match="Another compare is at work"), locked(tmp_path):
+            pass
+        wait_until(lambda: not any(alive(process) for process in processes))
+        assert all((tmp_path / run.place / "saved").is_file() for run in RUNS[:2])
+        with locked(tmp_path):
+            pass
+
+
+@pytest.mark.parametrize(("given", "fit", "expected"), [("auto", False, "off"), ("memory", False, "memory")])
+def test_stores_that_do_not_fit_together_are_left_out_unless_asked_for(
+    given: str, fit: bool, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side_by_side, "fit_in_memory", lambda *images, stores: fit)
+    shared = replace(SHARED, cache=given)
+    with closing(perform_several(RUNS[:1], tmp_path, shared, stand_ins.train, jobs=2)) as events:
+        assert [row is None for _, row in events] == [True, False]
+    summary = json.loads((tmp_path / RUNS[0].place / "summary.json").read_text())
+    assert summary["facts"]["cache"] == expected
+
+
+def test_an_order_that_cannot_be_read_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "false")
+    rows = performed(RUNS[:2], tmp_path, stand_ins.train)
+    assert {row["reason"].partition(";")[0] for row in rows.values()} == {"Its process was ended with code 1"}
+
+
+def compare_until_stopped(out: Path, stand_in: str) -> None:
+    """Perform runs in this process, whose exit code is 3 when a signal has stopped it."""
+    try:
+        with locked(out) as lock, stopping_in_order(LateSignal()):
+            events = perform_several(RUNS, out, SHARED, getattr(stand_ins, stand_in), jobs=2, lock=lock)
+            with closing(events):
+                list(events)
+    except Interrupted as stopped:
+        (out / "advice").write_text(stopped.advice)
+        sys.exit(3)
 
 
 if __name__ == "__main__":
-    performed(RUNS, Path(sys.argv[1]), stand_ins.save_when_told)
+    compare_until_stopped(Path(sys.argv[1]), sys.argv[2])

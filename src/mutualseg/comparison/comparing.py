@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import closing
 from typing import Any
 
-from mutualseg.comparison.in_hand import in_hand
+from mutualseg.comparison.in_hand import forget_killed, in_hand
 from mutualseg.comparison.lock import locked
 from mutualseg.comparison.on_test import score_on_test
 from mutualseg.comparison.plan import PlannedRun
@@ -35,12 +35,12 @@ def perform_all(comparison: Comparison, train: Train, *, jobs: int = 1) -> dict[
     out, rows = comparison.out, comparison.rows
     console = RunConsole(quiet=comparison.shared.quiet)
     late = LateSignal()
-    with locked(out), stopping_in_order(late):
+    with locked(out) as lock, stopping_in_order(late):
         if stamp_of(out) != comparison.stamp:
             raise RunError(f"Another compare has just changed --out {out}; call the same command again.")
         record = _write(comparison)
         ended = (
-            _side_by_side(comparison, train, console, jobs)
+            _side_by_side(comparison, train, console, jobs, lock)
             if jobs > 1
             else _in_turn(comparison, train, console)
         )
@@ -72,7 +72,7 @@ def _in_turn(comparison: Comparison, train: Train, console: RunConsole) -> Gener
 
 
 def _side_by_side(
-    comparison: Comparison, train: Train, console: RunConsole, jobs: int
+    comparison: Comparison, train: Train, console: RunConsole, jobs: int, lock: int
 ) -> Generator[PlannedRun, None, None]:
     """Perform several runs at a time, and yield each when its row is known."""
     left = []
@@ -82,7 +82,9 @@ def _side_by_side(
             continue
         _announced(comparison, run, console)
         yield run
-    with closing(perform_several(left, comparison.out, comparison.shared, train, jobs=jobs)) as events:
+    forget_killed(comparison.out)
+    events = perform_several(left, comparison.out, comparison.shared, train, jobs=jobs, lock=lock)
+    with closing(events):
         for run, row in events:
             if row is None:
                 _announced(comparison, run, console)

@@ -28,3 +28,8 @@ def killed_run(out: Path) -> str | None:
     """Return the run with which an earlier call was killed."""
     mark = out / _MARK
     return mark.read_text(encoding="utf-8") if mark.is_file() else None
+
+
+def forget_killed(out: Path) -> None:
+    """Take the mark away, for a call in which no run can take the others along."""
+    (out / _MARK).unlink(missing_ok=True)

@@ -18,8 +18,11 @@ LOCK = ".lock"
 
 
 @contextmanager
-def locked(out: Path) -> Iterator[None]:
+def locked(out: Path) -> Iterator[int]:
     """Hold a comparison's folder, made if it is not there; the system lets go when the process ends.
+
+    Yields:
+        The lock's descriptor; a process that is given it holds the folder too.
 
     Raises:
         RunError: another process holds it.
@@ -35,4 +38,4 @@ def locked(out: Path) -> Iterator[None]:
                 ) from None
             except OSError:  # a file system without locks
                 pass
-        yield
+        yield file.fileno()

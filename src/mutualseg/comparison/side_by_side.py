@@ -6,25 +6,26 @@ other processes can start theirs meanwhile.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import pickle
+import selectors
 import signal
+import subprocess
 import sys
-import threading
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from mutualseg import resolving
+from mutualseg.comparison.job import Order
 from mutualseg.comparison.plan import PlannedRun
-from mutualseg.comparison.running import Train, perform, unfinished_row
+from mutualseg.comparison.running import Train, unfinished_row
 from mutualseg.comparison.shared import Shared
+from mutualseg.data.cache_choice import fit_in_memory
 from mutualseg.errors import ConfigError, Interrupted
 
 LOGS = "logs"
@@ -34,9 +35,8 @@ LOGS = "logs"
 @dataclass(frozen=True)
 class _Job:
     run: PlannedRun
-    process: BaseProcess
-    result: Connection
-    """Gives the row of the run, if its process lives to send it."""
+    process: subprocess.Popen[bytes]
+    """Sends the run's row and closes its standard output; stops when its standard input is closed."""
 
 
 def check_jobs(jobs: int, budget: str | None) -> None:
@@ -51,7 +51,7 @@ def check_jobs(jobs: int, budget: str | None) -> None:
 
 
 def perform_several(
-    runs: Iterable[PlannedRun], out: Path, shared: Shared, train: Train, *, jobs: int
+    runs: Iterable[PlannedRun], out: Path, shared: Shared, train: Train, *, jobs: int, lock: int | None = None
 ) -> Generator[tuple[PlannedRun, dict[str, Any] | None], None, None]:
     """Yield each run when it begins, with None, and when it has ended, with its row.
 
@@ -63,82 +63,80 @@ def perform_several(
         shared: arguments of every run.
         train: `mutualseg.train`.
         jobs: how many run at once.
+        lock: descriptor of the folder's lock. Each run has it too, so that nobody else begins here before
+            the last of them has ended, even if the process that compares is killed.
     """
-    context = _context()
-    ours = replace(
-        shared,
-        quiet=False,  # it is a log that they speak to
-        workers=resolving.default_workers(jobs) if shared.workers is None else shared.workers,
-        # Stores of several runs in memory could outgrow it; the system takes back what it keeps of a file.
-        cache="file" if shared.cache == resolving.AUTO else shared.cache,
-    )
+    waiting, running = list(runs), list[_Job]()
+    ours = _fair_share(shared, waiting, jobs)
     threads = max(1, torch.get_num_threads() // jobs)
     (out / LOGS).mkdir(parents=True, exist_ok=True)
-    waiting, running = list(runs), list[_Job]()
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
                 run = waiting.pop(0)
-                running.append(_begin(context, run, out, ours, train, threads))
+                running.append(_begin(Order(run, out, ours, train), threads, lock))
                 yield run, None
-            wait([job.process.sentinel for job in running])
-            for job in [job for job in running if not job.process.is_alive()]:
-                running.remove(job)
-                yield job.run, _row_of(job)
+            job = _next_to_end(running)
+            row = _row_of(job)
+            running.remove(job)
+            yield job.run, row
     finally:
         _stop(running)
 
 
-def _context() -> BaseContext:
-    """Return a way to begin processes that inherit nothing, so that CUDA works in them."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mutualseg.engine.session"])  # libraries are imported once for all
-    return context
+def _fair_share(shared: Shared, runs: Sequence[PlannedRun], jobs: int) -> Shared:
+    """Return the arguments of runs of which several share the machine."""
+    workers, cache = shared.workers, shared.cache
+    if workers is None:
+        workers = resolving.default_workers(jobs)
+    if cache == resolving.AUTO and runs:
+        split = runs[0].amount.split  # others divide the same images otherwise
+        # Each would take half of the memory that is free when it begins.
+        cache = cache if fit_in_memory(split.labeled, split.unlabeled, stores=jobs) else "off"
+    return replace(shared, workers=workers, cache=cache, quiet=False)  # it is a log that they speak to
 
 
-def _begin(context: Any, run: PlannedRun, out: Path, shared: Shared, train: Train, threads: int) -> _Job:
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(run, out, shared, train, threads, sender), name=run.name)
-    process.start()
-    sender.close()
-    return _Job(run, process, receiver)
+def _begin(order: Order, threads: int, lock: int | None) -> _Job:
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # it finds what this process finds
+    }
+    with (order.out / LOGS / f"{order.run.name}.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mutualseg.comparison.job"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment,
+            pass_fds=() if lock is None else (lock,),
+            start_new_session=True,  # Ctrl-C is for this process, which stops that one in order
+        )
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # it has ended already: that is seen when its row is read
+        pickle.dump(order, process.stdin)
+        process.stdin.flush()
+    return _Job(order.run, process)
 
 
-def _work(run: PlannedRun, out: Path, shared: Shared, train: Train, threads: int, result: Connection) -> None:
-    """Perform one run; this is all that its process does."""
-    if hasattr(os, "setsid"):
-        os.setsid()  # Ctrl-C is for the process that compares, which stops this one in order
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    log = (out / LOGS / f"{run.name}.log").open("a")
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(log.fileno(), stream.fileno())
-    torch.set_num_threads(threads)
-    try:
-        result.send(perform(run, out, shared, train))
-    except Interrupted:
-        sys.exit(128 + signal.SIGTERM)
-
-
-def _end_with_parent() -> None:
-    """Stop this process in order once the one that compares is gone, however it went."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os.kill(os.getpid(), signal.SIGTERM)
+def _next_to_end(jobs: Sequence[_Job]) -> _Job:
+    """Wait until one of the runs sends its row or ends without."""
+    with selectors.DefaultSelector() as selector:
+        for job in jobs:
+            assert job.process.stdout is not None
+            selector.register(job.process.stdout, selectors.EVENT_READ, job)
+        found: _Job = selector.select()[0][0].data
+        return found
 
 
 def _row_of(job: _Job) -> dict[str, Any]:
-    """Return the row that a process has sent, or one that says how it ended without."""
-    job.process.join()
-    if job.result.poll():
-        try:
-            row: dict[str, Any] = job.result.recv()
-            return row
-        except EOFError:
-            pass
-    code = job.process.exitcode or 0
+    """Return the row that a process sends, or one that says how it ended without."""
+    assert job.process.stdout is not None
+    sent = job.process.stdout.read()
+    code = _ended(job)
+    if sent:
+        row: dict[str, Any] = pickle.loads(sent)
+        return row
     how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
     return unfinished_row(
         job.run, "failed", f"Its process was ended {how}; what it said is in {LOGS}/{job.run.name}.log."
@@ -146,14 +144,33 @@ def _row_of(job: _Job) -> dict[str, Any]:
 
 
 def _stop(jobs: Sequence[_Job]) -> None:
-    """End processes in order; a further signal ends them at once."""
-    for job in jobs:
-        job.process.terminate()
-    try:
-        for job in jobs:
-            job.process.join()
-    except Interrupted:
-        for job in jobs:
-            job.process.kill()
-            job.process.join()
-        raise KeyboardInterrupt from None  # they have not saved
+    """End processes in order: they save. Ctrl-C meanwhile ends them at once; other signals change nothing.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came, and they have not saved.
+    """
+    left = list(jobs)
+    while left:
+        try:
+            for job in left:
+                job.process.terminate()
+            while left:
+                _ended(left[0])
+                left.pop(0)
+        except Interrupted as again:
+            if str(again) != signal.SIGINT.name:
+                continue
+            for job in left:
+                job.process.kill()
+                _ended(job)
+            raise KeyboardInterrupt from None
+
+
+def _ended(job: _Job) -> int:
+    """Wait for the end of a process, and return its exit code."""
+    code = job.process.wait()
+    for pipe in (job.process.stdin, job.process.stdout):
+        assert pipe is not None
+        with suppress(BrokenPipeError):  # what it never read
+            pipe.close()
+    return code

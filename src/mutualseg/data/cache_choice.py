@@ -54,6 +54,14 @@ def open_cache(
         return None
 
 
+def fit_in_memory(labeled: Sequence[Sample], unlabeled: Sequence[Sample], *, stores: int) -> bool:
+    """Return whether so many stores of all images fit into half of the memory that is free."""
+    free = free_memory()
+    sizes = [*_decoded_sizes(labeled), *_decoded_sizes(unlabeled)]
+    count = 2 * len(labeled) + len(unlabeled)
+    return free is not None and stores * count * max(sizes, default=0) <= free // 2
+
+
 def _decoded_sizes(samples: Sequence[Sample]) -> list[int]:
     """Return the decoded bytes of a few images that lie evenly among the samples, from their headers."""
     places = range(0, len(samples), max(1, len(samples) // _LOOKED_AT))
