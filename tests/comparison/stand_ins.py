@@ -32,13 +32,15 @@ def train(*, out: str, seed: int, **arguments: Any) -> dict[str, Any]:
 
 
 def fail_variously(*, seed: int, **arguments: Any) -> dict[str, Any]:
-    """Fail as a user's fault, as a fault of the program, by being killed, and not at all, by seed."""
+    """Fail as a user's fault, as one of the program, by being killed or stopped, and not at all, by seed."""
     if seed == 0:
         raise TrainingError("The loss became infinite; lower the rates.")
     if seed == 1:
         raise ZeroDivisionError("division by zero")
     if seed == 2:
         os.kill(os.getpid(), signal.SIGKILL)
+    if seed == 3:
+        raise Interrupted("SIGTERM")
     return train(seed=seed, **arguments)
 
 

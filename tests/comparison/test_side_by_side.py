@@ -97,12 +97,14 @@ def test_all_are_performed_two_at_a_time_in_processes_of_their_own(tmp_path: Pat
 
 
 def test_a_failure_is_a_row_and_the_others_go_on(tmp_path: Path) -> None:
-    rows = performed(RUNS, tmp_path, stand_ins.fail_variously)
+    rows = performed([*RUNS, replace(PLANNED, seed=4)], tmp_path, stand_ins.fail_variously)
 
-    assert [rows[seed]["status"] for seed in range(4)] == ["failed", "failed", "failed", "finished"]
+    assert [rows[seed]["status"] for seed in range(5)] == [*["failed"] * 4, "finished"]
     assert rows[0]["reason"] == "The loss became infinite; lower the rates."
     assert rows[1]["reason"].startswith("ZeroDivisionError: division by zero; the traceback is in runs/")
-    assert rows[2]["reason"] == ("Its process was ended by SIGKILL; what it said is in logs/mutual-0-s2.log.")
+    for seed, number in ((2, "SIGKILL"), (3, "SIGTERM")):
+        said = f"Its process was ended by {number}; what it said is in logs/mutual-0-s{seed}.log."
+        assert rows[seed]["reason"] == said
 
 
 def processes_of(out: Path, count: int) -> list[int]:

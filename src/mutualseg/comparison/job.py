@@ -36,8 +36,8 @@ def main() -> None:
     result = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what is printed is no row
     order: Order = pickle.load(sys.stdin.buffer)
-    # The descriptor alone: a thread that waits in sys.stdin holds its lock, for which loader processes, forked
-    # off this one, would wait in vain.
+    # The descriptor alone: a thread that waits in sys.stdin holds its lock, and loader processes that are
+    # forked off this one would wait for that in vain.
     threading.Thread(target=_stop_at_end_of, args=[sys.stdin.fileno()], daemon=True).start()
     try:
         row = perform(order.run, order.out, order.shared, order.train)

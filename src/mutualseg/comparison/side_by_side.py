@@ -137,7 +137,9 @@ def _row_of(job: _Job) -> dict[str, Any]:
     if sent:
         row: dict[str, Any] = pickle.loads(sent)
         return row
-    how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"
+    number = -code if code < 0 else code - 128  # a run that a signal stopped in order exits so
+    known = number in set(signal.Signals)
+    how = f"by {signal.Signals(number).name}" if known else f"with code {code}"
     return unfinished_row(
         job.run, "failed", f"Its process was ended {how}; what it said is in {LOGS}/{job.run.name}.log."
     )
