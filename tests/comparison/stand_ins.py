@@ -70,10 +70,10 @@ def save_slowly_when_told(**arguments: Any) -> dict[str, Any]:
 
 
 def be_deaf(*, out: str, **arguments: Any) -> dict[str, Any]:
-    """Ignore signals for a minute."""
+    """Ignore signals for ten minutes."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     root = Path(out)
     root.mkdir(parents=True)
     (root / "process").write_text(str(os.getpid()))
-    time.sleep(60)
+    time.sleep(600)
     raise AssertionError("nobody ended this process")

@@ -1,7 +1,7 @@
-"""The process of one run under `compare --jobs N`: `python -m mutualseg.comparison.job`.
+"""The process of one run under `compare --jobs N`: `python -m mutualseg.comparison.job LIFE ROW`.
 
-It reads an `Order` from its standard input, and takes the end of that input for the end of the process that
-compares: then it stops in order, as on SIGTERM. Its row goes to standard output, all that it says to its log.
+`side_by_side` begins it, with an `Order` as its standard input. LIFE and ROW are descriptors of pipes: LIFE
+ends with the process that compares, and then this one stops in order, as on SIGTERM; its row goes to ROW.
 """
 
 from __future__ import annotations
@@ -33,23 +33,21 @@ class Order:
 
 def main() -> None:
     """Perform one run."""
-    result = os.dup(sys.stdout.fileno())
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what is printed is no row
+    life, row = (int(descriptor) for descriptor in sys.argv[1:])
     order: Order = pickle.load(sys.stdin.buffer)
-    # The descriptor alone: a thread that waits in sys.stdin holds its lock, and loader processes that are
-    # forked off this one would wait for that in vain.
-    threading.Thread(target=_stop_at_end_of, args=[sys.stdin.fileno()], daemon=True).start()
+    # It waits for the descriptor: in a file object it would hold a lock, and loader processes that are forked
+    # off this one would wait for that in vain.
+    threading.Thread(target=_stop_at_end_of, args=[life], daemon=True).start()
     try:
-        row = perform(order.run, order.out, order.shared, order.train)
+        result = perform(order.run, order.out, order.shared, order.train)
     except Interrupted as stopped:
         sys.exit(128 + signal.Signals[str(stopped)])
-    with os.fdopen(result, "wb") as pipe:
-        pickle.dump(row, pipe)
+    with os.fdopen(row, "wb") as pipe:
+        pickle.dump(result, pipe)
 
 
 def _stop_at_end_of(descriptor: int) -> None:
-    while os.read(descriptor, 1):
-        pass
+    os.read(descriptor, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 
 

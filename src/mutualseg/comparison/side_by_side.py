@@ -12,11 +12,12 @@ import selectors
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import torch
 
@@ -36,7 +37,8 @@ LOGS = "logs"
 class _Job:
     run: PlannedRun
     process: subprocess.Popen[bytes]
-    """Sends the run's row and closes its standard output; stops when its standard input is closed."""
+    row: IO[bytes]
+    """Pipe from which the run's row is read; it ends when the process does."""
 
 
 def check_jobs(jobs: int, budget: str | None) -> None:
@@ -66,21 +68,27 @@ def perform_several(
         lock: descriptor of the folder's lock. Each run has it too, so that nobody else begins here before
             the last of them has ended, even if the process that compares is killed.
     """
-    waiting, running = list(runs), list[_Job]()
+    waiting, running, ended = list(runs), list[_Job](), deque[tuple[PlannedRun, dict[str, Any]]]()
     ours = _fair_share(shared, waiting, jobs)
     threads = max(1, torch.get_num_threads() // jobs)
     (out / LOGS).mkdir(parents=True, exist_ok=True)
+    life, ours_alone = os.pipe()
+    kept = (life,) if lock is None else (life, lock)
     try:
-        while waiting or running:
+        while waiting or running or ended:
             while waiting and len(running) < jobs:
                 run = waiting.pop(0)
-                running.append(_begin(Order(run, out, ours, train), threads, lock))
+                running.append(_begin(Order(run, out, ours, train), threads, kept))
                 yield run, None
-            job = _next_to_end(running)
-            row = _row_of(job)
-            running.remove(job)
-            yield job.run, row
+            if not ended:
+                job = _next_to_end(running)
+                ended.append((job.run, _row_of(job)))
+                running.remove(job)
+            else:
+                yield ended.popleft()
     finally:
+        os.close(ours_alone)  # tells all of them, also one that a signal kept from being noted down
+        os.close(life)
         _stop(running)
 
 
@@ -90,59 +98,73 @@ def _fair_share(shared: Shared, runs: Sequence[PlannedRun], jobs: int) -> Shared
     if workers is None:
         workers = resolving.default_workers(jobs)
     if cache == resolving.AUTO and runs:
-        split = runs[0].amount.split  # others divide the same images otherwise
+        split = max((run.amount.split for run in runs), key=lambda split: len(split.labeled))
         # Each would take half of the memory that is free when it begins.
         cache = cache if fit_in_memory(split.labeled, split.unlabeled, stores=jobs) else "off"
     return replace(shared, workers=workers, cache=cache, quiet=False)  # it is a log that they speak to
 
 
-def _begin(order: Order, threads: int, lock: int | None) -> _Job:
+def _begin(order: Order, threads: int, kept: tuple[int, ...]) -> _Job:
+    """Start a process that performs a run.
+
+    Args:
+        order: what is to be done.
+        threads: that it computes with.
+        kept: descriptors that it has too, the end of this process's life first.
+    """
     environment = {
         **os.environ,
-        "OMP_NUM_THREADS": str(threads),
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # it finds what this process finds
+        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads)),
+        # It finds what this process finds, and nothing in a folder that happens to be the current one (-P).
+        "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
     }
-    with (order.out / LOGS / f"{order.run.name}.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mutualseg.comparison.job"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=environment,
-            pass_fds=() if lock is None else (lock,),
-            start_new_session=True,  # Ctrl-C is for this process, which stops that one in order
-        )
-    assert process.stdin is not None
-    with suppress(BrokenPipeError):  # it has ended already: that is seen when its row is read
-        pickle.dump(order, process.stdin)
-        process.stdin.flush()
-    return _Job(order.run, process)
+    result, theirs = os.pipe()
+    command = [sys.executable, "-P", "-m", "mutualseg.comparison.job", str(kept[0]), str(theirs)]
+    log = order.out / LOGS / f"{order.run.name}.log"
+    try:
+        with TemporaryFile() as told, log.open("ab") as said:
+            pickle.dump(order, told)
+            told.seek(0)
+            process = subprocess.Popen(
+                command,
+                stdin=told,
+                stdout=said,
+                stderr=said,
+                env=environment,
+                pass_fds=(*kept, theirs),
+                start_new_session=True,  # Ctrl-C is for this process, which stops that one in order
+            )
+    finally:
+        os.close(theirs)
+    return _Job(order.run, process, os.fdopen(result, "rb"))
 
 
 def _next_to_end(jobs: Sequence[_Job]) -> _Job:
     """Wait until one of the runs sends its row or ends without."""
     with selectors.DefaultSelector() as selector:
         for job in jobs:
-            assert job.process.stdout is not None
-            selector.register(job.process.stdout, selectors.EVENT_READ, job)
+            selector.register(job.row, selectors.EVENT_READ, job)
         found: _Job = selector.select()[0][0].data
         return found
 
 
 def _row_of(job: _Job) -> dict[str, Any]:
     """Return the row that a process sends, or one that says how it ended without."""
-    assert job.process.stdout is not None
-    sent = job.process.stdout.read()
-    code = _ended(job)
-    if sent:
+    with job.row as pipe:
+        sent = pipe.read()
+    code = job.process.wait()
+    if sent and code == 0:
         row: dict[str, Any] = pickle.loads(sent)
         return row
-    number = -code if code < 0 else code - 128  # a run that a signal stopped in order exits so
-    known = number in set(signal.Signals)
-    how = f"by {signal.Signals(number).name}" if known else f"with code {code}"
-    return unfinished_row(
-        job.run, "failed", f"Its process was ended {how}; what it said is in {LOGS}/{job.run.name}.log."
-    )
+    said = f"what it said is in {LOGS}/{job.run.name}.log"
+    if code > 128 and code - 128 in set(signal.Signals):
+        name = signal.Signals(code - 128).name
+        reason = f"It was stopped by {name} and saved; the same command goes on with it."
+    elif code < 0:
+        reason = f"Its process was ended by {signal.Signals(-code).name}; {said}."
+    else:
+        reason = f"Its process ended with code {code}; {said}."
+    return unfinished_row(job.run, "failed", reason)
 
 
 def _stop(jobs: Sequence[_Job]) -> None:
@@ -151,28 +173,17 @@ def _stop(jobs: Sequence[_Job]) -> None:
     Raises:
         KeyboardInterrupt: Ctrl-C came, and they have not saved.
     """
-    left = list(jobs)
-    while left:
+    hurried = False
+    while True:
         try:
-            for job in left:
-                job.process.terminate()
-            while left:
-                _ended(left[0])
-                left.pop(0)
+            for job in jobs:
+                job.process.kill() if hurried else job.process.terminate()
+            for job in jobs:
+                job.process.wait()
+            break
         except Interrupted as again:
-            if str(again) != signal.SIGINT.name:
-                continue
-            for job in left:
-                job.process.kill()
-                _ended(job)
-            raise KeyboardInterrupt from None
-
-
-def _ended(job: _Job) -> int:
-    """Wait for the end of a process, and return its exit code."""
-    code = job.process.wait()
-    for pipe in (job.process.stdin, job.process.stdout):
-        assert pipe is not None
-        with suppress(BrokenPipeError):  # what it never read
-            pipe.close()
-    return code
+            hurried |= str(again) == signal.SIGINT.name
+    for job in jobs:
+        job.row.close()
+    if hurried:
+        raise KeyboardInterrupt from None
