@@ -108,8 +108,7 @@ def gap_table(rows: Sequence[Row], whole: Sequence[Row]) -> Iterator[str]:
         rows: of few labels.
         whole: of all labels.
     """
-    ceiling = mean(row["miou"] for row in whole)
-    on_test = mean(row["test_miou"] for row in whole) if all(row["test_miou"] for row in whole) else None
+    ceiling, on_test = _ceiling(whole), _ceiling(whole, "test")
     asked = ("labels", "seed", "labels_only", "mutual", "of the gap closed", "on test")
     yield f"| {' | '.join(asked)} | least IoU kept of a learned class |"
     yield "|---:|---:|---:|---:|---:|---:|---|"
@@ -189,7 +188,8 @@ def page_tables(results: Path) -> str:
     if tested:
         parts.insert(0, ("Equal steps, CamVid's test part", methods_table(tested, "test")))
     if whole:
-        parts.append((f"The gap to all labels ({_ceilings(whole)})", gap_table(steps, whole)))
+        ceilings = f"{_score(_ceiling(whole))}, on test {_score(_ceiling(whole, 'test'))}"
+        parts.append((f"The gap to all labels ({ceilings})", gap_table(steps, whole)))
     if on_cpu:
         parts.append(("Equal steps on a CPU", methods_table(on_cpu)))
     if time:
@@ -225,10 +225,10 @@ def _worst_class(alone: Row, ours: Row) -> str:
     return f"{100 * kept[worst]:.0f} % ({worst}: {learned[worst]:.1f} to {now:.1f})"
 
 
-def _ceilings(whole: Sequence[Row]) -> str:
-    tested = [row["test_miou"] for row in whole if row["test_miou"] is not None]
-    on_test = f", on test {mean(tested):.2f}" if tested else ""
-    return f"{mean(row['miou'] for row in whole):.2f}{on_test}"
+def _ceiling(whole: Sequence[Row], part: str = "val") -> float | None:
+    """Return the mean mIoU of runs with all labels on a part, where they were scored on it."""
+    scored = [row[COLUMNS[part]] for row in whole if row[COLUMNS[part]] is not None]
+    return mean(scored) if scored else None
 
 
 def _share_closed(below: float | None, above: float | None, ceiling: float | None) -> str:
@@ -253,7 +253,7 @@ def _score(value: float | None) -> str:
 
 
 def _less(value: float | None, full: float | None) -> str:
-    return "-" if value is None or full is None else f"{full - value:+.2f}"
+    return _signed(None if value is None or full is None else full - value)
 
 
 def _signed(value: float | None) -> str:

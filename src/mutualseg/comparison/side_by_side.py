@@ -12,7 +12,6 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from mutualseg.comparison.plan import PlannedRun
 from mutualseg.comparison.running import Train, unfinished_row
 from mutualseg.comparison.shared import Shared
 from mutualseg.data.cache_choice import fit_in_memory
+from mutualseg.engine.preparation import require_at_least
 from mutualseg.errors import ConfigError, Interrupted
 
 LOGS = "logs"
@@ -43,8 +43,7 @@ class _Job:
 
 def check_jobs(jobs: int, budget: str | None) -> None:
     """Raise ConfigError for a number of jobs that cannot be, or that would not be fair."""
-    if jobs < 1:
-        raise ConfigError(f"--jobs {jobs} is too small; give at least 1.")
+    require_at_least(jobs=(jobs, 1))
     if jobs > 1 and budget is not None:
         raise ConfigError(
             "--budget gives each run the same time, which runs at once take from each other; "
@@ -68,24 +67,26 @@ def perform_several(
         lock: descriptor of the folder's lock. Each run has it too, so that nobody else begins here before
             the last of them has ended, even if the process that compares is killed.
     """
-    waiting, running, ended = list(runs), list[_Job](), deque[tuple[PlannedRun, dict[str, Any]]]()
+    waiting, running = list(runs), list[_Job]()
     ours = _fair_share(shared, waiting, jobs)
     threads = max(1, torch.get_num_threads() // jobs)
     (out / LOGS).mkdir(parents=True, exist_ok=True)
     life, ours_alone = os.pipe()
-    kept = (life,) if lock is None else (life, lock)
+
+    def fill() -> Generator[tuple[PlannedRun, None], None, None]:
+        while waiting and len(running) < jobs:
+            run = waiting.pop(0)
+            running.append(_begin(Order(run, out, ours, train), threads, life, lock))
+            yield run, None
+
     try:
-        while waiting or running or ended:
-            while waiting and len(running) < jobs:
-                run = waiting.pop(0)
-                running.append(_begin(Order(run, out, ours, train), threads, kept))
-                yield run, None
-            if not ended:
-                job = _next_to_end(running)
-                ended.append((job.run, _row_of(job)))
-                running.remove(job)
-            else:
-                yield ended.popleft()
+        yield from fill()
+        while running:
+            job = _next_to_end(running)
+            row = _row_of(job)
+            running.remove(job)
+            yield from fill()  # before others make use of the row, which may take a while
+            yield job.run, row
     finally:
         os.close(ours_alone)  # tells all of them, also one that a signal kept from being noted down
         os.close(life)
@@ -104,13 +105,14 @@ def _fair_share(shared: Shared, runs: Sequence[PlannedRun], jobs: int) -> Shared
     return replace(shared, workers=workers, cache=cache, quiet=False)  # it is a log that they speak to
 
 
-def _begin(order: Order, threads: int, kept: tuple[int, ...]) -> _Job:
+def _begin(order: Order, threads: int, life: int, lock: int | None) -> _Job:
     """Start a process that performs a run.
 
     Args:
         order: what is to be done.
         threads: that it computes with.
-        kept: descriptors that it has too, the end of this process's life first.
+        life: descriptor of a pipe that ends with this process.
+        lock: see `perform_several`.
     """
     environment = {
         **os.environ,
@@ -119,7 +121,7 @@ def _begin(order: Order, threads: int, kept: tuple[int, ...]) -> _Job:
         "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
     }
     result, theirs = os.pipe()
-    command = [sys.executable, "-P", "-m", "mutualseg.comparison.job", str(kept[0]), str(theirs)]
+    command = [sys.executable, "-P", "-m", "mutualseg.comparison.job", str(life), str(theirs)]
     log = order.out / LOGS / f"{order.run.name}.log"
     try:
         with TemporaryFile() as told, log.open("ab") as said:
@@ -131,7 +133,7 @@ def _begin(order: Order, threads: int, kept: tuple[int, ...]) -> _Job:
                 stdout=said,
                 stderr=said,
                 env=environment,
-                pass_fds=(*kept, theirs),
+                pass_fds=(life, theirs) if lock is None else (life, theirs, lock),
                 start_new_session=True,  # Ctrl-C is for this process, which stops that one in order
             )
     finally:

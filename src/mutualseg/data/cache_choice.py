@@ -36,17 +36,16 @@ def open_cache(
     Returns:
         None if it is off, or cannot be had on this system, or the system does not say what is free.
     """
-    count = 2 * len(labeled) + len(unlabeled)
+    count = _count(labeled, unlabeled)
     if cache == "off" or not can_share() or count == 0:
         return None
     free = shutil.disk_usage(tempfile.gettempdir()).free if cache == "file" else free_memory()
     if free is None:
         return None
-    sizes = [*_decoded_sizes(labeled), *_decoded_sizes(unlabeled)]
     try:
         return DecodedImages(
             count,
-            largest=min(_SPREAD * max(sizes), _LONGEST_FILE // count),
+            largest=min(_SPREAD * _largest(labeled, unlabeled), _LONGEST_FILE // count),
             budget=free // (2 * processes),
             where="file" if cache == "file" else "memory",
         )
@@ -57,9 +56,18 @@ def open_cache(
 def fit_in_memory(labeled: Sequence[Sample], unlabeled: Sequence[Sample], *, stores: int) -> bool:
     """Return whether so many stores of all images fit into half of the memory that is free."""
     free = free_memory()
-    sizes = [*_decoded_sizes(labeled), *_decoded_sizes(unlabeled)]
-    count = 2 * len(labeled) + len(unlabeled)
-    return free is not None and stores * count * max(sizes, default=0) <= free // 2
+    needed = stores * _count(labeled, unlabeled) * _largest(labeled, unlabeled)
+    return free is not None and needed <= free // 2
+
+
+def _count(labeled: Sequence[Sample], unlabeled: Sequence[Sample]) -> int:
+    """Return how many arrays a store holds: an image and its mask for each that is labeled."""
+    return 2 * len(labeled) + len(unlabeled)
+
+
+def _largest(labeled: Sequence[Sample], unlabeled: Sequence[Sample]) -> int:
+    """Return the decoded bytes of the largest image that is looked at; 0 if there is none."""
+    return max((*_decoded_sizes(labeled), *_decoded_sizes(unlabeled)), default=0)
 
 
 def _decoded_sizes(samples: Sequence[Sample]) -> list[int]:
