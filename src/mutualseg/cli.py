@@ -204,7 +204,8 @@ def _compare(arguments: dict[str, Any], as_json: bool) -> int:
 
         out = arguments["out"]
         print(table_text(record))
-        print(f"{out}/table.md, {out}/plot.png, {out}/pictures.png; all results: {out}/comparison.json")
+        written = [name for name in ("table.md", "plot.png", "pictures.png") if Path(out, name).is_file()]
+        print(f"{', '.join(f'{out}/{name}' for name in written)}; all results: {out}/comparison.json")
     own = [row for row in record["runs"] if row["run"] in record["asked"]]  # not of an earlier call
     return _EXIT_SKIPS if any(row["status"] == "failed" or "test_reason" in row for row in own) else 0
 

@@ -333,14 +333,14 @@ def test_run_killed_before_its_checkpoint_is_started_anew(
 
 
 def test_ablation_and_variants(data: Path, tmp_path: Path, command: Command, trained: list[str]) -> None:
-    (tmp_path / "grid.yaml").write_text("low: {method: {name: mutual, threshold: 0.5}}\n")
+    (tmp_path / "grid.yaml").write_text("low: {method: {name: mutual, threshold: 0.5}}\nsame: {}\n")
     words = ("compare", "--data", data, "--out", "cmp", *flags(SHORT, seeds=0))
-    outcome = command(*words, "--ablation", "no_cutmix", "ema_0.99", "--variants", "grid.yaml")
+    outcome = command(*words, "--ablation", "no_cutmix", "--variants", "grid.yaml")
     assert outcome.code == 0, outcome
     assert trained == ["mutual-5-s0", "no_cutmix-5-s0", "low-5-s0"]
     table = {line["label"]: line for line in _record(tmp_path / "cmp")["table"]}
-    assert table["ema_0.99"]["same_as"] == "mutual"
-    assert table["ema_0.99"]["miou"] == table["mutual"]["miou"]
+    assert table["same"]["same_as"] == "mutual"
+    assert table["same"]["miou"] == table["mutual"]["miou"]
     assert table["no_cutmix"]["verdict"] == table["low"]["verdict"] == "one seed"
 
 

@@ -58,6 +58,19 @@ def test_reference_recipe_leaves_nothing_to_a_default() -> None:
     values = read_configuration("mkd_reference")
     assert set(values["method"]) - {"name"} == _arguments(method_class("mutual"), "build_network")
     assert set(values["optimization"]) == _arguments(Optimization)
+    assert set(values["views"]) == _arguments(UnlabeledViews, "crop", "strong_views")
+
+
+def test_reference_recipe_has_nothing_beyond_the_paper() -> None:
+    values = read_configuration("mkd_reference")
+    method, optimization = values["method"], values["optimization"]
+    off = {"taught_by": "other", "soft_labels": False, "adaptive_threshold": False, "class_balance": 0.0}
+    off |= {"threshold": 0.0, "peer_threshold": 0.0, "burn_in": 0.0, "ramp": 0.0, "cooldown": 0.0}
+    off |= {"ema_reach": 1.0, "teacher_batch_norm": "own", "decoder_b": "none"}
+    assert {name: method[name] for name in off} == off
+    theirs = {"teacher_weight": 1.5, "peer_weight": 1.0, "semantic_strength": 1.5, "ema": 0.6}
+    assert {name: method[name] for name in theirs} == theirs
+    assert optimization["encoder_rate"] == optimization["decoder_rate"] == 0.0025
 
 
 def test_preset_by_path_and_by_name_are_one(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ ROWS = [
 SETTINGS: dict[str, Any] = {
     "steps": 300,
     "budget": None,
-    "variants": dict.fromkeys(("labels_only", "mutual", "no_peer", "ema_0.99")),
-    "aliases": {"ema_0.99": "mutual"},
+    "variants": dict.fromkeys(("labels_only", "mutual", "no_peer", "same")),
+    "aliases": {"same": "mutual"},
 }
 
 
@@ -35,7 +35,7 @@ def test_rows_of_the_table() -> None:
     table = table_of(ROWS, list(SETTINGS["variants"]), SETTINGS["aliases"], "mutual")
     assert [(line["labeled_images"], line["label"]) for line in table] == [
         *((6, label) for label in SETTINGS["variants"]),
-        *((12, label) for label in ("mutual", "ema_0.99")),
+        *((12, label) for label in ("mutual", "same")),
     ]
     labels_only, mutual, no_peer, ema, pending, _ = table
     assert mutual == {
@@ -58,7 +58,7 @@ def test_rows_of_the_table() -> None:
     assert (no_peer["seeds"], no_peer["runs"], no_peer["gain"]) == ([0], 2, 2.5)
     assert (no_peer["miou"], no_peer["miou_spread"]) == (39.5, None)  # one seed has no spread
     assert (no_peer["verdict"], no_peer["test_miou"]) == ("one seed", 35.0)
-    assert ema == {**mutual, "label": "ema_0.99", "same_as": "mutual"}
+    assert ema == {**mutual, "label": "same", "same_as": "mutual"}
     assert (pending["seeds"], pending["miou"], pending["verdict"]) == ([], None, None)
 
 

@@ -56,6 +56,13 @@ def test_other_commits(tmp_path: Path) -> None:
     assert "different commits (abc: 2, def: 1)" in text
 
 
+def test_other_numbers_of_threads(tmp_path: Path) -> None:
+    rows = [row("mutual", 0, 40.0, threads=1), row("mutual", 1, 40.0, threads=1), row("no_peer", 0, 40.0)]
+    assert "threads" not in said(tmp_path, rows)
+    rows.append(row("no_peer", 1, 40.0, threads=2))
+    assert "different numbers of threads (1: 2, 2: 1)" in said(tmp_path, rows)
+
+
 def test_claims_on_test_are_said_and_fit_80_columns(tmp_path: Path) -> None:
     rows = [
         row(label, seed, 40.0 + seed, test_miou=38.0 + seed)

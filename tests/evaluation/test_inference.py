@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from mutualseg.data.folder import read_folder
 from mutualseg.errors import MaskError
-from mutualseg.evaluation.inference import BATCH, alike, batch_logits, class_logits
+from mutualseg.evaluation.inference import BATCH, alike, batch_logits
 from mutualseg.evaluation.network_scores import TEACHERS_MEAN, evaluate_networks
 from mutualseg.evaluation.pseudo_label_monitor import PseudoLabelMonitor
 
@@ -133,12 +133,12 @@ def test_evaluation_changes_no_network(networks: dict[str, Segmenter], samples: 
 def test_logits_at_the_images_own_size(networks: dict[str, Segmenter]) -> None:
     network = networks["student_a"].train()
     image = torch.randint(0, 256, (3, 13, 22), dtype=torch.uint8)
-    logits = class_logits(network, image, device="cpu", precision="32")
+    logits = batch_logits(network, [image], device="cpu", precision="32")[0]
     assert network.training
     assert not logits.requires_grad
     network.eval()
     torch.testing.assert_close(logits, network.segment(image[None] / 255)[0])
-    coarse = class_logits(network, image, device="cpu", precision="bf16")
+    coarse = batch_logits(network, [image], device="cpu", precision="bf16")[0]
     assert coarse.dtype == torch.float32
     assert not torch.equal(coarse, logits)
     torch.testing.assert_close(coarse, logits, rtol=0.1, atol=0.1)
@@ -147,7 +147,7 @@ def test_logits_at_the_images_own_size(networks: dict[str, Segmenter]) -> None:
 def test_training_mode_is_restored_after_an_error(networks: dict[str, Segmenter]) -> None:
     network = networks["student_a"].train()
     with pytest.raises(RuntimeError):
-        class_logits(network, torch.zeros(4, 8, 8, dtype=torch.uint8), device="cpu", precision="32")
+        batch_logits(network, [torch.zeros(4, 8, 8, dtype=torch.uint8)], device="cpu", precision="32")
     assert network.training
 
 
@@ -186,7 +186,7 @@ def test_a_batch_is_its_images(
         (alone,) = batch_logits(network, [image], device="cpu", precision="32", window=window)
         torch.testing.assert_close(logits, alone)
         if window != 12:
-            whole = class_logits(network, image, device="cpu", precision="32")
+            whole = batch_logits(network, [image], device="cpu", precision="32")[0]
             torch.testing.assert_close(logits, whole)
 
 

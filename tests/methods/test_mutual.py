@@ -13,6 +13,7 @@ from mutualseg.losses.mutual import mutual_distillation_loss
 from mutualseg.losses.pseudo_label_weights import PseudoLabelWeights
 from mutualseg.methods.base import Progress
 from mutualseg.methods.mutual import Mutual
+from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.networks.ema import MeanTeacher
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.optimization import Optimization
@@ -671,3 +672,23 @@ def test_branch_b_can_have_another_decoder(tiny_segmenter: BuildTiny) -> None:
     with pytest.raises(NetworkError, match="no network 'foo'"):
         Mutual(build, decoder_b="foo")
     assert len(asked) == 2
+
+
+def test_a_step_with_another_decoder_in_branch_b() -> None:
+    def build(role: str, network: str | None = None) -> Segmenter:
+        config = NetworkConfig(network or "deeplabv3plus", "mobilenetv3_small_050", 3)
+        return build_segmenter(config, seed=len(role))
+
+    method = Mutual(build, decoder_b="segformer", burn_in=0.0, ramp=0.0, cooldown=0.0, threshold=0.0)
+    result = method.step(make_batch(), MIDWAY)
+    torch.stack(list(result.losses.values())).sum().backward()
+    for name, loss in result.losses.items():
+        assert torch.isfinite(loss), name
+        assert loss > 0, name
+    for student in method.students().values():
+        assert all(weight.grad is not None for weight in student.parameters())
+    before = method.teacher_b.network.classifier.weight.clone()
+    with torch.no_grad():
+        method.student_b.classifier.weight.add_(1.0)
+    method.after_step(MIDWAY)
+    assert not torch.equal(before, method.teacher_b.network.classifier.weight)

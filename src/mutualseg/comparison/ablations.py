@@ -27,9 +27,9 @@ ABLATIONS: dict[str, Mapping[str, Mapping[str, Any]]] = {
     "no_threshold": {"method": {"threshold": 0.0, "peer_threshold": 0.0}},
     "no_adaptive_threshold": {"method": {"adaptive_threshold": False}},
     "no_class_balance": {"method": {"class_balance": 0.0}},
-    "ema_0.6": {"method": {"ema": 0.6}},
-    "ema_0.99": {"method": {"ema": 0.99}},
-    # These reach back over more of a run than the full recipe lets an average do.
+    # As said whatever a run's length, where the full recipe limits how far back an average reaches.
+    "ema_0.6": {"method": {"ema": 0.6, "ema_reach": 1.0}},
+    "ema_0.99": {"method": {"ema": 0.99, "ema_reach": 1.0}},
     "ema_0.996": {"method": {"ema": 0.996, "ema_reach": 1.0}},
     "ema_0.999": {"method": {"ema": 0.999, "ema_reach": 1.0}},
 }

@@ -20,6 +20,7 @@ def notes_of(record: Mapping[str, Any]) -> Iterator[str]:
     yield from _seeds(record)
     yield from _tested_seeds(record)
     yield from _commits(record)
+    yield from _threads(record)
     yield from _missing(record)
 
 
@@ -78,6 +79,18 @@ def _commits(record: Mapping[str, Any]) -> Iterator[str]:
     if len(commits) > 1:
         counts = ", ".join(f"{commit}: {count}" for commit, count in commits.items())
         yield f"The runs are of different commits ({counts}), so a difference may come from the program."
+
+
+def _threads(record: Mapping[str, Any]) -> Iterator[str]:
+    """Say where runs computed with different numbers of threads: that alters the order of sums, and times."""
+    finished = [row for row in record["runs"] if row["status"] == "finished" and row.get("threads")]
+    threads = Counter(row["threads"] for row in finished)
+    if len(threads) > 1 and record["settings"].get("device", "cpu") == "cpu":
+        counts = ", ".join(f"{number}: {count}" for number, count in sorted(threads.items()))
+        yield (
+            f"The runs computed with different numbers of threads ({counts}), so a difference may come from "
+            "rounding, and minutes do not compare; keep to one --jobs."
+        )
 
 
 def _missing(record: Mapping[str, Any]) -> Iterator[str]:

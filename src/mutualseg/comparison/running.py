@@ -23,7 +23,7 @@ Train = Callable[..., dict[str, Any]]
 
 _RESULTS = (
     *("steps", "miou", "miou_best", "counted", "deployed", "networks"),
-    *("minutes", "training_seconds", "peak_memory_mb", "commit"),
+    *("minutes", "training_seconds", "peak_memory_mb", "threads", "commit"),
 )
 """What is unknown until a run is finished."""
 
@@ -89,6 +89,7 @@ def finished_row(planned: PlannedRun, folder: RunFolder) -> dict[str, Any]:
         "minutes": round(summary["seconds"] / 60, 2),
         "training_seconds": summary["training_seconds"],
         "peak_memory_mb": summary.get("peak_memory_mb"),
+        "threads": summary.get("threads"),
         "commit": summary.get("commit"),
         **{name: summary[name] for name in ("method_arguments",) if name in summary},
     }

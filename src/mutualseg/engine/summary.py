@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+
 from mutualseg.data.splits import Split
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.provenance import provenance
@@ -50,6 +52,7 @@ def summarize(
         "unlabeled_batch": settings.unlabeled_batch,
         "device": settings.device,
         "precision": settings.precision,
+        "threads": torch.get_num_threads(),
         "seed": settings.seed,
         "split_seed": settings.split_seed,
         "steps": settings.steps,

@@ -16,11 +16,6 @@ BATCH = {"cpu": 1, "mps": 4, "cuda": 8}
 """Images or windows that are segmented at a time. On a CPU more gain nothing and cost memory."""
 
 
-def class_logits(network: Segmenter, image: Tensor, *, device: str, precision: str) -> Tensor:
-    """Return logits [K,H,W] float32, on the device, of one uint8 image [3,H,W] at its own size."""
-    return batch_logits(network, [image], device=device, precision=precision)[0]
-
-
 @torch.no_grad()
 def batch_logits(
     network: Segmenter, images: Sequence[Tensor], *, device: str, precision: str, window: int | None = None

@@ -29,7 +29,7 @@ def pseudo_label_loss(logits: Tensor, taught: PseudoLabels, valid: Tensor) -> Te
     """Average the cross entropy against pseudo-labels that are sure enough.
 
     The unlabeled loss of FixMatch (Sohn et al., NeurIPS 2020, arXiv 2001.07685, eq. 4), pixel by pixel; with
-    all labels kept it is cross pseudo supervision's (Chen et al., CVPR 2021, arXiv 2106.01226, eq. 3).
+    all labels kept it is cross pseudo supervision's (Chen et al., CVPR 2021, arXiv 2106.01226, eq. 4).
 
     Args:
         logits: [B,K,h,w] of the student, any floating type.

@@ -27,7 +27,7 @@ class CrossPseudoSupervision(Method):
 
     Each student labels the unmixed weak views; both label maps are mixed by the boxes that mix the strong
     views, and each student learns the other's: L_cps = CE(p_a, argmax p_b) + CE(p_b, argmax p_a)
-    (equation 3), on unlabeled images, with every label kept.
+    (equation 4), on unlabeled images, with every label kept.
 
     Args:
         build_network: makes each student, from its role.

@@ -24,8 +24,9 @@ class MeanTeacherCutMix(OneStudent):
     """Mean Teacher with CutMix.
 
     The teacher sees the weak views; its logits are mixed by the boxes that mix the strong views, which the
-    student sees. The student's class probabilities are drawn to the teacher's in squared distance (French et
-    al., section 3.3), times the share of pixels of which the teacher is sure:
+    student sees. The student's class probabilities p are drawn to the teacher's t in squared distance
+    (Tarvainen and Valpola, section 2; on mixed images French et al., section 3.3), times the share of pixels
+    of which the teacher is sure:
     L = L_sup + weight * share(max t >= threshold) * mean sum_k (p_k - t_k)^2.
 
     Args:

@@ -34,10 +34,19 @@ TaughtBy = Literal["other", "own", "mean"]
 
 
 class Mutual(Method):
-    """Mutual knowledge distillation (MKD).
+    """Mutual knowledge distillation (MKD): L = L_sup + teacher_weight * L_teacher + peer_weight * L_peer.
 
-    Every argument's off-value is named. `configs/mkd_reference.yaml` has the authors' values; the
-    defaults are what measured best (docs/experiments.md).
+    Students z_a, z_b see the strong views, mixed by CutMix; teachers t_a, t_b, their averages (equation 3 of
+    the paper), see the weak ones. On labeled and unlabeled pixels alike, with the labels that count:
+
+        L_teacher = CE(z_a, argmax t_b) + CE(z_b, argmax t_a)
+        L_peer    = CE(z_a, argmax z_b) + CE(z_b, argmax z_a)
+
+    z and t are logits after the augmentation by implicit semantic distributions (ISDA, arXiv 1909.12220,
+    equations 5 to 7; see `losses/semantic_augmentation.py`).
+
+    Every argument's off-value is named. `configs/mkd_reference.yaml` has the authors' values; how the
+    defaults were found, and what of them was measured alone, is in docs/experiments.md.
 
     Args:
         build_network: makes each student, from its role.

@@ -25,8 +25,10 @@ class UniMatchV2(OneStudent):
     """UniMatch V2: the teacher labels the weak view, the student learns it from two strong ones.
 
     L = L_sup + weight / 2 * (H(t_w, p_s1) + H(t_w, p_s2)), each H the cross entropy against the teacher's
-    labels of confidence >= threshold. Of half of the images, one strong view loses half of the encoder's
-    channels and the other view the other half.
+    labels of confidence >= threshold: the two strong streams of UniMatch (arXiv 2208.09910, equation 6), with
+    the student's average t for a teacher and the complementary channel dropout of the second paper in place
+    of a feature stream: of half of the images, one strong view loses half of the encoder's channels and the
+    other view the other half.
 
     Args:
         build_network: makes the student.
