@@ -63,6 +63,7 @@ def _row(path: Path) -> Row:
         "networks": summary["networks"],
         "phases": _phases(summary),
         "recipe": {name: summary.get(name) for name in ("optimization", "crop", "batch", "unlabeled_batch")},
+        "machine": {name: summary.get(name) for name in ("device", "precision", "threads")},
     }
 
 
@@ -130,8 +131,8 @@ def tuning_table(steps: Sequence[Row], tuning: Sequence[Row]) -> Iterator[str]:
     yield "|---|---:|---:|---:|---:|---:|"
     found = {(row["label"], row["labeled_images"], row["seed"]): row["miou"] for row in (*steps, *tuning)}
     for row in tuning:
-        if row["label"] not in (f"{row['method']}-halved", f"{row['method']}-doubled"):
-            raise ValueError(f"'{row['label']}' among the tuning runs is neither halved nor doubled")
+        if row["label"] not in (row["method"], f"{row['method']}-halved", f"{row['method']}-doubled"):
+            raise ValueError(f"'{row['label']}' among the tuning runs is neither as it is, halved nor doubled")
     tuned = sorted({(row["method"], row["labeled_images"], row["seed"]) for row in tuning}, key=_in_order)
     for method, images, seed in tuned:
         labels = (f"{method}-halved", method, f"{method}-doubled")
@@ -173,16 +174,29 @@ def require_one_recipe(rows: Iterable[Row]) -> None:
                 )
 
 
+def require_one_length(rows: Sequence[Row]) -> None:
+    """Raise ValueError unless runs of one table had as many steps, and as far as they say one machine."""
+    for name in ("steps", "device", "precision", "threads"):
+        values = {row["machine"].get(name, row.get(name)) for row in rows} - {None}
+        if len(values) > 1:
+            raise ValueError(f"runs of one table differ in {name}: {', '.join(map(str, sorted(values)))}")
+
+
 def page_tables(results: Path) -> str:
     """Return all tables of a folder of results as Markdown.
 
     Raises:
-        ValueError: runs that are set side by side had different rates, crops, batches or phases.
+        ValueError: runs that are set side by side had different rates, crops, batches or phases, or runs of
+            equal steps another number of them or another kind of machine.
     """
     folders = ("equal_steps", "equal_time", "ceiling", "tuning", "ablation")
     steps, time, whole, tuning, ablation = (rows_in(results / name) for name in folders)
-    on_cpu = rows_in(results / "cpu-equal-steps")
-    require_one_recipe([*steps, *time, *whole, *tuning, *ablation, *on_cpu])
+    on_cpu, cpu_tuning, gpu_ablation = (
+        rows_in(results / name) for name in ("cpu-equal-steps", "cpu-tuning", "gpu-ablation")
+    )
+    require_one_recipe([*steps, *time, *whole, *tuning, *ablation, *on_cpu, *cpu_tuning, *gpu_ablation])
+    for alike in ([*steps, *tuning], [*ablation, *cpu_tuning], gpu_ablation, on_cpu):
+        require_one_length(alike)
     parts = [("Equal steps", methods_table(steps))]
     tested = [row for row in steps if row["test_miou"] is not None]
     if tested:
@@ -196,8 +210,12 @@ def page_tables(results: Path) -> str:
         parts.append(("Equal wall time on a CPU", methods_table(time)))
     if tuning:
         parts.append(("Tuning: the weight of the unlabeled terms", tuning_table(steps, tuning)))
+    if cpu_tuning:
+        parts.append(("The same on a CPU, half as many steps", tuning_table(ablation, cpu_tuning)))
     if ablation:
         parts.append(("Parts of mutual changed one at a time", ablation_table(ablation)))
+    if gpu_ablation:
+        parts.append(("Some of them on the H100", ablation_table(gpu_ablation)))
     return "\n".join(f"### {title}\n\n" + "".join(f"{line}\n" for line in lines) for title, lines in parts)
 
 

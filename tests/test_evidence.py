@@ -94,7 +94,26 @@ def test_tuning_sets_other_weights_beside_the_run_of_equal_steps(tmp_path: Path)
     write(tmp_path / "tuning", **{"cps-halved__6__s0": summary("cps", 42.0)})
     assert "| cps | 6 | 0 | 42.00 | 43.00 | - |" in evidence.page_tables(tmp_path)
     write(tmp_path / "tuning", **{"cps-doubld__6__s0": summary("cps", 42.0)})
-    with pytest.raises(ValueError, match="neither halved nor doubled"):
+    with pytest.raises(ValueError, match="neither as it is, halved nor doubled"):
+        evidence.page_tables(tmp_path)
+
+
+def test_tuning_on_a_cpu_is_set_beside_runs_of_its_length(tmp_path: Path) -> None:
+    write(tmp_path / "equal_steps", mutual__6__s0=summary("mutual", 50.0, steps=200))
+    write(tmp_path / "ablation", mutual__6__s0=summary("mutual", 47.0))
+    write(tmp_path / "cpu-tuning", **{"mutual-halved__6__s0": summary("mutual", 46.0)})
+    assert "| mutual | 6 | 0 | 46.00 | 47.00 | - |" in evidence.page_tables(tmp_path)
+    write(tmp_path / "cpu-tuning", **{"mutual-doubled__6__s0": summary("mutual", 46.0, steps=200)})
+    with pytest.raises(ValueError, match="differ in steps: 100, 200"):
+        evidence.page_tables(tmp_path)
+
+
+def test_runs_of_two_kinds_of_machine_are_no_table(tmp_path: Path) -> None:
+    write(tmp_path / "equal_steps", mutual__6__s0=summary("mutual", 47.0, device="cpu"))
+    write(tmp_path / "equal_steps", mutual__6__s1=summary("mutual", 47.0, 1))  # of before devices were told
+    evidence.page_tables(tmp_path)
+    write(tmp_path / "equal_steps", mutual__6__s2=summary("mutual", 47.0, 2, device="cuda"))
+    with pytest.raises(ValueError, match="differ in device: cpu, cuda"):
         evidence.page_tables(tmp_path)
 
 
