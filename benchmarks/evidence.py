@@ -132,7 +132,7 @@ def tuning_table(steps: Sequence[Row], tuning: Sequence[Row]) -> Iterator[str]:
     found = {(row["label"], row["labeled_images"], row["seed"]): row["miou"] for row in (*steps, *tuning)}
     for row in tuning:
         if row["label"] not in (row["method"], f"{row['method']}-halved", f"{row['method']}-doubled"):
-            raise ValueError(f"'{row['label']}' among the tuning runs is neither as it is, halved nor doubled")
+            raise ValueError(f"tuning run '{row['label']}' is neither as it is, halved nor doubled")
     tuned = sorted({(row["method"], row["labeled_images"], row["seed"]) for row in tuning}, key=_in_order)
     for method, images, seed in tuned:
         labels = (f"{method}-halved", method, f"{method}-doubled")
