@@ -96,6 +96,19 @@ def test_exif_orientation_is_honored(tmp_path: Path, suffix: str, turn: int) -> 
     assert orientation(path) == turn
 
 
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_an_uncompressed_gray_tiff_is_turned_upright(tmp_path: Path, turn: int) -> None:
+    """Turned by hand: what Pillow maps into memory it turns wrongly (Pillow 13)."""
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    gray = np.ascontiguousarray(RGB[..., 0])
+    Image.fromarray(gray).save(tmp_path / "a.tif", exif=exif)
+    upside = {1: gray, 2: gray[:, ::-1], 3: gray[::-1, ::-1], 4: gray[::-1]}
+    aside = {5: gray.T, 6: np.rot90(gray, -1), 7: gray[::-1, ::-1].T, 8: np.rot90(gray)}
+    expected = (upside | aside)[turn]
+    assert np.array_equal(read_image(tmp_path / "a.tif"), expected[..., None].repeat(3, 2))
+
+
 def test_exif_orientation_of_a_jpeg(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

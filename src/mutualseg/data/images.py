@@ -81,7 +81,8 @@ def orientation(path: Path) -> int:
 def open_image(path: Path) -> Iterator[Image.Image]:
     """Open an image file; whatever fails inside the block is an ImageError that names the file."""
     try:
-        with Image.open(path) as image:
+        # Not by its path: Pillow 13 would map an uncompressed gray TIFF at the size that it has upright.
+        with path.open("rb") as file, Image.open(file) as image:
             yield image
     except ImageError:
         raise
