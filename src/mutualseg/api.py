@@ -5,7 +5,9 @@ Heavy imports stand inside the functions, so that `import mutualseg` and `--help
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -107,8 +109,13 @@ def train(
         MutualSegError: anything that the user can mend, in one sentence.
         Interrupted: a signal came; the run was saved.
     """
+    from mutualseg.engine.processes import place_from
+    from mutualseg.occupied import occupied
+
     if resume and overwrite:
         raise ConfigError("--resume and --overwrite exclude each other; use one of them.")
+    place = place_from(os.environ)
+    leads = place is None or place.leads  # of several processes one holds the run folder for all
     if resume:
         from mutualseg.engine.baseline import has_twin, lacks_baseline, run_with_twin
         from mutualseg.engine.resuming import resume_run
@@ -117,7 +124,7 @@ def train(
         root = _required_out(out) if resume is True else Path(resume)
         if out is not None and Path(out).resolve() != root.resolve():
             raise ConfigError(f"--resume {resume} and --out {out} name two runs; leave out --out.")
-        chosen = {
+        chosen: dict[str, tuple[object, object]] = {
             "data": (data, None),
             "labeled": (labeled, None),
             "steps": (steps, None),
@@ -128,6 +135,21 @@ def train(
             "network": (network, "deeplabv3plus"),
             "encoder": (encoder, "auto"),
             "with_baseline": (with_baseline, False),
+            "group": (group, None),
+            "budget": (budget, None),
+            "unlabeled_batch": (unlabeled_batch, None),
+            "accumulate": (accumulate, 1),
+            "weights": (str(weights), "imagenet"),
+            "init": (init, None),
+            "device": (device, "auto"),
+            "devices": (devices, 1),
+            "num_nodes": (num_nodes, 1),
+            "precision": (precision, "auto"),
+            "evaluate_every": (evaluate_every, None),
+            "select": (select, "last"),
+            "method": (method, "mutual"),
+            "views": (views or {}, {}),
+            "optimization": (optimization or {}, {}),
         }
         given = {name: value for name, (value, default) in chosen.items() if value != default}
         folder = RunFolder(root)
@@ -135,7 +157,8 @@ def train(
         def go_on() -> dict[str, Any]:
             return resume_run(root, given=given, quiet=quiet or lacks_baseline(folder))
 
-        return run_with_twin(root, go_on, quiet=quiet) if has_twin(folder) else go_on()
+        with occupied(root) if leads else nullcontext():
+            return run_with_twin(root, go_on, quiet=quiet) if has_twin(folder) else go_on()
     if data is None:
         raise ConfigError("--data is missing; give a folder with images/ and masks/, or: --data generated.")
     if steps is not None and budget is not None:
@@ -182,7 +205,13 @@ def train(
         overwrite=overwrite,
         quiet=quiet,
     )
-    return run_with_twin(run_root, train_it, quiet=quiet) if with_baseline else train_it()
+    with occupied(run_root) if leads else nullcontext(_nothing) as hold:
+        held = partial(train_it, hold=hold)
+        return run_with_twin(run_root, held, quiet=quiet) if with_baseline else held()
+
+
+def _nothing() -> None:
+    """Hold nothing."""
 
 
 def evaluate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -80,7 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a folder that may not be written, a disk that is full
         place = f"'{error.filename}'" if error.filename else "a file"
         reason = error.strerror or type(error).__name__
-        print(f"mutualseg: {place} cannot be used ({reason}); check path and rights.", file=sys.stderr)
+        advice = "check path and rights"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            advice = "free some space, then call the same command again (a begun train with --resume)"
+        print(f"mutualseg: {place} cannot be used ({reason}); {advice}.", file=sys.stderr)
         return _EXIT_FAULT
 
 

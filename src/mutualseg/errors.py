@@ -46,6 +46,10 @@ class RunError(MutualSegError):
     """A run folder is missing, incomplete or in the way."""
 
 
+class CheckpointError(RunError):
+    """The checkpoints of a run are damaged, so that it cannot go on."""
+
+
 class TrainingError(MutualSegError):
     """Training itself went wrong, for example the loss became infinite."""
 

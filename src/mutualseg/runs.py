@@ -21,6 +21,10 @@ _WRITTEN = {
 """What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
 
 
+_RESULTS = {"method", "networks", "deployed", "steps", "seconds", "training_seconds"}
+"""What every summary holds."""
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Paths of one run."""
@@ -110,6 +114,22 @@ class RunFolder:
     def is_finished(self) -> bool:
         """Whether the run has its summary."""
         return self.summary.is_file()
+
+    def read_summary(self) -> dict[str, Any]:
+        """Return the result of a finished run.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        try:
+            summary = json.loads(self.summary.read_text(encoding="utf-8"))
+        except ValueError:  # no JSON, or no text
+            summary = None
+        if not isinstance(summary, dict) or not summary.keys() >= _RESULTS:
+            raise RunError(
+                f"'{self.summary}' is damaged; delete it, and the run goes on from its last checkpoint."
+            )
+        return summary
 
     def check_free(self, *, overwrite: bool) -> None:
         """Raise RunError if the folder holds something that may not be replaced."""

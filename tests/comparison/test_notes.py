@@ -74,6 +74,7 @@ def test_claims_on_test_are_said_and_fit_80_columns(tmp_path: Path) -> None:
     text = table_text(record)
     assert max(map(len, text.splitlines())) <= 80
     assert "38.50 ± 1.00" in text
+    assert any(line.strip().startswith("labels_only ") for line in text.splitlines())  # no name is cut
     whole = " ".join(text.split())
     assert "gain: over labels_only, in test." in whole
     assert "ahead or behind where it is so in test on" in whole

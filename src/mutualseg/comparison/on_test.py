@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Mapping
 from typing import Any
@@ -52,7 +51,7 @@ def score_on_test(
     except Exception as error:  # the other runs can do without this score
         return {"test_reason": reason_of(error, folder)}
     miou = round(scores[role].miou, 4)
-    summary = json.loads(folder.summary.read_text(encoding="utf-8"))
+    summary = folder.read_summary()
     per_class = named_iou(scores[role], source.classes)
     folder.write_summary({**summary, "test": {"network": role, "miou": miou, "per_class_iou": per_class}})
     return {"test_miou": miou, "test_network": role}

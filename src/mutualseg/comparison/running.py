@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from mutualseg.comparison.on_test import known_score
 from mutualseg.comparison.plan import PlannedRun
 from mutualseg.comparison.shared import Shared
 from mutualseg.engine.summary import counted_network
-from mutualseg.errors import Interrupted
+from mutualseg.errors import CheckpointError, Interrupted, RunError
 from mutualseg.runs import RunFolder
 
 Train = Callable[..., dict[str, Any]]
@@ -51,17 +51,19 @@ def state_of(planned: PlannedRun, out: Path, before: dict[str, Any] | None) -> d
     """Return the row of a run before anything is done: finished, as an earlier call left it, or pending."""
     folder = RunFolder(out / "runs" / planned.name)
     if folder.is_finished():
-        row = finished_row(planned, folder)
-        return {**row, **known_score(before, row["counted"])}
+        with suppress(RunError):  # it is damaged, which is a failure of this run when its turn comes
+            row = finished_row(planned, folder)
+            return {**row, **known_score(before, row["counted"])}
     return unfinished_row(planned, "pending", None)
 
 
 def of_earlier_call(row: Mapping[str, Any], out: Path) -> dict[str, Any]:
     """Return the row of a run that this call does not ask for, as rows are by now."""
     kept = {key: value for key, value in row.items() if not key.startswith("test_") or key == "test_reason"}
-    summary = RunFolder(out / row["run"]).summary
-    if row["status"] == "finished" and "commit" not in row and summary.is_file():
-        kept["commit"] = json.loads(summary.read_text(encoding="utf-8")).get("commit")
+    folder = RunFolder(out / row["run"])
+    if row["status"] == "finished" and "commit" not in row and folder.is_finished():
+        with suppress(RunError):
+            kept["commit"] = folder.read_summary().get("commit")
     return {**kept, **known_score(row, row.get("counted"))}
 
 
@@ -72,7 +74,7 @@ def unfinished_row(planned: PlannedRun, status: str, reason: str | None) -> dict
 
 def finished_row(planned: PlannedRun, folder: RunFolder) -> dict[str, Any]:
     """Return what comparison.json says of a finished run."""
-    summary = json.loads(folder.summary.read_text(encoding="utf-8"))
+    summary = folder.read_summary()
     counted = counted_network(summary["method"], summary["networks"], summary["deployed"])
     miou = summary["networks"][counted]
     recorded = [float(row[f"miou_{counted}"]) for row in folder.read_rows()]
@@ -104,8 +106,11 @@ def _train(planned: PlannedRun, folder: RunFolder, shared: Shared, train: Train)
     _free_memory()  # the peak of this run must not hold what the one before left behind
     is_begun = folder.config.is_file()
     if can_go_on(folder):
-        train(resume=str(folder.root), quiet=shared.quiet)
-        return
+        try:
+            train(resume=str(folder.root), quiet=shared.quiet)
+            return
+        except CheckpointError:  # nothing is left to go on from: the run begins anew
+            pass
     if folder.root.is_dir() and not is_begun:  # killed before it began, or while it was deleted
         folder.clear_remains()
     train(

@@ -19,7 +19,10 @@ _WIDTH = 80
 def table_text(record: Mapping[str, Any]) -> str:
     """Return the tables, one per number of labeled images, with what they mean below."""
     console = Console(file=io.StringIO(), width=_WIDTH, highlight=False, color_system=None)
+    # With scores on test the best on val finds no room; table.md has it.
+    left_out = {"best"} if is_tested(record) else set()
     heads = _heads(record)
+    kept = [place for place, head in enumerate(heads) if head not in left_out]
     for images, rows in _blocks(record):
         table = Table(
             title=_title(images),
@@ -29,10 +32,11 @@ def table_text(record: Mapping[str, Any]) -> str:
             padding=(0, 1, 0, 0),
         )
         table.add_column(heads[0], overflow="fold")  # a long name breaks, a number never
-        for head in heads[1:]:
-            table.add_column(head, justify="right", no_wrap=True)
+        for place in kept[1:]:
+            table.add_column(heads[place], justify="right", no_wrap=True)
         for row in rows:
-            table.add_row(*_cells(record, row))
+            cells = _cells(record, row)
+            table.add_row(*(cells[place] for place in kept))
         console.print(table)
     for line in notes_of(record):
         console.print(line, markup=False)

@@ -6,7 +6,6 @@ after it, so that the user's own network comes first. A run is finished once bot
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -76,7 +75,7 @@ def lacks_baseline(folder: RunFolder) -> bool:
     """Whether a run's own training is finished and its twin's is not."""
     if not folder.is_finished() or not folder.read_config().get("with_baseline"):
         return False
-    return "baseline" not in json.loads(folder.summary.read_text(encoding="utf-8"))
+    return "baseline" not in folder.read_summary()
 
 
 def run_with_twin(root: Path, train: Callable[[], object], *, quiet: bool) -> dict[str, Any]:
@@ -106,7 +105,7 @@ def run_with_twin(root: Path, train: Callable[[], object], *, quiet: bool) -> di
 
 def _complete(folder: RunFolder, twin: Mapping[str, Any]) -> dict[str, Any]:
     """Write the twin's result into the run's summary, of the one network of it that counts."""
-    summary: dict[str, Any] = json.loads(folder.summary.read_text(encoding="utf-8"))
+    summary = folder.read_summary()
     counted = counted_network(twin["method"], twin["networks"], twin["deployed"])
     miou = twin["networks"][counted]
     baseline = {

@@ -3,13 +3,46 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from mutualseg.engine.agreement import any_process, is_leader, may_ask
 from mutualseg.engine.training import Training
+from mutualseg.errors import CheckpointError
+from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
+
+_HELD = {"pytorch-lightning_version", "state_dict", "global_step", "optimizer_states"}
+
+
+def drop_damaged_checkpoints(folder: RunFolder, console: RunConsole) -> None:
+    """Delete the newest checkpoint if it cannot be read and the one before can, and say so.
+
+    Raises:
+        CheckpointError: no checkpoint can be read.
+    """
+    if is_sound(folder.newest_checkpoint):
+        return
+    if folder.checkpoint.is_file() and is_sound(folder.previous_checkpoint):
+        folder.checkpoint.unlink()
+        console.say(f"'{folder.checkpoint}' is damaged; going on from the checkpoint before it.")
+        return
+    raise CheckpointError(
+        f"'{folder.newest_checkpoint}' is damaged, and no other checkpoint is there; start the run anew with "
+        "--overwrite."
+    )
+
+
+def is_sound(path: Path) -> bool:
+    """Return whether a file is a whole checkpoint."""
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # on broken bytes unpickling raises nearly anything
+        return False
+    return isinstance(held, dict) and held.keys() >= _HELD
 
 
 class Checkpoints(pl.Callback):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from mutualseg.engine.resuming import follow
 from mutualseg.errors import RunError
 
 
-def launch(*, out: Path, device: str, **arguments: Any) -> dict[str, Any]:
+def launch(*, out: Path, device: str, hold: Callable[[], None], **arguments: Any) -> dict[str, Any]:
     """Train; the arguments are those of `mutualseg.train`.
+
+    `hold` is called once the run folder is there, and takes hold of it for this process.
 
     Of several processes that torchrun or SLURM started with the same command, the first one resolves the
     settings and writes the run folder; the others read it.
@@ -26,6 +29,7 @@ def launch(*, out: Path, device: str, **arguments: Any) -> dict[str, Any]:
         refuse_baseline(arguments["method"], arguments["devices"], arguments["num_nodes"], place)
     if place is None:
         session, method = prepare(out=out, device=device, place=None, **arguments)
+        hold()
         if arguments["with_baseline"]:
             prepare_twin(session.settings, out, arguments)
         with others_started(out, session.settings.processes, resume=False):
@@ -40,6 +44,7 @@ def launch(*, out: Path, device: str, **arguments: Any) -> dict[str, Any]:
     told = ""
     try:
         session, method = prepare(out=out, device=device, place=place, **arguments)
+        hold()
         told = str(out.absolute())
     finally:
         connect(place, resolve_device(device))

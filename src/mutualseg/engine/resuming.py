@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from mutualseg import resolving
 from mutualseg.data.split_file import read_split
 from mutualseg.devices import resolve_device
+from mutualseg.engine.checkpoints import drop_damaged_checkpoints
 from mutualseg.engine.processes import connect, others_started, place_from
 from mutualseg.engine.session import Session
 from mutualseg.errors import ConfigError, RunError
@@ -36,10 +36,10 @@ def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str
     console = RunConsole(quiet=quiet)
     if folder.is_finished():
         console.say(f"{root} is finished already; nothing to resume.")
-        summary: dict[str, Any] = json.loads(folder.summary.read_text(encoding="utf-8"))
-        return summary
+        return folder.read_summary()
     if not folder.newest_checkpoint.is_file():
         raise RunError(f"{root} has no checkpoint yet; start it anew with --overwrite.")
+    drop_damaged_checkpoints(folder, console)
     _refuse_another_version(settings, folder)
     resolve_device(settings.device)  # the run may have come from another machine
     place = place_from(os.environ)
@@ -84,12 +84,40 @@ def reopen(
 
 def _refuse_changes(settings: Settings, root: Path, given: Mapping[str, Any]) -> None:
     """Raise ConfigError for an option that contradicts the run which is resumed."""
-    for name, value in given.items():
-        saved = getattr(settings, name)
+    for name, value in _flat(given).items():
+        first, _, inner = name.partition(".")
+        saved = getattr(settings, first, None)
+        saved = saved.get(inner) if inner and isinstance(saved, dict) else saved
         if isinstance(value, str) and Path(value).exists():
             value = str(Path(value).absolute())
         if str(value) != str(saved):
+            flag = name if inner else name.replace("_", "-")
             raise ConfigError(
-                f"--{name.replace('_', '-')} {value} contradicts the run in {root} ({saved}), which --resume "
+                f"--{flag} {value} contradicts the run in {root} ({saved}), which --resume "
                 "continues as it was; leave the option out, or start a new run."
             )
+
+
+def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options by their names, nested ones that are not at their defaults as `views.flip`.
+
+    Which of them were given cannot be told from their defaults, so a default is never a contradiction.
+    """
+    flat = {name: value for name, value in given.items() if name not in _NESTED}
+    for name, resolve in _NESTED.items():
+        if name in given:
+            asked = resolve(given[name])
+            usual = resolve({"name": asked["name"]} if "name" in asked else {})
+            changed = {key: value for key, value in asked.items() if value != usual[key]}
+            if asked.get("name", _USUAL) != _USUAL:
+                changed["name"] = asked["name"]
+            flat |= {f"{name}.{key}": value for key, value in changed.items()}
+    return flat
+
+
+_USUAL = "mutual"
+_NESTED: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "method": resolving.resolve_method,
+    "views": resolving.resolve_views,
+    "optimization": resolving.resolve_optimization,
+}
