@@ -103,9 +103,12 @@ def test_names_of_unlabeled_images_must_stay() -> None:
 
     before = {**BEFORE, "labeled": facts("train/a", "train/b")}
     assert merge_settings(before, before, Path("cmp")) == before
-    with pytest.raises(ConfigError, match=r"labeled 6\.unlabeled_images"):
+    with pytest.raises(
+        ConfigError, match=r"made with other unlabeled images than there are now.*restore the data"
+    ):
         merge_settings(before, {**before, "labeled": facts("train/a", "train/c")}, Path("cmp"))
     of_before = {"6": {name: value for name, value in before["labeled"]["6"].items() if "_" not in name}}
+    of_before["6"].pop("masks")
     assert merge_settings({**before, "labeled": of_before}, before, Path("cmp")) == before
 
 
@@ -123,9 +126,37 @@ def test_digest_does_not_depend_on_pieces(monkeypatch: pytest.MonkeyPatch) -> No
         ({"steps": None}, "steps 300, not unset"),
         ({"views": {"flip": True, "scale": [1.0, 1.0]}}, r"views.scale \[0.5, 2.0\], not \[1.0, 1.0\]"),
         ({"variants": {"mutual": {"method": {"ema": 0.5}}}}, "variants mutual.method.ema 0.99, not 0.5"),
-        ({"labeled": {"6": {"images": "other", "unlabeled": 3}}}, "labeled 6.images abc, not other"),
+        ({"labeled": {"6": {"images": "other", "unlabeled": 3}}}, "other labeled images than there are now"),
     ],
 )
 def test_other_settings_are_refused(change: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=f"cmp was made with {said}, .*another --out"):
         merge_settings(BEFORE, {**BEFORE, **change}, Path("cmp"))
+
+
+def test_masks_must_stay_what_they_were(tmp_path: Path) -> None:
+    def facts(content: bytes) -> dict[str, Any]:
+        (tmp_path / "a.png").write_bytes(content)
+        labeled = (Sample(tmp_path / "a.jpg", tmp_path / "a.png", "train/a", "train"),)
+        return {**BEFORE, "labeled": {"1": Amount(1, Split(labeled, (), (), (), 0, "part")).facts()}}
+
+    before = facts(b"one")
+    assert merge_settings(before, facts(b"one"), Path("cmp")) == before
+    with pytest.raises(ConfigError, match="made with other masks of labeled images than there are now"):
+        merge_settings(before, facts(b"two"), Path("cmp"))
+    scored = {**BEFORE, "val": "abc", "val_masks": "one"}
+    assert merge_settings({**BEFORE, "val": "abc"}, scored, Path("cmp")) == scored  # a record of before
+    with pytest.raises(ConfigError, match="made with other masks of val images"):
+        merge_settings(scored, {**scored, "val_masks": "two"}, Path("cmp"))
+
+
+def test_a_folder_is_the_same_by_whatever_path(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    before = {**BEFORE, "data": str(tmp_path / "data"), "unlabeled": [str(tmp_path / "data")]}
+    now = {**before, "data": str(tmp_path / "data/../data"), "unlabeled": [str(tmp_path / "link")]}
+    assert merge_settings(before, now, Path("cmp")) == now
+    with pytest.raises(ConfigError, match="made with data"):
+        merge_settings(before, {**before, "data": str(tmp_path / "other")}, Path("cmp"))
+    with pytest.raises(ConfigError, match="made with unlabeled"):
+        merge_settings(before, {**before, "unlabeled": []}, Path("cmp"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,19 @@ from mutualseg.methods import METHODS
 
 _GROWS = ("variants", "labeled")
 """Settings to which a later call may add entries, and must not change one."""
-_LATER = "unlabeled_images"
-"""A fact of an amount that records of before did not have."""
+_LATER = ("unlabeled_images", "masks")
+"""Facts of an amount that records of before did not have."""
+_FOLDERS = ("data", "unlabeled")
+"""Settings that are paths: several lead to one folder."""
+_CONTENTS = {
+    "images": "labeled images",
+    "unlabeled": "unlabeled images",
+    "unlabeled_images": "unlabeled images",
+    "masks": "masks of labeled images",
+    "val": "val images",
+    "val_masks": "masks of val images",
+}
+"""Facts about the data, in words: their values tell a user nothing."""
 
 
 def merge_settings(before: Mapping[str, Any] | None, now: Mapping[str, Any], out: Path) -> dict[str, Any]:
@@ -25,15 +37,16 @@ def merge_settings(before: Mapping[str, Any] | None, now: Mapping[str, Any], out
     if before is None:
         return dict(now)
     for name in now:
-        if name not in _GROWS:
+        if name in _FOLDERS:
+            _refuse_other_folders(name, before.get(name), now[name], out)
+        elif name not in _GROWS and not (name == "val_masks" and name not in before):
             _refuse_difference(name, before.get(name), now[name], out)
     merged = dict(now)
     for name in _GROWS:
         for key, value in now[name].items():
             if key in before[name]:
                 known = before[name][key]
-                if _LATER in value:
-                    known = {_LATER: value[_LATER], **known}
+                known = {fact: value[fact] for fact in _LATER if fact in value} | known
                 is_default = name == "variants" and (key in METHODS or key in ABLATIONS)
                 _refuse_difference(f"{name} {key}", known, value, out, is_default=is_default)
         merged[name] = {**before[name], **now[name]}
@@ -47,6 +60,12 @@ def _refuse_difference(name: str, before: Any, now: Any, out: Path, *, is_defaul
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**before, **now}:
             _refuse_difference(f"{name}.{key}", before.get(key), now.get(key), out, is_default=is_default)
+    place, _, fact = name.rpartition(".")
+    if fact in _CONTENTS and (place.startswith("labeled ") or fact.startswith("val")):
+        raise ConfigError(
+            f"{out} was made with other {_CONTENTS[fact]} than there are now, and results must not be mixed; "
+            "restore the data, or name another --out."
+        )
     shown = name.replace("_", "-") if "." not in name and " " not in name else name
     raise ConfigError(
         f"{out} was made with {shown} {_said(before)}, not {_said(now)}, "
@@ -54,6 +73,17 @@ def _refuse_difference(name: str, before: Any, now: Any, out: Path, *, is_defaul
         + "and results must not be mixed; use "
         + ("another --out." if is_default else "the same settings, or another --out.")
     )
+
+
+def _refuse_other_folders(name: str, before: Any, now: Any, out: Path) -> None:
+    """Raise ConfigError unless both are the same folders, whatever paths lead to them."""
+    one, two = ([*map(os.path.realpath, _listed(value))] for value in (before, now))
+    if one != two:
+        _refuse_difference(name, before, now, out)
+
+
+def _listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _said(value: Any) -> str:

@@ -38,6 +38,7 @@ class Amount:
             "images": digest(self.split.labeled),
             "unlabeled": len(self.split.unlabeled),
             "unlabeled_images": digest(self.split.unlabeled),
+            "masks": mask_digest(self.split.labeled),
         }
 
 
@@ -82,4 +83,14 @@ def digest(samples: Iterable[Sample]) -> str:
     while piece := list(islice(names, _AT_ONCE)):  # the texts of a million images never all exist at once
         found.update((between + "\n".join(piece)).encode("utf-8", "surrogateescape"))
         between = "\n"
+    return found.hexdigest()[:16]
+
+
+def mask_digest(samples: Iterable[Sample]) -> str:
+    """Return a short text that tells whether the masks of samples are the same, byte for byte."""
+    found = hashlib.sha256()
+    for sample in samples:
+        assert sample.mask is not None
+        with sample.mask.open("rb") as file:
+            found.update(hashlib.file_digest(file, "sha256").digest())
     return found.hexdigest()[:16]

@@ -10,7 +10,7 @@ from typing import Any
 
 from mutualseg import resolving
 from mutualseg.comparison.additions import merge_settings
-from mutualseg.comparison.amounts import Amount, digest
+from mutualseg.comparison.amounts import Amount, digest, mask_digest
 from mutualseg.comparison.in_hand import killed_run
 from mutualseg.comparison.plan import PlannedRun, plan
 from mutualseg.comparison.record import read_record, stamp_of, variants_in
@@ -82,6 +82,7 @@ def prepare(
         **base,
         "classes": list(source.classes),
         "val": digest(amounts[0].split.val),
+        "val_masks": mask_digest(amounts[0].split.val),
         "labeled": {str(amount.images): amount.facts() for amount in amounts},
         "variants": {variant.label: variant.arguments() for variant in (*again, *variants)},
     }
