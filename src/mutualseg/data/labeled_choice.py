@@ -35,8 +35,8 @@ def labeled_count(labeled: str | int, available: int) -> int | None:
         return int(text)
     if not Path(text).is_file():
         raise SplitError(
-            f"--labeled {text} is neither a fraction such as 1/16 (1/1 is all), nor a number of images, nor a "
-            "file of names; give one of these."
+            f"--labeled {text} is neither a fraction such as 1/16 (1/1 is all), nor a number, nor a file "
+            "of names; give one of these."
         )
     return None
 
