@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -124,34 +125,35 @@ def train(
         root = _required_out(out) if resume is True else Path(resume)
         if out is not None and Path(out).resolve() != root.resolve():
             raise ConfigError(f"--resume {resume} and --out {out} name two runs; leave out --out.")
-        chosen: dict[str, tuple[object, object]] = {
-            "data": (data, None),
-            "labeled": (labeled, None),
-            "steps": (steps, None),
-            "seed": (seed, 0),
-            "split_seed": (split_seed, 0),
-            "batch": (batch, 4),
-            "crop": (crop, None),
-            "network": (network, "deeplabv3plus"),
-            "encoder": (encoder, "auto"),
-            "with_baseline": (with_baseline, False),
-            "group": (group, None),
-            "budget": (budget, None),
-            "unlabeled_batch": (unlabeled_batch, None),
-            "accumulate": (accumulate, 1),
-            "weights": (str(weights), "imagenet"),
-            "init": (init, None),
-            "device": (device, "auto"),
-            "devices": (devices, 1),
-            "num_nodes": (num_nodes, 1),
-            "precision": (precision, "auto"),
-            "evaluate_every": (evaluate_every, None),
-            "select": (select, "last"),
-            "method": (method, "mutual"),
-            "views": (views or {}, {}),
-            "optimization": (optimization or {}, {}),
+        chosen: dict[str, object] = {
+            "data": data,
+            "labeled": labeled,
+            "steps": steps,
+            "seed": seed,
+            "split_seed": split_seed,
+            "batch": batch,
+            "crop": crop,
+            "network": network,
+            "encoder": encoder,
+            "with_baseline": with_baseline,
+            "group": group,
+            "budget": budget,
+            "unlabeled_batch": unlabeled_batch,
+            "accumulate": accumulate,
+            "weights": weights,
+            "init": init,
+            "device": device,
+            "devices": devices,
+            "num_nodes": num_nodes,
+            "precision": precision,
+            "evaluate_every": evaluate_every,
+            "select": select,
+            "method": method,
+            "views": views,
+            "optimization": optimization,
         }
-        given = {name: value for name, (value, default) in chosen.items() if value != default}
+        defaults = signature(train).parameters
+        given = {name: value for name, value in chosen.items() if value != defaults[name].default}
         folder = RunFolder(root)
 
         def go_on() -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -12,7 +11,7 @@ from typing import Any
 
 from mutualseg import __version__, api
 from mutualseg.command_line.parsing import parse_verb
-from mutualseg.errors import ConfigError, Interrupted, MutualSegError
+from mutualseg.errors import ConfigError, Interrupted, MutualSegError, is_disk_full
 from mutualseg.nearest import nearest_name
 
 _EXIT_SKIPS = 1
@@ -82,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = f"'{error.filename}'" if error.filename else "a file"
         reason = error.strerror or type(error).__name__
         advice = "check path and rights"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             advice = "free some space, then call the same command again (a begun train with --resume)"
         print(f"mutualseg: {place} cannot be used ({reason}); {advice}.", file=sys.stderr)
         return _EXIT_FAULT

@@ -5,6 +5,13 @@ Every class takes exactly one message, so that an error raised in a worker proce
 
 from __future__ import annotations
 
+import errno
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Tell whether the system had no space left, or the user's share of it."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
 
 class MutualSegError(Exception):
     """Base of every error that a user can mend; the command prints it and exits with code 2."""

@@ -15,6 +15,21 @@ except ImportError:
     fcntl = None  # type: ignore[assignment]  # Windows has none, and goes without the lock
 
 
+def hold(descriptor: int, refusal: str) -> None:
+    """Lock an open file or folder, as long as it is open, where the file system has locks.
+
+    Raises:
+        RunError: another process holds it; `refusal` says so.
+    """
+    if fcntl is not None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(refusal) from None
+        except OSError:  # a file system without locks
+            pass
+
+
 @contextmanager
 def occupied(root: Path) -> Iterator[Callable[[], None]]:
     """Hold a run folder as long as the context lasts; the system lets go when the process ends.
@@ -33,14 +48,7 @@ def occupied(root: Path) -> Iterator[Callable[[], None]]:
         if fcntl is None or held or not root.is_dir():
             return
         held.append(os.open(root, os.O_RDONLY))
-        try:
-            fcntl.flock(held[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                f"Another training is at work in {root}; let it end first, or name another folder."
-            ) from None
-        except OSError:  # a file system without locks
-            pass
+        hold(held[0], f"Another training is at work in {root}; let it end first, or name another folder.")
 
     try:
         take()

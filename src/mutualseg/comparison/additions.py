@@ -13,8 +13,8 @@ from mutualseg.methods import METHODS
 
 _GROWS = ("variants", "labeled")
 """Settings to which a later call may add entries, and must not change one."""
-_LATER = ("unlabeled_images", "masks")
-"""Facts of an amount that records of before did not have."""
+_LATER = ("unlabeled_images", "masks", "val_masks")
+"""Facts that records of before did not have."""
 _FOLDERS = ("data", "unlabeled")
 """Settings that are paths: several lead to one folder."""
 _CONTENTS = {
@@ -39,7 +39,7 @@ def merge_settings(before: Mapping[str, Any] | None, now: Mapping[str, Any], out
     for name in now:
         if name in _FOLDERS:
             _refuse_other_folders(name, before.get(name), now[name], out)
-        elif name not in _GROWS and not (name == "val_masks" and name not in before):
+        elif name not in _GROWS and (name in before or name not in _LATER):
             _refuse_difference(name, before.get(name), now[name], out)
     merged = dict(now)
     for name in _GROWS:

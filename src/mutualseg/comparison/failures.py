@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import traceback
 
-from mutualseg.errors import MutualSegError
+from mutualseg.errors import MutualSegError, is_disk_full
 from mutualseg.runs import RunFolder
 
 
@@ -13,7 +12,7 @@ def reason_of(error: Exception, folder: RunFolder) -> str:
     """Return an error as a row says it."""
     if isinstance(error, MutualSegError):
         return str(error)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and is_disk_full(error):
         return f"The disk is full ({error.filename or folder.root}); free some space and call again."
     lines = str(error).splitlines() or [""]
     reason = f"{type(error).__name__}: {lines[0]}"

@@ -6,12 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mutualseg.errors import RunError
-
-try:
-    import fcntl
-except ImportError:  # Windows goes without
-    fcntl = None  # type: ignore[assignment]  # Windows has none, and goes without the lock
+from mutualseg.occupied import hold
 
 LOCK = ".lock"
 """Stays in the folder: deleting it would let two processes hold two files of one name."""
@@ -29,13 +24,8 @@ def locked(out: Path) -> Iterator[int]:
     """
     out.mkdir(parents=True, exist_ok=True)
     with (out / LOCK).open("a") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(
-                    f"Another compare is at work in --out {out}; let it end first, or name another --out."
-                ) from None
-            except OSError:  # a file system without locks
-                pass
+        hold(
+            file.fileno(),
+            f"Another compare is at work in --out {out}; let it end first, or name another --out.",
+        )
         yield file.fileno()
