@@ -57,6 +57,7 @@ def _row(path: Path) -> Row:
         "test_miou": test["miou"] if test.get("network") == counted else None,
         "miou_best": max(miou, summary.get("networks_best", {}).get(counted, summary["miou_best"])),
         "minutes": summary["training_seconds"] / 60,
+        "wall_minutes": summary["seconds"] / 60,
         "peak_memory_mb": summary.get("peak_memory_mb"),
         "commit": summary["commit"],
         "per_class_iou": per_class,
@@ -176,7 +177,19 @@ def require_one_recipe(rows: Iterable[Row]) -> None:
 
 def require_one_length(rows: Sequence[Row]) -> None:
     """Raise ValueError unless runs of one table had as many steps, and as far as they say one machine."""
-    for name in ("steps", "device", "precision", "threads"):
+    _require_same(rows, ("steps", *_MACHINE))
+
+
+def require_one_program(rows: Sequence[Row]) -> None:
+    """Raise ValueError unless runs of one table are of one commit and one machine: they had the same time."""
+    _require_same(rows, ("commit", *_MACHINE))
+
+
+_MACHINE = ("device", "precision", "threads")
+
+
+def _require_same(rows: Sequence[Row], names: Sequence[str]) -> None:
+    for name in names:
         values = {row["machine"].get(name, row.get(name)) for row in rows} - {None}
         if len(values) > 1:
             raise ValueError(f"runs of one table differ in {name}: {', '.join(map(str, sorted(values)))}")
@@ -186,8 +199,8 @@ def page_tables(results: Path) -> str:
     """Return all tables of a folder of results as Markdown.
 
     Raises:
-        ValueError: runs that are set side by side had different rates, crops, batches or phases, or runs of
-            equal steps another number of them or another kind of machine.
+        ValueError: runs that are set side by side had different rates, crops, batches or phases, runs of
+            equal steps another number of them, of equal time another program, or either another machine.
     """
     folders = ("equal_steps", "equal_time", "ceiling", "tuning", "ablation")
     steps, time, whole, tuning, ablation = (rows_in(results / name) for name in folders)
@@ -197,6 +210,8 @@ def page_tables(results: Path) -> str:
     require_one_recipe([*steps, *time, *whole, *tuning, *ablation, *on_cpu, *cpu_tuning, *gpu_ablation])
     for alike in ([*steps, *tuning], [*ablation, *cpu_tuning], gpu_ablation, on_cpu):
         require_one_length(alike)
+    require_one_program(time)
+    time = [row | {"minutes": row["wall_minutes"]} for row in time]  # a budget counts evaluations too
     parts = [("Equal steps", methods_table(steps))]
     tested = [row for row in steps if row["test_miou"] is not None]
     if tested:
@@ -208,6 +223,9 @@ def page_tables(results: Path) -> str:
         parts.append(("Equal steps on a CPU", methods_table(on_cpu)))
     if time:
         parts.append(("Equal wall time on a CPU", methods_table(time)))
+    timed_on_test = [row for row in time if row["test_miou"] is not None]
+    if timed_on_test:
+        parts.append(("Equal wall time on a CPU, CamVid's test part", methods_table(timed_on_test, "test")))
     if tuning:
         parts.append(("Tuning: the weight of the unlabeled terms", tuning_table(steps, tuning)))
     if cpu_tuning:

@@ -22,6 +22,7 @@ def summary(method: str, miou: float, seed: int = 0, **others: Any) -> dict[str,
         "seed": seed,
         "steps": 100,
         "labeled_images": 6,
+        "seconds": 66.0,
         "training_seconds": 60.0,
         "miou": miou,
         "miou_best": miou,
@@ -125,6 +126,13 @@ def test_runs_of_equal_time_are_a_table_of_their_own(tmp_path: Path) -> None:
     assert "| 6 | labels_only | 0: 41.00 | 41.00 | 41.00 | - | one seed | 400 |" in tables
     assert "| 6 | mutual | 0: 44.00 | 44.00 | 44.00 | +3.00 | - | 100 |" in tables
     assert "47.00" not in tables
+    scored = summary("mutual", 44.0, test={"network": "teacher_a", "miou": 41.5})
+    write(tmp_path / "equal_time", mutual__6__s0=scored)
+    tables = evidence.page_tables(tmp_path).split("### Equal wall time on a CPU, CamVid's test part")[1]
+    assert "| 6 | mutual | 0: 41.50 | 41.50 |" in tables
+    write(tmp_path / "equal_time", labels_only__6__s0={**longer, "commit": "of another program"})
+    with pytest.raises(ValueError, match="differ in commit"):
+        evidence.page_tables(tmp_path)
 
 
 def test_a_lead_on_every_seed_beyond_the_spread_is_ahead(tmp_path: Path) -> None:
