@@ -213,7 +213,7 @@ def page_tables(results: Path) -> str:
     require_one_program(time)
     time = [row | {"minutes": row["wall_minutes"]} for row in time]  # a budget counts evaluations too
     parts = [("Equal steps", methods_table(steps))]
-    tested = [row for row in steps if row["test_miou"] is not None]
+    tested = _tested(steps)
     if tested:
         parts.insert(0, ("Equal steps, CamVid's test part", methods_table(tested, "test")))
     if whole:
@@ -223,9 +223,8 @@ def page_tables(results: Path) -> str:
         parts.append(("Equal steps on a CPU", methods_table(on_cpu)))
     if time:
         parts.append(("Equal wall time on a CPU", methods_table(time)))
-    timed_on_test = [row for row in time if row["test_miou"] is not None]
-    if timed_on_test:
-        parts.append(("Equal wall time on a CPU, CamVid's test part", methods_table(timed_on_test, "test")))
+    if _tested(time):
+        parts.append(("Equal wall time on a CPU, CamVid's test part", methods_table(_tested(time), "test")))
     if tuning:
         parts.append(("Tuning: the weight of the unlabeled terms", tuning_table(steps, tuning)))
     if cpu_tuning:
@@ -235,6 +234,10 @@ def page_tables(results: Path) -> str:
     if gpu_ablation:
         parts.append(("Some of them on the H100", ablation_table(gpu_ablation)))
     return "\n".join(f"### {title}\n\n" + "".join(f"{line}\n" for line in lines) for title, lines in parts)
+
+
+def _tested(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if row["test_miou"] is not None]
 
 
 def in_page(page: str, tables: str) -> str:
