@@ -171,9 +171,7 @@ def cvat_image(name: str, *shapes: str, number: int = 0, height: int = HEIGHT, w
 
 def cvat_shape(kind: str, label: str, z_order: int = 0, **attributes: Any) -> str:
     written = {"label": label, "source": "manual", "occluded": "0", **attributes, "z_order": z_order}
-    return (
-        f"<{kind} {' '.join(f'{key}={quoteattr(str(value))}' for key, value in written.items())}></{kind}>"
-    )
+    return f"<{kind} {' '.join(f'{key}={quoteattr(str(value))}' for key, value in written.items())}></{kind}>"
 
 
 def write_json(path: Path, content: Any) -> Path:

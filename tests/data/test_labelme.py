@@ -12,6 +12,7 @@ from PIL import Image
 from mutualseg.data.coco_json import is_coco
 from mutualseg.data.cvat import is_cvat
 from mutualseg.data.drawn_masks import DrawnMasks
+from mutualseg.data.label_names import name_labels
 from mutualseg.data.labelme import draw_masks, is_labelme
 from mutualseg.errors import DataError, MaskError
 from tests.data.made_annotations import (
@@ -145,7 +146,9 @@ def test_folders_tell_images_of_one_name_apart(tmp_path: Path) -> None:
     assert drawn.classes == ("background", "train", "val")
     assert read(drawn.masks["train/a.png"]).max() == 1
     assert read(drawn.masks["val/a.png"]).max() == 2
-    with pytest.raises(MaskError, match=r"a\.json names the image .* which could be train/a.png or val/a.png"):
+    with pytest.raises(
+        MaskError, match=r"a\.json names the image .* which could be train/a.png or val/a.png"
+    ):
         draw_masks([write_json(tmp_path / "masks/a.json", labelme())], images)
 
 
@@ -158,9 +161,7 @@ def test_folders_tell_images_of_one_name_apart(tmp_path: Path) -> None:
         (["x", "y"], 0, 255),  # it may not be guessed what is left over
     ],
 )
-def test_a_class_list_gives_the_indices(
-    tmp_path: Path, classes: list[str], square: int, rest: int
-) -> None:
+def test_a_class_list_gives_the_indices(tmp_path: Path, classes: list[str], square: int, rest: int) -> None:
     drawn = draw_one(tmp_path, labelme_shape("x", "polygon", SQUARE), classes=classes)
     expected = blank(rest)
     expected[1:5, 2:6] = square
@@ -242,15 +243,14 @@ def test_the_format_is_told_by_a_glimpse(tmp_path: Path) -> None:
     assert is_labelme(write_json(tmp_path / "b.json", last))
     assert not is_coco(file)
     assert not is_cvat(file)
-    for other in ({}, {"shapes": []}, ["shapes"]):
+    others: tuple[Any, ...] = ({}, {"shapes": []}, ["shapes"])
+    for other in others:
         assert not is_labelme(write_json(tmp_path / "other.json", other))
     assert not is_labelme(tmp_path / "missing.json")
 
 
 @given(st.integers(1, 300))
 def test_at_most_254_labels_fit(count: int) -> None:
-    from mutualseg.data.label_names import name_labels
-
     labels = [f"label {index}" for index in range(count)]
     if count <= 254:
         names = name_labels(labels, None, "file")

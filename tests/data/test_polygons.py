@@ -30,7 +30,7 @@ outlines = st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=9)
 def drawn(patch: Patch, height: int = HEIGHT, width: int = WIDTH) -> npt.NDArray[np.bool_]:
     mask = np.zeros((height, width), np.uint8)
     paint(mask, patch, 1)
-    return mask == 1
+    return np.asarray(mask == 1)
 
 
 def turns_around(points: Points, x: float, y: float) -> int:

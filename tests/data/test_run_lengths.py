@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mutualseg.data.run_lengths import area_of_runs, decode_runs, fill_runs, runs_problem
-
 from tests.data.made_annotations import compressed, runs_of
 
 bits = st.lists(st.booleans(), min_size=1, max_size=300)
