@@ -259,3 +259,10 @@ def test_at_most_254_labels_fit(count: int) -> None:
     else:
         with pytest.raises(MaskError, match="at most 254"):
             name_labels(labels, None, "file")
+
+
+def test_folders_above_the_data_say_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "test" / "data"
+    images = made_images(data, "train/a.png")
+    file = write_json(data / "labels/a.json", labelme(labelme_shape("x", "polygon", SQUARE)))
+    assert list(draw_masks([file], images).masks) == ["train/a.png"]
