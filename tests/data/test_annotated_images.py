@@ -40,9 +40,7 @@ def test_the_image_that_a_name_means(name: str, image: str | None) -> None:
 
 @pytest.mark.parametrize("name", ["a.jpg", "x/a.jpg", "c.tif", "z/c.tif"])
 def test_what_could_be_two_images_is_refused(name: str) -> None:
-    with pytest.raises(
-        MaskError, match=r"file names the image .*, which could be .* or .*; write"
-    ):
+    with pytest.raises(MaskError, match=r"file names the image .*, which could be .* or .*; write"):
         AnnotatedImages(IMAGES).find(name, "file")
 
 
@@ -52,9 +50,7 @@ def test_the_suffix_decides_between_two() -> None:
 
 def test_sizes() -> None:
     check_annotated_size((3, 4), (3, 4), "file")
-    with pytest.raises(
-        MaskError, match=r"at 4x3 pixels, but its image is 3x4 when upright"
-    ):
+    with pytest.raises(MaskError, match=r"at 4x3 pixels, but its image is 3x4 when upright"):
         check_annotated_size((3, 4), (4, 3), "file")
     with pytest.raises(MaskError, match=r"^file was annotated at 4x3 pixels, but its image is 8x6; "):
         check_annotated_size((3, 4), (6, 8), "file")
