@@ -53,15 +53,9 @@ def find_listed(
 
 def _named(line: Line, path: Path, lookup: NameLookup) -> _Named | None:
     """Return what a line names: itself an image, or the first of two columns; None if nothing."""
-    matches, mask = lookup.find(line.text), None
+    matches, mask = _matches(line, lookup)
     if not matches:
-        pairs = [(found, mask) for first, mask in line.pairs() if (found := lookup.find(first))]
-        if not pairs:
-            return None
-        fitting = [pair for pair in pairs if any(lookup.names_mask(pair[1], sample) for sample in pair[0])]
-        matches, mask = (fitting or pairs)[0]
-        if fitting and mask is not None:
-            matches = [sample for sample in matches if lookup.names_mask(mask, sample)]
+        return None
     if len(matches) > 1:
         first, second = sorted(sample.name for sample in matches)[:2]
         raise SplitError(
@@ -79,6 +73,22 @@ def _named(line: Line, path: Path, lookup: NameLookup) -> _Named | None:
             "correct the line, or keep its first column alone."
         )
     return _Named(line, sample, mask)
+
+
+def _matches(line: Line, lookup: NameLookup) -> tuple[list[Sample], str | None]:
+    """Return the images that a line may mean, and the mask beside them if it has two columns."""
+    if exact := lookup.exact(line.text):
+        return exact, None
+    pairs = [(found, mask) for first, mask in line.pairs() if (found := lookup.find(first))]
+    for found, mask in pairs:
+        if fitting := [sample for sample in found if lookup.names_mask(mask, sample)]:
+            return fitting, mask
+    likely = line.likely_pairs()
+    if not likely and (found := lookup.find(line.text)):
+        return found, None
+    masks = [mask for _, mask in likely]
+    pairs.sort(key=lambda pair: pair[1] not in masks)
+    return pairs[0] if pairs else ([], None)
 
 
 def _other_masks(found: Sequence[_Named], path: Path, root: Path, lookup: NameLookup) -> list[str]:
@@ -110,15 +120,14 @@ def _unknown(
     """Say what is wrong with lines that name no training image."""
     lookup = NameLookup(SampleIndex.of(others), root, image_texts(unknown))
     for line in unknown:
-        for text in (line.text, *(first for first, _ in line.pairs())):
-            if matches := lookup.find(text):
+        for text in line.readings():
+            if matches := lookup.exact(line.text) or lookup.find(text):
                 return (
                     f"{path}: line {line.number}: {text!r} belongs to the {matches[0].part} part, which is "
                     "never trained on; take it off the list."
                 )
     line = unknown[0]
-    text = next((first for first, _ in line.pairs()), line.text)
-    nearest = nearest_listed(text, train)
+    nearest = nearest_listed(line.readings()[0], train)
     hint = f"; the nearest name is {nearest!r}" if nearest else ""
     return (
         f"{path}: {unknown_names(unknown, lines)}: no training image is called "

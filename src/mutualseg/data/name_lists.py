@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mutualseg.data.samples import is_image_file
 from mutualseg.errors import SplitError
 
 _GAP = re.compile(r"\s*,\s*|\s+")
@@ -26,6 +27,20 @@ class Line:
         for gap in _GAP.finditer(self.text):
             if gap.start() and gap.end() < len(self.text):
                 yield self.text[: gap.start()], self.text[gap.end() :]
+
+    def likely_pairs(self) -> list[tuple[str, str]]:
+        """Return the ways to read the line as two columns of one kind: two files, or two stems."""
+        return [pair for pair in self.pairs() if is_image_file(pair[0]) == is_image_file(pair[1])]
+
+    def readings(self) -> list[str]:
+        """Return what may be the image's name if the whole line does not spell one out, the likeliest first.
+
+        A line that looks like a pair is never taken for a path with foreign folders: it would end as the
+        mask's name does.
+        """
+        likely = [first for first, _ in self.likely_pairs()]
+        others = [first for first, _ in self.pairs() if first not in likely]
+        return [*likely, *others] if likely else [self.text, *others]
 
 
 def read_lines(path: Path) -> list[Line]:

@@ -61,17 +61,15 @@ def read_unlabeled_list(
     files: dict[str, None] = {}
     unknown = []
     for line in lines:
-        # The longest first column first: what follows a blank may be the rest of a name.
-        for text in (line.text, *(first for first, _ in reversed(list(line.pairs())))):
-            found = _found(text, line, path, root, lookups)
-            if isinstance(found, str):
-                files[found] = None
-            elif found is not None:
-                inside[found[0]].add(found[1].name)
-            if found is not None:
-                break
-        else:
+        found = _spelled_out(line.text, line, path, root, lookups)
+        for text in line.readings():
+            found = found or _found(text, line, path, root, lookups)
+        if found is None:
             unknown.append(line)
+        elif isinstance(found, str):
+            files[found] = None
+        else:
+            inside[found[0]].add(found[1].name)
     if unknown:
         raise SplitError(_unknown(unknown, lines, path, root, train))
     repeats = len(lines) - sum(map(len, inside.values())) - len(files)
@@ -88,6 +86,18 @@ def _found(
     text: str, line: Line, path: Path, root: Path, lookups: dict[str, NameLookup]
 ) -> tuple[str, Sample] | str | None:
     """Return the kind and sample that a text means, or the path of a file elsewhere, or None."""
+    if spelled := _spelled_out(text, line, path, root, lookups):
+        return spelled
+    for kind, lookup in lookups.items():
+        if matches := lookup.find(text):
+            return kind, _only(matches, text, line, path)
+    return None
+
+
+def _spelled_out(
+    text: str, line: Line, path: Path, root: Path, lookups: dict[str, NameLookup]
+) -> tuple[str, Sample] | str | None:
+    """Return what `_found` does, but of samples only those whose name or path a text spells out."""
     for kind, lookup in lookups.items():
         if exact := lookup.exact(text):
             return kind, _only(exact, text, line, path)
@@ -100,9 +110,6 @@ def _found(
                 if exact := lookup.exact(real[len(inside) + 1 :]):
                     return kind, _only(exact, text, line, path)
         return file
-    for kind, lookup in lookups.items():
-        if matches := lookup.find(text):
-            return kind, _only(matches, text, line, path)
     return None
 
 
@@ -132,8 +139,7 @@ def _unknown(
     unknown: Sequence[Line], lines: Sequence[Line], path: Path, root: Path, train: SampleIndex
 ) -> str:
     line = unknown[0]
-    text = next((first for first, _ in line.pairs()), line.text)
-    nearest = nearest_listed(text, train)
+    nearest = nearest_listed(line.readings()[0], train)
     hint = f"; the nearest name is {nearest!r}" if nearest else ""
     return (
         f"{path}: {unknown_names(unknown, lines)}: neither an image of {root} nor "
