@@ -97,12 +97,11 @@ def hold_out(
     Given the pixels of each class in the images, no class leaves training with them if that can be helped.
     """
     wanted = {sample.name for sample in listed}
-    groups = _shuffled(masked, grouping, seed)
-    drawn = groups
-    if pixels is not None:
-        groups = keep_classes(drawn, pixels)
-    groups.sort(key=lambda group: any(sample.name in wanted for sample in group))
+    groups = drawn = _shuffled(masked, grouping, seed)
     count = max(HELD_OUT_LEAST, -(-len(masked) // _HELD_OUT_SHARE))
+    if pixels is not None and drawn:
+        groups = keep_classes(drawn, count, pixels)
+    groups.sort(key=lambda group: any(sample.name in wanted for sample in group))
     taken = nearest_prefix(groups, count) if groups else 0
     while taken < len(groups) and sum(map(len, groups[:taken])) < HELD_OUT_LEAST:
         taken += 1

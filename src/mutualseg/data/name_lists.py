@@ -78,8 +78,8 @@ def counted_repeats(repeats: int, path: Path) -> list[str]:
     """Return a note if lines of a list name an image that an earlier line names."""
     if not repeats:
         return []
-    lines = "1 line" if repeats == 1 else f"{repeats} lines"
-    return [f"{lines} of {path} name an image again; each image is taken once."]
+    lines, name = ("1 line", "names") if repeats == 1 else (f"{repeats} lines", "name")
+    return [f"{lines} of {path} {name} an image again; each image is taken once."]
 
 
 def unknown_names(unknown: Sequence[Line], lines: Sequence[Line]) -> str:

@@ -34,18 +34,19 @@ def stratify(spread: Groups, count: int, pixels: ClassPixels, notes: list[str]) 
     chosen = order[: nearest_prefix([spread[place] for place in order], count)]
     available = images.sum(0) > 0
     if _held(images, chosen) < available.sum():
-        fewest = cover_classes([np.flatnonzero(row).tolist() for row in images], sizes.tolist(), count)
+        fewest = cover_classes(images > 0, sizes, count)
         if _held(images, fewest) > _held(images, chosen):
             chosen = _filled(fewest, order, sizes, count)
     notes += _report(spread, blind, chosen, images, amounts, pixels.classes)
     return [sample for place in chosen for sample in spread[place]]
 
 
-def keep_classes(shuffled: Groups, pixels: ClassPixels) -> Groups:
+def keep_classes(shuffled: Groups, count: int, pixels: ClassPixels) -> Groups:
     """Return groups with those last that may not be held out: some class would leave training with them.
 
     Args:
         shuffled: Groups, of which the first are to be held out.
+        count: Images to hold out, as nearly as whole groups allow.
         pixels: The pixels of each class in every sample.
     """
     images, _ = _counts(shuffled, pixels)
@@ -58,7 +59,13 @@ def keep_classes(shuffled: Groups, pixels: ClassPixels) -> Groups:
         else:
             free.append(group)
             left = left - held
-    return free + needed
+    if sum(map(len, free)) >= count:
+        return free + needed
+    # Taken one by one they came to an end; others may go if few that hold all classes stay.
+    sizes = np.array([len(group) for group in shuffled], np.int64)
+    stay = set(cover_classes(images > 0, sizes, int(sizes.sum()) - count))
+    order = sorted(range(len(shuffled)), key=lambda place: (place in stay, place))
+    return [shuffled[place] for place in order]
 
 
 def lost_classes(trained: Sequence[Sample], everything: Sequence[Sample], pixels: ClassPixels) -> list[str]:
