@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 
 import mutualseg
 from tests.command.conftest import Command
-from tests.command.made import HEIGHT, WIDTH, draw, flags, write, write_data
+from tests.command.made import HEIGHT, SMALL, WIDTH, draw, flags, write, write_data
 
 
 def test_split_made_ahead_is_the_run_s(data: Path, tmp_path: Path, command: Command) -> None:
@@ -140,6 +141,28 @@ def test_lists_of_pairs_and_of_unlabeled_images(data: Path, tmp_path: Path, comm
 
     Path("lists/unlabeled.txt").unlink()  # a run that goes on needs its split.json alone
     assert command("train", "--resume", "run").code == 0
+
+
+@pytest.mark.slow
+def test_compare_reads_lists(data: Path, tmp_path: Path, command: Command) -> None:
+    Path("unlabeled.txt").write_text("07\n08\n01\n")
+    Path("two.txt").write_text("images/train/00.png masks/train/00.png\ntrain/01\n")
+    words = flags(
+        {**SMALL, "steps": 2, "evaluate_every": 2}, seeds="0", methods="fixmatch", labeled="two.txt"
+    )
+    asked = ("compare", "--data", data, "--unlabeled", "unlabeled.txt", "--out", "cmp", "--quiet", *words)
+    assert command(*asked).code == 0
+    (run,) = Path("cmp/runs").iterdir()
+    made = json.loads((run / "split.json").read_text())
+    assert (made["labeled"], made["unlabeled"]) == (["train/00", "train/01"], ["train/07", "train/08"])
+    settings = yaml.safe_load((run / "config.yaml").read_text())
+    assert settings["unlabeled"] == [str(tmp_path / "unlabeled.txt")]
+    assert settings["labeled"] == str(tmp_path / "two.txt")
+    assert command(*asked).code == 0  # the same call again repeats nothing
+    Path("unlabeled.txt").write_text("07\n")
+    outcome = command(*asked)
+    assert outcome.code == 2
+    assert "made with other unlabeled images" in outcome.err
 
 
 def test_check_reads_lists_of_unlabeled_images(data: Path, tmp_path: Path, command: Command) -> None:

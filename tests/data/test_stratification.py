@@ -283,7 +283,7 @@ def test_the_only_image_of_a_class_is_not_held_out() -> None:
     split = make_split(folder, labeled=5, class_pixels=pixels)
     assert only in names(split.labeled)
     assert len(names(split.val) - names(blind.val)) == 1
-    assert split.notes[1] == "1 others that would be held out are not: training would lose a class."
+    assert split.notes[1] == "1 others were drawn, without which training would lose a class, and stay in it."
     assert make_split(folder, labeled=3, class_pixels=pixels).val == split.val
 
 

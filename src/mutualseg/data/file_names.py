@@ -47,7 +47,7 @@ def last_part(path: str) -> str:
 
 def without_ending(stem: str) -> str:
     """Return a stem without the one of `KIND_ENDINGS` that it ends in."""
-    for ending in KIND_ENDINGS:
-        if stem.endswith(ending) and len(stem) > len(ending):
-            return stem[: -len(ending)]
+    if stem.endswith(KIND_ENDINGS):  # one look, for there may be a million
+        ending = next(ending for ending in KIND_ENDINGS if stem.endswith(ending))
+        return stem[: -len(ending)] or stem
     return stem

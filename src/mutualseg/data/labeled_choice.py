@@ -120,7 +120,9 @@ def hold_out(
         first = {sample.name for group in drawn[:taken] for sample in group}
         spared = len(first - {sample.name for sample in held})
         if spared:
-            notes.append(f"{spared} others that would be held out are not: training would lose a class.")
+            notes.append(
+                f"{spared} others were drawn, without which training would lose a class, and stay in it."
+            )
         lost = lost_classes([sample for group in groups[taken:] for sample in group], masked, pixels)
         if lost:
             notes.append(f"All images that hold {', '.join(lost)} are held out; label more of them.")

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mutualseg.data.file_names import last_part, stem_of, without_ending, without_suffix
+from mutualseg.data.file_names import last_part, stem_of, suffix_of, without_ending, without_suffix
 from mutualseg.data.grouping import bare_name
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import PARTS, Sample, is_image_file
@@ -34,18 +34,21 @@ class NameLookup:
 
     def __init__(self, samples: SampleIndex, root: Path, texts: Iterable[str]) -> None:
         self._samples = samples
-        self._root = root
+        self._root = f"{root.absolute()}/"
+        self._roots = tuple({f"{root}/", self._root})
         self._places: dict[str, list[int]] = defaultdict(list)
         wanted = {key for text in texts for key in _keys(self.parts(text))}
         for place, (name, file, _) in enumerate(samples.facts()):
-            for key in {without_ending(last_part(name)), without_ending(stem_of(last_part(file)))} & wanted:
-                self._places[key].append(place)
+            last, stem = last_part(name), stem_of(last_part(file))
+            for key in (
+                {without_ending(last), without_ending(stem)} if stem != last else (without_ending(last),)
+            ):
+                if key in wanted:
+                    self._places[key].append(place)
 
     def parts(self, text: str) -> tuple[str, ...]:
         """Return the parts of a path as a list has it, from the data folder on if it leads there."""
-        if text.startswith("/") and Path(text).is_relative_to(self._root.absolute()):
-            text = Path(text).relative_to(self._root.absolute()).as_posix()
-        composed = unicodedata.normalize("NFC", text.replace("\\", "/"))
+        composed = _composed(text.removeprefix(self._root).replace("\\", "/"))
         return tuple(part for part in composed.split("/") if part not in ("", "."))
 
     def exact(self, text: str) -> list[Sample]:
@@ -73,8 +76,7 @@ class NameLookup:
 
     def below(self, path: Path) -> tuple[str, ...]:
         """Return the parts of a path below the data folder."""
-        inside = path.relative_to(self._root) if path.is_relative_to(self._root) else path
-        return tuple(unicodedata.normalize("NFC", part) for part in inside.parts)
+        return tuple(_composed(self._inside(path)).split("/"))
 
     def overlap(self, parts: Sequence[str], sample: Sample) -> int:
         """Return how many parts from the last on a text and a sample share; 0 if they contradict."""
@@ -90,9 +92,15 @@ class NameLookup:
         return [self._samples[place] for place in sorted(places)]
 
     def _spellings(self, sample: Sample) -> set[str]:
-        suffix, bare, path = sample.image.suffix, bare_name(sample), "/".join(self.below(sample.image))
-        stem = without_suffix(path)
-        return {sample.name, bare, sample.name + suffix, bare + suffix, path, stem}
+        bare, path = bare_name(sample), _composed(self._inside(sample.image))
+        suffix = suffix_of(path)
+        return {sample.name, bare, sample.name + suffix, bare + suffix, path, without_suffix(path)}
+
+    def _inside(self, path: Path) -> str:
+        """Return a path from the data folder on; elsewhere as it is."""
+        text = str(path)
+        root = next((root for root in self._roots if text.startswith(root)), "")
+        return text[len(root) :]
 
 
 def nearest_listed(text: str, samples: Iterable[Sample]) -> str | None:
@@ -103,6 +111,11 @@ def nearest_listed(text: str, samples: Iterable[Sample]) -> str | None:
     middle = bisect_left(names, wrong)
     first = max(0, min(middle - _COMPARED // 2, len(names) - _COMPARED))
     return nearest_name(wrong, names[first : first + _COMPARED])
+
+
+def _composed(text: str) -> str:
+    """Return a text with accents spelled in one character, as sample names are."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _keys(parts: Sequence[str]) -> set[str]:

@@ -1,7 +1,8 @@
 """Which training images are labeled, which unlabeled, and which are held out to measure on.
 
 Choices follow from the seed and the sorted names: they do not depend on the order in which a file system
-lists files, and fewer labels are always a subset of more (1/32 lies within 1/16).
+lists files, and fewer labels are a subset of more (1/32 lies within 1/16). Stratified ones follow from the
+masks too, and are a subset unless so few are asked for that only another choice holds every class.
 """
 
 from __future__ import annotations

@@ -61,9 +61,7 @@ def read_unlabeled_list(
     files: dict[str, None] = {}
     unknown = []
     for line in lines:
-        found = _spelled_out(line.text, line, path, root, lookups)
-        for text in line.readings():
-            found = found or _found(text, line, path, root, lookups)
+        found = _found(line, path, root, lookups)
         if found is None:
             unknown.append(line)
         elif isinstance(found, str):
@@ -83,33 +81,26 @@ def read_unlabeled_list(
 
 
 def _found(
-    text: str, line: Line, path: Path, root: Path, lookups: dict[str, NameLookup]
+    line: Line, path: Path, root: Path, lookups: dict[str, NameLookup]
 ) -> tuple[str, Sample] | str | None:
-    """Return the kind and sample that a text means, or the path of a file elsewhere, or None."""
-    if spelled := _spelled_out(text, line, path, root, lookups):
-        return spelled
-    for kind, lookup in lookups.items():
-        if matches := lookup.find(text):
-            return kind, _only(matches, text, line, path)
-    return None
-
-
-def _spelled_out(
-    text: str, line: Line, path: Path, root: Path, lookups: dict[str, NameLookup]
-) -> tuple[str, Sample] | str | None:
-    """Return what `_found` does, but of samples only those whose name or path a text spells out."""
-    for kind, lookup in lookups.items():
-        if exact := lookup.exact(text):
-            return kind, _only(exact, text, line, path)
-    file = _existing(text, path, root)
-    if file is not None:
-        inside = os.path.realpath(root.absolute())
-        real = os.path.realpath(file)
-        if real.startswith(os.path.join(inside, "")):  # noqa: PTH118  # texts, as below
+    """Return the kind and sample that a line means, or the path of a file elsewhere, or None."""
+    texts = list(dict.fromkeys((line.text, *line.readings())))
+    for text in texts:
+        for kind, lookup in lookups.items():
+            if exact := lookup.exact(text):
+                return kind, _only(exact, text, line, path)
+    inside = os.path.join(os.path.realpath(root), "")  # noqa: PTH118  # texts, as below
+    for text in texts:
+        if file := _existing(text, path, root):
+            real = os.path.realpath(file)
             for kind, lookup in lookups.items():
-                if exact := lookup.exact(real[len(inside) + 1 :]):
+                if real.startswith(inside) and (exact := lookup.exact(real[len(inside) :])):
                     return kind, _only(exact, text, line, path)
-        return file
+            return file
+    for text in line.readings():
+        for kind, lookup in lookups.items():
+            if matches := lookup.find(text):
+                return kind, _only(matches, text, line, path)
     return None
 
 
