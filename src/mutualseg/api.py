@@ -317,7 +317,8 @@ def split(
     Args:
         data: Data folder, or "generated"; it may stand as the first word without --data.
         out: JSON file to write; `train --labeled FILE` uses it.
-        labeled: Which masks to keep: a fraction (1/16), a count (23) or a list of file names.
+        labeled: Which masks to keep: a fraction (1/16), a count (23) or a list of names (one image a line,
+            or image and mask).
         unlabeled: Further folder of images without masks, or a .txt list of images; may be given several
             times.
         split_seed: Of the choice.

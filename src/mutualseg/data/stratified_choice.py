@@ -128,7 +128,7 @@ def _report(
     if absent:
         total = sum(len(spread[place]) for place in chosen)
         sentences.append(
-            f"No {total} images were found that hold every class: {_listed(absent)} "
+            f"No choice of {total} was found that holds every class: {_listed(absent)} "
             f"{'is' if len(absent) == 1 else 'are'} absent from the labeled ones; keep more labels."
         )
     return sentences
