@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -73,9 +74,10 @@ def train(
             alone are one class and unknown pixels, not two classes.
         channels: Bands of the images; found out if not given.
         out: Run folder to write.
-        unlabeled: Further folder of images, from anywhere, without masks; may be given several times.
-        labeled: Keep only part of the masks: a fraction (1/16), a count (23), a list of file names, or a
-            split.json written by `mutualseg split`.
+        unlabeled: Further folder of images, from anywhere, without masks, or a .txt list of images, of which
+            those of the data folder are then the ones used; may be given several times.
+        labeled: Keep only part of the masks: a fraction (1/16), a count (23), a list of names (one image a
+            line, or image and mask), or a split.json written by `mutualseg split`.
         group: Regular expression on names; images whose match (or first group) is equal stay on one side.
         method: How to train; mutual (the default), labels_only, mean_teacher, cps, fixmatch, unimatch or
             unimatch_v2. Its own arguments are dotted.
@@ -318,8 +320,15 @@ def split(
     unlabeled: str | Sequence[str] = (),
     split_seed: int = 0,
     group: str | None = None,
+    stratify: bool = True,
 ) -> Split:
     """Choose labeled, unlabeled and val images ahead of training, and write the choice to a file.
+
+    The labeled images are those of `train --labeled`, spread over the sorted names, with as few others
+    swapped in as it takes to keep every class: each in at least one image and half of its even share of
+    images, with a tenth of its even share of pixels, where that can be. A smaller part lies within a larger
+    one, unless it is so small that only another choice holds every class. No class leaves training with the
+    held-out images if that can be helped. `train --labeled 1/16` itself looks at no mask that it drops.
 
     Args:
         data: Data folder, or "generated"; it may stand as the first word without --data.
@@ -328,33 +337,47 @@ def split(
         ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
             alone are one class and unknown pixels, not two classes.
         out: JSON file to write; `train --labeled FILE` uses it.
-        labeled: Which masks to keep: a fraction (1/16), a count (23) or a list of file names.
-        unlabeled: Further folder of images without masks; may be given several times.
+        labeled: Which masks to keep: a fraction (1/16), a count (23) or a list of names (one image a line,
+            or image and mask).
+        unlabeled: Further folder of images without masks, or a .txt list of images; may be given several
+            times.
         split_seed: Of the choice.
         group: Regular expression on image names; images whose match (or first group) is equal stay
             together, as frames of one video or slices of one patient should.
+        stratify: Look at all masks and keep every class, if that can be helped; false spreads blindly, as
+            train does, and counts no class. A list that is given decides itself.
 
     Returns:
-        The split.
+        The split; its `class_rows` say what each class has in all labeled images, the chosen ones and val.
 
     Raises:
         MutualSegError: the data or the split cannot be made.
     """
     from mutualseg import resolving
+    from mutualseg.data.class_pixels import class_rows, count_class_pixels
     from mutualseg.data.split_file import write_split
     from mutualseg.data.splits import make_split
+    from mutualseg.reporting.progress import file_progress
 
     target = Path(out)
     if target.is_dir() or target.suffix != ".json":
         raise ConfigError(f"--out {out} must be a file that ends in .json.")
     source = resolving.read_data(data, layout=layout, ignore=ignore)
+    pixels = None
+    if stratify:
+        with file_progress("counting classes", quiet=False) as progress:
+            masked = (*source.labeled, *source.val)
+            pixels = count_class_pixels(masked, source.classes, source.encoding.masks.read, progress)
     made = make_split(
         source,
         labeled=labeled,
         unlabeled=_paths(unlabeled),
         split_seed=split_seed,
         group=group,
+        class_pixels=pixels,
     )
+    if pixels is not None:
+        made = replace(made, class_rows=class_rows(pixels, source.labeled, made.labeled, made.val))
     target.parent.mkdir(parents=True, exist_ok=True)
     write_split(made, source.root, target)
     return made
@@ -365,7 +388,8 @@ def check(data: str, *, unlabeled: str | Sequence[str] = (), quiet: bool = False
 
     Args:
         data: Data folder, or "generated"; it may stand as the first word without --data.
-        unlabeled: Further folder of images without masks; may be given several times.
+        unlabeled: Further folder of images without masks, or a .txt list of images; may be given several
+            times.
         quiet: Show no progress.
 
     Returns:
@@ -432,7 +456,8 @@ def compare(
             alone are one class and unknown pixels, not two classes.
         channels: Bands of the images; found out if not given.
         out: Folder of the comparison; each run is a folder below its runs/.
-        unlabeled: Further folder of images without masks; may be given several times.
+        unlabeled: Further folder of images without masks, or a .txt list of images; may be given several
+            times.
         methods: Names of methods; all of them if nothing else says what is compared.
         labeled: Amounts of labels: fractions (1/64,1/32), counts (6,12), or files; all labels if not given.
         seeds: Of the runs; 0 and 1 if not given.

@@ -154,6 +154,8 @@ def _predict(arguments: dict[str, Any], as_json: bool) -> int:
 
 
 def _split(arguments: dict[str, Any], as_json: bool) -> int:
+    from mutualseg.data.class_shares import format_rows, rows_to_json
+
     made = api.split(**arguments)
     counts = {
         "labeled": len(made.labeled),
@@ -162,8 +164,11 @@ def _split(arguments: dict[str, Any], as_json: bool) -> int:
         "test": len(made.test),
     }
     if as_json:
-        print(json.dumps({"out": arguments["out"], **counts, "notes": list(made.notes)}))
+        facts = {"notes": list(made.notes), "classes": rows_to_json(made.class_rows)}
+        print(json.dumps({"out": arguments["out"], **counts, **facts}, ensure_ascii=False))
         return 0
+    if made.class_rows:
+        print(format_rows(made.class_rows), end="\n\n")
     for note in made.notes:
         print(note)
     print(", ".join(f"{count} {part}" for part, count in counts.items()), f"-> {arguments['out']}")

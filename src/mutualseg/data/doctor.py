@@ -15,13 +15,20 @@ import numpy.typing as npt
 
 from mutualseg.data.findings import Finding, Report, finding_from_text, format_report
 from mutualseg.data.folder import load_listing, pair
-from mutualseg.data.folder_findings import leak_findings, listing_findings, misnamed_findings, part_findings
+from mutualseg.data.folder_findings import (
+    leak_findings,
+    list_findings,
+    listing_findings,
+    misnamed_findings,
+    part_findings,
+)
 from mutualseg.data.images import read_image
 from mutualseg.data.mask_codes import IGNORE, INDICES, MaskCode
 from mutualseg.data.mask_findings import find_classes, value_findings
 from mutualseg.data.masks import size_problem
+from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import PARTS, Sample
-from mutualseg.data.unlabeled import list_unlabeled
+from mutualseg.data.unlabeled import find_unlabeled
 from mutualseg.errors import DataError
 
 __all__ = ["Finding", "Report", "format_report", "inspect"]
@@ -50,7 +57,7 @@ def inspect(
 
     Args:
         root: Folder that holds images/ and masks/.
-        unlabeled: Folders of further images.
+        unlabeled: Folders of further images, and .txt lists of images.
         workers: Threads; None takes as many as there are processors.
         progress: Called with (files done, files in all) as they are read.
 
@@ -65,7 +72,11 @@ def inspect(
     samples = [sample for part in PARTS for sample in pair(images, masks, part)]
     further: Sequence[Sample] = ()
     try:
-        further = list_unlabeled(unlabeled, [sample.name for sample in samples])
+        train = SampleIndex.of([sample for sample in samples if sample.part == "train"])
+        others = [sample for sample in samples if sample.part != "train"]
+        named = find_unlabeled(unlabeled, root, train, others)
+        further = named.outside
+        findings += list_findings(named.lists)
     except DataError as error:
         findings.append(finding_from_text(str(error)))
     found, class_findings = find_classes(root, [sample.mask for sample in samples if sample.mask])

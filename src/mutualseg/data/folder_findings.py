@@ -11,6 +11,7 @@ from mutualseg.data.folder import orphan_masks
 from mutualseg.data.labeled_choice import HELD_OUT_LEAST
 from mutualseg.data.listing import Tree, misnamed_parts
 from mutualseg.data.samples import Sample
+from mutualseg.data.unlabeled_lists import UnlabeledList
 
 
 def listing_findings(images: Tree, masks: Tree) -> Iterator[Finding]:
@@ -84,6 +85,18 @@ def misnamed_findings(root: Path) -> Iterator[Finding]:
         yield make_finding(
             "warning", f"{folder} is read as training images", f"rename it to {part} if that is what it is"
         )
+
+
+def list_findings(lists: Sequence[UnlabeledList]) -> Iterator[Finding]:
+    """Yield what is worth a look in lists of unlabeled images."""
+    for one in lists:
+        if one.others:
+            yield make_finding(
+                "warning",
+                f"image that {one.path} lists is one of val or test and will be dropped",
+                "nothing needs doing; take it off the list to be rid of this line",
+                count=len(one.others),
+            )
 
 
 def leak_findings(samples: Sequence[Sample], further: Sequence[Sample]) -> Iterator[Finding]:
