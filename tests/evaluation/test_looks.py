@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 
 import numpy as np
@@ -223,7 +222,6 @@ class Recording(Segmenter):
 
     def segment(self, images: Tensor) -> Tensor:
         """Return log of (p, 1 - p, 0), p falling with the width."""
-        gc.collect()
         self.most_alive = max(self.most_alive, sum(kept() is not None for kept in self.said))
         self.seen.append(tuple(images.shape))
         share = 1 / images.shape[-1]
