@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from mutualseg.data.findings import Finding, Report, finding_from_text, format_r
 from mutualseg.data.folder import load_listing, pair
 from mutualseg.data.folder_findings import leak_findings, listing_findings, misnamed_findings, part_findings
 from mutualseg.data.images import read_image
+from mutualseg.data.mask_codes import IGNORE, INDICES, MaskCode
 from mutualseg.data.mask_findings import find_classes, value_findings
-from mutualseg.data.masks import IGNORE, read_mask, size_problem
+from mutualseg.data.masks import size_problem
 from mutualseg.data.samples import PARTS, Sample
 from mutualseg.data.unlabeled import list_unlabeled
 from mutualseg.errors import DataError
@@ -66,9 +68,11 @@ def inspect(
         further = list_unlabeled(unlabeled, [sample.name for sample in samples])
     except DataError as error:
         findings.append(finding_from_text(str(error)))
+    found, class_findings = find_classes(root, [sample.mask for sample in samples if sample.mask])
+    code = INDICES if found is None else found.code
     looks = []
     with ThreadPoolExecutor(workers) as pool:
-        for look in pool.map(_look, [*samples, *further]):
+        for look in pool.map(partial(_look, code=code), [*samples, *further]):
             looks.append(look)
             if progress:
                 progress(len(looks), len(samples) + len(further))
@@ -78,7 +82,7 @@ def inspect(
     findings += leak_findings(samples, further)
     histograms = {look.sample: look.histogram for look in looks if look.histogram is not None}
     total = sum(histograms.values(), np.zeros(256, np.int64))
-    classes, source, class_findings = find_classes(root, total)
+    classes, source = (found.names, found.source) if found is not None else ((), "none")
     findings += class_findings
     findings += value_findings(classes, histograms)
     sizes = sorted((look.size for look in looks if look.size), key=lambda size: size[0] * size[1])
@@ -99,7 +103,7 @@ def inspect(
     )
 
 
-def _look(sample: Sample) -> _Look:
+def _look(sample: Sample, code: MaskCode) -> _Look:
     problems = []
     size = histogram = None
     try:
@@ -109,7 +113,7 @@ def _look(sample: Sample) -> _Look:
         problems.append((sample.image, _without_name(error, sample.image)))
     if sample.mask is not None:
         try:
-            mask = read_mask(sample.mask)
+            mask = code.read(sample.mask)
             histogram = np.bincount(mask.ravel(), minlength=256)
             mismatch = size_problem(mask.shape, size) if size else None
             if mismatch:

@@ -137,6 +137,7 @@ class Session:
             workers=settings.workers,
             accumulate=settings.accumulate,
             processes=settings.processes,
+            encoding=self.data.encoding,
             # A GPU would wait for colors made one image at a time; elsewhere the loader processes make them.
             color_on_device=settings.device == "cuda",
             cache=settings.cache,
@@ -176,6 +177,7 @@ class Session:
             method.networks(),
             self.split.val[rank :: process_count()],
             self.data.num_classes,
+            encoding=self.data.encoding,
             device=self.settings.device,
             precision=self.settings.precision,
             options=InferenceOptions(self.settings.window),
