@@ -59,6 +59,7 @@ def train(
     views: Mapping[str, Any] | None = None,
     optimization: Mapping[str, Any] | None = None,
     with_baseline: bool = False,
+    window: int | str | None = None,
     resume: bool | str = False,
     overwrite: bool = False,
     quiet: bool = False,
@@ -109,6 +110,8 @@ def train(
         optimization: Optimizer and learning rates; dotted on the command line.
         with_baseline: Also train on the labels alone, with the same steps or budget, and say whether the
             unlabeled images helped.
+        window: Look at val images in windows of this side in pixels, overlapping by a third, or whole (the
+            default); evaluate and predict then do the same with this run.
         resume: Continue the run in --out, or in the run folder given here.
         overwrite: Replace the run in --out.
         quiet: Say nothing while training.
@@ -164,6 +167,7 @@ def train(
             "method": method,
             "views": views,
             "optimization": optimization,
+            "window": window,
         }
         defaults = signature(train).parameters
         given = {name: value for name, value in chosen.items() if value != defaults[name].default}
@@ -220,6 +224,7 @@ def train(
         views=views or {},
         optimization=optimization or {},
         with_baseline=with_baseline,
+        window=window,
         overwrite=overwrite,
         quiet=quiet,
     )
@@ -237,7 +242,9 @@ def evaluate(
     *,
     data: str | None = None,
     split: Literal["val", "test"] = "val",
-    window: int | None = None,
+    window: int | str = "auto",
+    scales: str | float | Sequence[str | float] = (),
+    flip: bool = False,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Score a run's deployed network.
@@ -246,19 +253,26 @@ def evaluate(
         run: Run folder that `train` wrote.
         data: Another data folder; the run's own if not given.
         split: Which part: val or test.
-        window: Cut images into windows of this side in pixels, overlapping by a third; whole if not given.
+        window: Side in pixels of the windows that images are cut into, overlapping by a third, or whole;
+            auto is what the run was trained with.
+        scales: Factors from 0.25 to 4 by which images are resized before the network sees them, such as
+            0.75 1 1.25; probabilities are averaged. 1 if not given.
+        flip: Look at mirrored images too, and average.
         quiet: Print no table.
 
     Returns:
-        miou, per_class_iou and pixel_accuracy in percent, the number of images, and which part.
+        miou, per_class_iou and pixel_accuracy in percent at the masks' own size, the number of images, which
+        part, and window (None: whole images), scales and flip.
 
     Raises:
         MutualSegError: the run or the data cannot be used.
     """
+    from mutualseg.evaluation.inference_options import inference_options
+
+    inference_options(window, scales, flip)  # refused before imports that take seconds
     from mutualseg.scoring import score_run
 
-    _refuse_small_window(window)
-    return score_run(Path(run), data=data, part=split, window=window, quiet=quiet)
+    return score_run(Path(run), data=data, part=split, window=window, scales=scales, flip=flip, quiet=quiet)
 
 
 def predict(
@@ -266,7 +280,9 @@ def predict(
     images: Sequence[str] | str,
     *,
     out: str,
-    window: int | None = None,
+    window: int | str = "auto",
+    scales: str | float | Sequence[str | float] = (),
+    flip: bool = False,
     compile: bool = False,
     quiet: bool = False,
 ) -> Predictions:
@@ -276,7 +292,11 @@ def predict(
         run: Run folder, or a weights file that `train` wrote.
         images: Image files, or folders of them.
         out: Folder for the masks; names and subfolders are kept.
-        window: Cut images into windows of this side in pixels, overlapping by a third; whole if not given.
+        window: Side in pixels of the windows that images are cut into, overlapping by a third, or whole;
+            auto is what the network's run was trained with.
+        scales: Factors from 0.25 to 4 by which images are resized before the network sees them, such as
+            0.75 1 1.25; probabilities are averaged. 1 if not given. Masks have the images' own size.
+        flip: Look at mirrored images too, and average.
         compile: Run the network compiled: slow for each new image size, then faster on CUDA.
         quiet: Show no progress.
 
@@ -286,10 +306,21 @@ def predict(
     Raises:
         MutualSegError: the weights cannot be used, or there is no image.
     """
+    from mutualseg.evaluation.inference_options import inference_options
+
+    inference_options(window, scales, flip)  # refused before imports that take seconds
     from mutualseg.predictor import predict_files
 
-    _refuse_small_window(window)
-    return predict_files(Path(run), _paths(images), Path(out), window=window, compile=compile, quiet=quiet)
+    return predict_files(
+        Path(run),
+        _paths(images),
+        Path(out),
+        window=window,
+        scales=scales,
+        flip=flip,
+        compile=compile,
+        quiet=quiet,
+    )
 
 
 def load(path: str | Path, *, device: str = "auto") -> Predictor:
@@ -438,6 +469,7 @@ def compare(
     workers: int | None = None,
     cache: str = "auto",
     evaluate_every: int | None = None,
+    window: int | str | None = None,
     checkpoint_every: str | int = "10min",
     views: Mapping[str, Any] | None = None,
     optimization: Mapping[str, Any] | None = None,
@@ -484,6 +516,7 @@ def compare(
         workers: Loader processes per stream; chosen for the machine if not given.
         cache: Where decoded images are kept: auto, memory, file or off.
         evaluate_every: Steps between evaluations; a fifth of each run if not given.
+        window: Look at val and test images in windows of this side in pixels, or whole, as in train.
         checkpoint_every: Steps (5) or time (10min) between checkpoints.
         views: Crops and colors that all have in common; dotted on the command line.
         optimization: Optimizer and learning rates that all have in common; dotted on the command line.
@@ -530,17 +563,13 @@ def compare(
         workers=workers,
         cache=cache,
         evaluate_every=evaluate_every,
+        window=window,
         checkpoint_every=checkpoint_every,
         views=views or {},
         optimization=optimization or {},
         quiet=quiet,
     )
     return perform_all(comparison, train, jobs=jobs)
-
-
-def _refuse_small_window(window: int | None) -> None:
-    if window is not None and window < 32:
-        raise ConfigError(f"--window {window} is too small; give at least 32 pixels, or leave it out.")
 
 
 def _required_out(out: str | None) -> Path:

@@ -50,6 +50,8 @@ class Settings:
     views: dict[str, Any]
     optimization: dict[str, Any]
     with_baseline: bool = False
+    window: int | None = None
+    """Side of the windows in which val images are looked at; None: whole images."""
 
     @property
     def processes(self) -> int:

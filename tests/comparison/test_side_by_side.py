@@ -31,7 +31,7 @@ from tests.comparison.test_running import PLANNED
 
 SHARED = Shared(
     **dict.fromkeys(("data", "network", "encoder", "weights", "device", "precision"), "x"),  # type: ignore[arg-type]  # all of them are texts
-    **dict.fromkeys(("group", "steps", "budget", "unlabeled_batch", "evaluate_every", "workers")),  # type: ignore[arg-type]  # all of them may be None
+    **dict.fromkeys(("group", "steps", "budget", "unlabeled_batch", "evaluate_every", "window", "workers")),  # type: ignore[arg-type]  # all of them may be None
     **dict.fromkeys(("split_seed", "batch", "accumulate", "crop"), 1),  # type: ignore[arg-type]  # all of them are numbers
     unlabeled=[],
     cache="auto",

@@ -17,6 +17,7 @@ from mutualseg.devices import resolve_device, resolve_precision
 from mutualseg.durations import parse_duration, parse_interval
 from mutualseg.engine.preparation import require_at_least
 from mutualseg.errors import ConfigError
+from mutualseg.evaluation.inference_options import read_window
 from mutualseg.methods import method_class
 from mutualseg.networks.build import resolve_encoder
 
@@ -53,6 +54,7 @@ def asked_comparison(
     workers: int | None,
     cache: str,
     evaluate_every: int | None,
+    window: int | str | None,
     checkpoint_every: str | int,
     views: Mapping[str, Any],
     optimization: Mapping[str, Any],
@@ -76,6 +78,7 @@ def asked_comparison(
     if budget is not None:
         parse_duration(budget, "budget")
     parse_interval(checkpoint_every, "checkpoint-every")
+    side = read_window(window)
     resolving.resolve_cache(cache)
     chosen_encoder = resolve_encoder(network, encoder)
     base = {
@@ -116,6 +119,7 @@ def asked_comparison(
         device=resolved_device,
         precision=resolve_precision(precision, resolved_device),
         evaluate_every=evaluate_every,
+        window=side,
         workers=workers,
         cache=cache,
         checkpoint_every=checkpoint_every,

@@ -19,6 +19,7 @@ from mutualseg.engine.memory_forecast import free_bytes, in_words
 from mutualseg.engine.processes import Place, check_processes, share_of
 from mutualseg.engine.session import Session
 from mutualseg.errors import ConfigError
+from mutualseg.evaluation.inference_options import read_window
 from mutualseg.methods import method_class
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import resolve_encoder
@@ -68,6 +69,7 @@ def prepare(
     views: Mapping[str, Any],
     optimization: Mapping[str, Any],
     with_baseline: bool,
+    window: int | str | None,
     overwrite: bool,
     quiet: bool,
 ) -> tuple[Session, Method]:
@@ -85,6 +87,7 @@ def prepare(
         workers=(workers, 0),
     )
     parse_interval(checkpoint_every, "checkpoint-every")
+    side = read_window(window)
     seconds = None if budget is None else parse_duration(budget, "budget")
     resolved_method = resolving.resolve_method(method)
     resolved_device = resolve_device(device)
@@ -144,6 +147,7 @@ def prepare(
         views=resolving.resolve_views(views),
         optimization=resolving.resolve_rates(optimization, network, chosen_encoder),
         with_baseline=with_baseline,
+        window=side,
     )
     console = RunConsole(quiet=quiet)
     session = Session(settings, source, split, folder, console)

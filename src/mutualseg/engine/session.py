@@ -25,6 +25,7 @@ from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.engine.training import Training
 from mutualseg.errors import Interrupted, NetworkError, UnusableFileError
+from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.evaluation.pseudo_label_monitor import PseudoLabelMonitor
@@ -179,6 +180,7 @@ class Session:
             encoding=self.data.encoding,
             device=self.settings.device,
             precision=self.settings.precision,
+            options=InferenceOptions(self.settings.window),
             total=lambda counts: sum_over_processes(counts, device),
             monitor=monitor,
         )
@@ -260,6 +262,7 @@ class Session:
             "method": self.settings.method["name"],
             "step": step,
             "precision": self.settings.precision,
+            "window": self.settings.window,
         }
         save_network(path, method.networks()[method.deployed], self.network, facts)
 

@@ -48,6 +48,7 @@ def summarize(
         "method_arguments": {name: value for name, value in settings.method.items() if name != "name"},
         "optimization": dict(settings.optimization),
         "crop": settings.crop,
+        "window": settings.window,
         "batch": settings.batch,
         "unlabeled_batch": settings.unlabeled_batch,
         "device": settings.device,
