@@ -33,13 +33,15 @@ def write_mask(path: Path, values: Sequence[int] = (0, 1, 2, 255), height: int =
     return path
 
 
-def write_folder(root: Path, labeled: Iterable[str], unlabeled: Iterable[str] = ()) -> Path:
+def write_folder(
+    root: Path, labeled: Iterable[str], unlabeled: Iterable[str] = (), height: int = 6, width: int = 8
+) -> Path:
     """Write a data folder of PNG images by name, such as "train/a" or "a"."""
     for name in labeled:
-        write_image(root / "images" / f"{name}.png")
-        write_mask(root / "masks" / f"{name}.png")
+        write_image(root / "images" / f"{name}.png", height, width)
+        write_mask(root / "masks" / f"{name}.png", height=height, width=width)
     for name in unlabeled:
-        write_image(root / "images" / f"{name}.png")
+        write_image(root / "images" / f"{name}.png", height, width)
     return root
 
 
