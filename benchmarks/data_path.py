@@ -26,6 +26,7 @@ from PIL import Image
 
 from mutualseg import resolving
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
+from mutualseg.data.encoding import PLAIN
 from mutualseg.data.folder import DataFolder, read_folder
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Split
@@ -80,7 +81,7 @@ def start_up(root: str, inside: bool) -> dict[str, Any]:
         folder = read_folder(Path(root, "data"))
         split = make_split(folder, unlabeled=[] if inside else [Path(root, "photos")])
     with timed(seconds, "check"):
-        resolving.refuse_bad_files(split, folder.num_classes)
+        resolving.refuse_bad_files(split, folder.num_classes, PLAIN)
         resolving.resolve_crop(CROP, split, "cpu")
     with timed(seconds, "write_split"):
         write_split(split, folder.root, Path(root, "split.json"))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import torch
 
+from mutualseg.data.encoding import PLAIN
 from mutualseg.data.loading import load_image, load_mask
 from mutualseg.engine.sample_steps import wait_for
 from mutualseg.engine.session import Session
@@ -46,9 +47,9 @@ def parts_ms(session: Session) -> dict[str, float]:
     with torch.no_grad():
         grid = network(torch.rand(2, 3, crop, crop, device=device)).logits.shape[-2:]
 
-    images = [load_image(sample) for sample in session.split.labeled[:batch]]
+    images = [load_image(sample, PLAIN) for sample in session.split.labeled[:batch]]
     masks = [
-        load_mask(sample, (image.shape[1], image.shape[2]), classes)
+        load_mask(sample, PLAIN, (image.shape[1], image.shape[2]), classes)
         for sample, image in zip(session.split.labeled, images, strict=False)
     ]
     features = torch.randn(2 * batch, width, *grid, device=device).to(memory_format=torch.channels_last)

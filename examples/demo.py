@@ -16,7 +16,7 @@ import mutualseg
 from mutualseg.data.folder import read_folder
 from mutualseg.data.generated import generated_folder
 from mutualseg.data.images import read_image
-from mutualseg.data.masks import read_mask
+from mutualseg.data.mask_codes import INDICES
 from mutualseg.engine.summary import counted_network
 from mutualseg.reporting.pictures import overlay, sheet
 
@@ -79,7 +79,7 @@ def draw(out: Path, picture: Path) -> None:
     for sample in folder.val[:PICTURES]:
         assert sample.mask is not None
         image = read_image(sample.image)
-        maps = [read_mask(sample.mask), *(predictor.predict(image) for predictor in predictors)]
+        maps = [INDICES.read(sample.mask), *(predictor.predict(image) for predictor in predictors)]
         drawn = [overlay(image, indices, count, opacity=0.75) for indices in maps]
         rows.append([np.kron(part, np.ones((2, 2, 1), np.uint8)) for part in (image, *drawn)])
     sheet(rows, ["image", "truth", "labels only", "mutual distillation"], folder.classes).save(picture)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 def train(
     data: str | None = None,
     *,
+    layout: str = "auto",
+    ignore: int | None = None,
+    channels: int | None = None,
     out: str | None = None,
     unlabeled: str | Sequence[str] = (),
     labeled: str | int | None = None,
@@ -64,6 +67,11 @@ def train(
     Args:
         data: Folder with images/ and masks/ (with or without train/, val/, test/ below each); an image
             without a mask is unlabeled. "generated" is the embedded data set.
+        layout: How the data folder is laid out: folder (images/ and masks/), or a public data set's name;
+            auto tells them apart.
+        ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
+            alone are one class and unknown pixels, not two classes.
+        channels: Bands of the images; found out if not given.
         out: Run folder to write.
         unlabeled: Further folder of images, from anywhere, without masks; may be given several times.
         labeled: Keep only part of the masks: a fraction (1/16), a count (23), a list of file names, or a
@@ -127,6 +135,9 @@ def train(
             raise ConfigError(f"--resume {resume} and --out {out} name two runs; leave out --out.")
         chosen: dict[str, object] = {
             "data": data,
+            "layout": layout,
+            "ignore": ignore,
+            "channels": channels,
             "labeled": labeled,
             "steps": steps,
             "seed": seed,
@@ -173,6 +184,9 @@ def train(
     train_it = partial(
         launch,
         data=str(data),
+        layout=layout,
+        ignore=ignore,
+        channels=channels,
         out=run_root,
         unlabeled=_paths(unlabeled),
         labeled=labeled if labeled is None or isinstance(labeled, int) else str(labeled),
@@ -297,6 +311,8 @@ def load(path: str | Path, *, device: str = "auto") -> Predictor:
 def split(
     data: str,
     *,
+    layout: str = "auto",
+    ignore: int | None = None,
     out: str,
     labeled: str | int | None = None,
     unlabeled: str | Sequence[str] = (),
@@ -307,6 +323,10 @@ def split(
 
     Args:
         data: Data folder, or "generated"; it may stand as the first word without --data.
+        layout: How the data folder is laid out: folder (images/ and masks/), or a public data set's name;
+            auto tells them apart.
+        ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
+            alone are one class and unknown pixels, not two classes.
         out: JSON file to write; `train --labeled FILE` uses it.
         labeled: Which masks to keep: a fraction (1/16), a count (23) or a list of file names.
         unlabeled: Further folder of images without masks; may be given several times.
@@ -327,7 +347,7 @@ def split(
     target = Path(out)
     if target.is_dir() or target.suffix != ".json":
         raise ConfigError(f"--out {out} must be a file that ends in .json.")
-    source = resolving.read_data(data)
+    source = resolving.read_data(data, layout=layout, ignore=ignore)
     made = make_split(
         source,
         labeled=labeled,
@@ -366,6 +386,9 @@ def check(data: str, *, unlabeled: str | Sequence[str] = (), quiet: bool = False
 def compare(
     data: str,
     *,
+    layout: str = "auto",
+    ignore: int | None = None,
+    channels: int | None = None,
     out: str,
     unlabeled: str | Sequence[str] = (),
     methods: str | Sequence[str] = (),
@@ -403,6 +426,11 @@ def compare(
 
     Args:
         data: Data folder, or "generated".
+        layout: How the data folder is laid out: folder (images/ and masks/), or a public data set's name;
+            auto tells them apart.
+        ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
+            alone are one class and unknown pixels, not two classes.
+        channels: Bands of the images; found out if not given.
         out: Folder of the comparison; each run is a folder below its runs/.
         unlabeled: Further folder of images without masks; may be given several times.
         methods: Names of methods; all of them if nothing else says what is compared.
@@ -450,6 +478,9 @@ def compare(
     check_jobs(jobs, budget)
     comparison = asked_comparison(
         data=str(data),
+        layout=layout,
+        ignore=ignore,
+        channels=channels,
         out=Path(out),
         unlabeled=_paths(unlabeled),
         methods=methods,

@@ -81,10 +81,16 @@ def read_mapping(text: str, name: str) -> dict[str, Any]:
     return values
 
 
+_FOUND_OUT = ("image_code", "mask_code")
+"""Keys of a run's config.yaml that follow from its data: a new run finds them out again."""
+
+
 def _normalized(values: dict[str, Any], name: str) -> dict[str, Any]:
     normalized: dict[str, Any] = {}
     for key, value in values.items():
         key = key.replace("-", "_")
+        if key in _FOUND_OUT:
+            continue
         if key == "method" and isinstance(value, str):
             value = {"name": value}
         if key in ("method", "views", "optimization") and not isinstance(value, dict):

@@ -13,14 +13,18 @@ from typing import Any, get_args
 from mutualseg.data.cache_choice import Cache
 from mutualseg.data.decoded_images import can_share
 from mutualseg.data.duplicates import identical_to
+from mutualseg.data.encoding import Encoding
 from mutualseg.data.folder import DataFolder, read_folder
-from mutualseg.data.images import image_size, read_image
-from mutualseg.data.masks import check_mask, read_mask
+from mutualseg.data.image_codes import RGB, ImageCode
+from mutualseg.data.images import image_size
+from mutualseg.data.mask_codes import MaskCode
+from mutualseg.data.masks import check_mask
 from mutualseg.data.samples import Sample
 from mutualseg.data.splits import Split
-from mutualseg.errors import ConfigError
+from mutualseg.errors import ConfigError, RunError
 from mutualseg.machine import cores
 from mutualseg.nearest import unknown_name
+from mutualseg.settings import Settings
 
 AUTO = "auto"
 GENERATED = "generated"
@@ -46,9 +50,38 @@ def data_root(data: str) -> Path:
     return Path(data)
 
 
-def read_data(data: str) -> DataFolder:
-    """Return the data folder of `--data`."""
-    return read_folder(data_root(data))
+def read_data(
+    data: str, *, layout: str = AUTO, ignore: int | None = None, images: ImageCode = RGB
+) -> DataFolder:
+    """Return the data folder of `--data`.
+
+    Args:
+        data: of `--data`.
+        layout: of `--layout`.
+        ignore: of `--ignore`.
+        images: how images are read.
+    """
+    return read_folder(data_root(data), ignore=ignore, images=images)
+
+
+def reopen_data(settings: Settings) -> DataFolder:
+    """Return the data folder of a run that was started before, read as it was then.
+
+    Raises:
+        RunError: its masks have another code now.
+    """
+    found = read_data(
+        settings.data,
+        layout=settings.layout,
+        ignore=settings.ignore,
+        images=ImageCode.from_plain(settings.image_code),
+    )
+    if found.encoding.masks != MaskCode.from_plain(settings.mask_code):
+        raise RunError(
+            f"The masks of {found.root} hold their classes in another way than when the run was started; "
+            "restore them, or train anew."
+        )
+    return found
 
 
 def default_workers(devices: int = 1) -> int:
@@ -157,7 +190,7 @@ def leak_note(data: DataFolder) -> str | None:
     )
 
 
-def refuse_bad_files(split: Split, num_classes: int) -> None:
+def refuse_bad_files(split: Split, num_classes: int, encoding: Encoding) -> None:
     """Read what a run needs, so that a bad file stops it before it starts: images that have a mask whole.
 
     Of an unlabeled image the header is read: one that is cut short shows when it is used. So does a bad
@@ -167,10 +200,10 @@ def refuse_bad_files(split: Split, num_classes: int) -> None:
     Raises:
         DataError: for the first bad file.
     """
-    refuse_bad_samples((*split.labeled, *split.val, *_evenly(split.unlabeled)), num_classes)
+    refuse_bad_samples((*split.labeled, *split.val, *_evenly(split.unlabeled)), num_classes, encoding)
 
 
-def refuse_bad_samples(samples: Iterable[Sample], num_classes: int) -> None:
+def refuse_bad_samples(samples: Iterable[Sample], num_classes: int, encoding: Encoding) -> None:
     """Read samples that have a mask whole, and of the others the header.
 
     Raises:
@@ -181,9 +214,9 @@ def refuse_bad_samples(samples: Iterable[Sample], num_classes: int) -> None:
         if sample.mask is None:
             image_size(sample.image)
         else:
-            height, width, _ = read_image(sample.image).shape
+            height, width, _ = encoding.images.read(sample.image).shape
             size = (height, width)
-            check_mask(read_mask(sample.mask), size, num_classes, sample.mask)
+            check_mask(encoding.masks.read(sample.mask), size, num_classes, sample.mask)
 
     with ThreadPoolExecutor() as pool:
         for _ in pool.map(look, samples):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mutualseg.data.folder import DataFolder
+from mutualseg.data.image_codes import ImageCode
 from mutualseg.data.samples import Sample
 from mutualseg.data.split_file import read_val
 from mutualseg.errors import DataError, MutualSegError
@@ -14,7 +15,7 @@ from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.predictor import Predictor
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.progress import file_progress
-from mutualseg.resolving import read_data
+from mutualseg.resolving import read_data, reopen_data
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 
@@ -24,7 +25,11 @@ def score_run(root: Path, *, data: str | None, part: str, window: int | None, qu
     folder = RunFolder(root)
     settings = Settings.from_dict(folder.read_config(), str(folder.config))
     predictor = Predictor.load(root)
-    source = read_data(data if data is not None else settings.data)
+    source = (
+        reopen_data(settings)
+        if data is None
+        else read_data(data, ignore=settings.ignore, images=ImageCode.from_plain(settings.image_code))
+    )
     if source.classes != predictor.classes:
         raise DataError(
             f"{source.root} has the classes {', '.join(source.classes)}, but the run learned "
@@ -44,6 +49,7 @@ def score_run(root: Path, *, data: str | None, part: str, window: int | None, qu
             {"deployed": predictor.network},
             samples,
             len(predictor.classes),
+            encoding=source.encoding,
             device=predictor.device,
             precision=predictor.precision,
             window=window,

@@ -13,6 +13,13 @@ class Settings:
     """Resolved arguments of `train`, under the names of its flags; nothing in it is `auto`."""
 
     data: str
+    layout: str
+    ignore: int | None
+    channels: int
+    image_code: dict[str, Any]
+    """See `ImageCode`: follows from the images."""
+    mask_code: dict[str, Any]
+    """See `MaskCode`: follows from the masks."""
     unlabeled: list[str]
     labeled: str | int | None
     group: str | None

@@ -61,7 +61,6 @@ def _label_all(root: Path) -> None:
 
 
 def _only_binary_masks(root: Path) -> None:
-    (root / "classes.txt").unlink()
     for path in (root / "masks").rglob("*.png"):
         write(path, np.where(draw(path.name)[1] == 1, 255, 0).astype(np.uint8))
 
@@ -92,8 +91,8 @@ DATA = (
         "class outside", ("masks/train/01.png", "7", "3 classes", "255"), spoil=_mask("train/01.png", value=7)
     ),
     Case("class outside in val", ("masks/val/00.png", "7", "3 classes"), spoil=_mask("val/00.png", value=7)),
-    Case("masks of 0 and 255", ("only 0 and 255", "one class and ignore"), spoil=_only_binary_masks),
-    Case("mask in colors", ("masks/train/00.png", "color image", "palette"), spoil=_color_mask),
+    Case("masks of 0 and 255 for 3 classes", ("only 0 and 255", "--ignore 255"), spoil=_only_binary_masks),
+    Case("mask in colors", ("masks/train/00.png", "color image", "as the other masks"), spoil=_color_mask),
     Case(
         "unreadable labeled image", ("images/train/02.png", "is not an image"), spoil=_image("train/02.png")
     ),

@@ -62,7 +62,7 @@ def test_everything_wrong_at_once(tmp_path: Path) -> None:
     assert find(report, "16-bit").files == (root / "images/train/deep.png",)
     assert find(report, "empty file").files == (root / "images/train/empty.jpg",)
     assert "8x5 pixels but its image is 8x6" in find(report, "pixels but its image").what
-    assert "map each color" in find(report, "is a color image").cure
+    assert "save it as the other masks are" in find(report, "is a color image").cure
     assert "9, 12" in find(report, "outside the 4 classes (0 to 3)").what
     assert find(report, "no image of the same name").files == (root / "masks/train/orphan.png",)
     assert find(report, "share their name").count == 2
@@ -83,14 +83,15 @@ def test_everything_wrong_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("with_list", [False, True])
 def test_masks_of_0_and_255(tmp_path: Path, with_list: bool) -> None:
-    write_folder(tmp_path, [], ["a", "b"])
-    for name in ("a", "b"):
+    write_folder(tmp_path, [], ["a", "b", "c"])
+    for name in ("a", "b", "c"):
         write_mask(tmp_path / f"masks/{name}.png", [0, 255])
     if with_list:
         (tmp_path / "classes.txt").write_text("a\nb\n")
     report = inspect(tmp_path)
-    assert "one class and ignore" in find(report, "only 0 and 255").what
-    assert not report.ok
+    assert report.ok
+    assert report.classes == (("a", "b") if with_list else ("background", "foreground"))
+    assert report.ignored_pixels == 0
 
 
 def test_no_labels(tmp_path: Path) -> None:

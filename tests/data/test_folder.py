@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mutualseg.data.folder import read_classes, read_folder
+from mutualseg.data.class_files import ClassFile, read_class_file
+from mutualseg.data.folder import read_folder
+from mutualseg.data.mask_codes import BINARY
 from mutualseg.errors import DataError, ImageError, MaskError
 from tests.data.made import write_folder, write_image, write_mask
 
@@ -153,7 +155,7 @@ def test_classes_from_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("entry", ["[road, sky]", "{1: sky, 0: road}"])
 def test_classes_from_yaml(tmp_path: Path, entry: str) -> None:
     (tmp_path / "dataset.yaml").write_text(f"other: 1\nclasses: {entry}\n")
-    assert read_classes(tmp_path, []) == (("road", "sky"), "dataset.yaml")
+    assert read_class_file(tmp_path) == ClassFile(("road", "sky"), "dataset.yaml")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +179,7 @@ def test_classes_from_yaml(tmp_path: Path, entry: str) -> None:
 def test_malformed_class_files(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match=message) as caught:
-        read_classes(tmp_path, [])
+        read_class_file(tmp_path)
     assert str(tmp_path / name) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -185,7 +187,7 @@ def test_malformed_class_files(tmp_path: Path, name: str, content: str, message:
 def test_class_text_in_another_encoding(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_bytes("Bäume\nsky".encode("latin-1"))
     with pytest.raises(DataError, match="not UTF-8"):
-        read_classes(tmp_path, [])
+        read_class_file(tmp_path)
 
 
 @pytest.mark.parametrize("with_list", [False, True])
@@ -195,8 +197,10 @@ def test_masks_of_0_and_255(tmp_path: Path, with_list: bool) -> None:
     write_mask(tmp_path / "masks/b.png", [0, 255])
     if with_list:
         (tmp_path / "classes.txt").write_text("background\nthing\n")
-    with pytest.raises(MaskError, match="only 0 and 255, which reads as one class and ignore; write"):
-        read_folder(tmp_path)
+    folder = read_folder(tmp_path)
+    assert folder.classes == ("background", "thing" if with_list else "foreground")
+    assert folder.encoding.masks == BINARY
+    assert "--ignore 255" in folder.notes[0]
 
 
 @pytest.mark.parametrize(("values", "message"), [([0], "only class 0"), ([255], "no class at all")])

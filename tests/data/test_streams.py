@@ -12,11 +12,13 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from mutualseg.data import loading
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.decoded_images import can_share
+from mutualseg.data.encoding import PLAIN
 from mutualseg.data.folder import DataFolder, read_folder
+from mutualseg.data.image_codes import ImageCode
 from mutualseg.data.loading import load_image, load_mask
+from mutualseg.data.mask_codes import MaskCode
 from mutualseg.data.streams import (
     BadFile,
     LabeledStream,
@@ -117,13 +119,13 @@ def test_a_position_needs_no_history() -> None:
 def test_an_item_follows_from_its_position_alone(folder: DataFolder, position: int) -> None:
     made = streams(folder, unlabeled_steps=range(1000))
     sample = folder.labeled[sample_at(position, 6, 4, "labeled")]
-    image, views = load_image(sample), LabeledViews(CROP)
-    expected = views(image, load_mask(sample, (48, 64), 3), generator_at(4, "labeled", position))
+    image, views = load_image(sample, PLAIN), LabeledViews(CROP)
+    expected = views(image, load_mask(sample, PLAIN, (48, 64), 3), generator_at(4, "labeled", position))
     item = item_at(made, "labeled", position)
     assert all(torch.equal(a, b) for a, b in zip(item, expected, strict=True))
     assert made.unlabeled is not None
     without = made.unlabeled.samples[sample_at(position, 6, 4, "unlabeled")]
-    views_of = UnlabeledViews(CROP)(load_image(without), generator_at(4, "unlabeled", position))
+    views_of = UnlabeledViews(CROP)(load_image(without, PLAIN), generator_at(4, "unlabeled", position))
     assert all(torch.equal(a, b) for a, b in zip(item_at(made, "unlabeled", position), views_of, strict=True))
 
 
@@ -159,7 +161,7 @@ def test_an_epoch_shows_each_labeled_image_once(folder: DataFolder) -> None:
     )
     seen = [bytes(image[:, :48].numpy().tobytes()) for batch in loader for image in batch.images]
     assert len(set(seen)) == len(seen) == 6
-    assert set(seen) == {load_image(sample).numpy().tobytes() for sample in folder.labeled}
+    assert set(seen) == {load_image(sample, PLAIN).numpy().tobytes() for sample in folder.labeled}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -243,17 +245,17 @@ def test_one_bad_file_stands_for_its_batch() -> None:
 def test_a_sample_without_mask_has_none_to_load(folder: DataFolder) -> None:
     sample = next(sample for sample in folder.train if sample.mask is None)
     with pytest.raises(DataError, match=f"'{sample.name}' has no mask"):
-        load_mask(sample, (48, 64), 3)
+        load_mask(sample, PLAIN, (48, 64), 3)
 
 
 def test_loaded_tensors_are_the_files(folder: DataFolder) -> None:
     sample = folder.labeled[0]
     assert sample.mask is not None
-    image = load_image(sample)
+    image = load_image(sample, PLAIN)
     assert (image.dtype, image.shape) == (torch.uint8, (3, 48, 64))
     with Image.open(sample.image) as picture:
         assert tuple(image[:, 7, 9].tolist()) == picture.getpixel((9, 7))
-    mask: Tensor = load_mask(sample, (48, 64), 3)
+    mask: Tensor = load_mask(sample, PLAIN, (48, 64), 3)
     assert (mask.dtype, mask.shape) == (torch.uint8, (48, 64))
     assert (mask[:2] == 255).all()
 
@@ -371,8 +373,8 @@ def test_kept_images_change_nothing_and_files_are_read_once(
     made = streams(folder, workers=workers, cache="memory")
     for batch, expected in zip(batches(made), fresh, strict=True):
         assert_same(batch, expected)
-    monkeypatch.setattr(loading, "read_image", _must_not)
-    monkeypatch.setattr(loading, "read_mask", _must_not)
+    monkeypatch.setattr(ImageCode, "read", _must_not)
+    monkeypatch.setattr(MaskCode, "read", _must_not)
     for position in range(6):  # both streams have seen their six images
         item_at(made, "labeled", position)
         item_at(made, "unlabeled", position)
@@ -381,7 +383,7 @@ def test_kept_images_change_nothing_and_files_are_read_once(
         made.labeled[0]
 
 
-def _must_not(path: Path) -> None:
+def _must_not(code: object, path: Path) -> None:
     raise AssertionError(f"{path} is read again")
 
 

@@ -69,7 +69,7 @@ def make_amounts(
                 "compare them in two folders."
             )
         if same is amount:
-            resolving.refuse_bad_files(split, source.num_classes)
+            resolving.refuse_bad_files(split, source.num_classes, source.encoding)
     found = list(amounts.values())
     if any(digest(amount.split.val) != digest(found[0].split.val) for amount in found):
         raise ConfigError("The --labeled files hold out different val images; make them with one split seed.")

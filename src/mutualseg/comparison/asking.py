@@ -26,6 +26,9 @@ _DEFAULT_SEEDS = (0, 1)
 def asked_comparison(
     *,
     data: str,
+    layout: str,
+    ignore: int | None,
+    channels: int | None,
     out: Path,
     unlabeled: Sequence[Path],
     methods: object,
@@ -82,7 +85,7 @@ def asked_comparison(
     chosen = make_variants(listed(methods, "methods"), listed(ablation, "ablation"), variants, **base)
     known_seeds = seeds_of(seeds, _DEFAULT_SEEDS)
     resolved_device = resolve_device(device)
-    source = resolving.read_data(data)
+    source = resolving.read_data(data, layout=layout, ignore=ignore)
     amounts = make_amounts(
         source,
         listed(labeled, "labeled") or [resolving.default_labeled(data)],
@@ -95,6 +98,9 @@ def asked_comparison(
     whole = make_split(source, unlabeled=unlabeled, split_seed=split_seed, group=group)
     shared = Shared(
         data=data if data == resolving.GENERATED else str(Path(data).absolute()),
+        layout=source.layout,
+        ignore=ignore,
+        channels=source.encoding.images.channels,
         unlabeled=[str(path.absolute()) for path in unlabeled],
         group=group,
         split_seed=split_seed,

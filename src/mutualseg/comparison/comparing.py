@@ -128,4 +128,5 @@ def _draw(comparison: Comparison, record: Mapping[str, Any]) -> None:
         comparison.source.classes,
         comparison.out,
         comparison.out / "pictures.png",
+        encoding=comparison.source.encoding,
     )

@@ -43,6 +43,7 @@ def score_on_test(
             {role: network.to(shared.device).to(memory_format=torch.channels_last)},
             source.test,
             len(source.classes),
+            encoding=source.encoding,
             device=shared.device,
             precision=shared.precision,
         )

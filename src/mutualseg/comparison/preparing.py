@@ -93,7 +93,7 @@ def prepare(
     killed = killed_run(out)
     runs.sort(key=lambda run: run.place == killed)
     if split == "test":
-        resolving.refuse_bad_samples(source.test, source.num_classes)
+        resolving.refuse_bad_samples(source.test, source.num_classes, source.encoding)
     _try_networks(shared, distinct, source.num_classes)
     known = {} if before is None else {row["run"]: row for row in before["runs"]}
     rows = {place: of_earlier_call(row, out) for place, row in known.items()}

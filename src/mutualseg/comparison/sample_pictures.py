@@ -13,8 +13,7 @@ import torch
 from PIL import Image
 
 from mutualseg.comparison.on_test import counted_network_of
-from mutualseg.data.images import read_image
-from mutualseg.data.masks import read_mask
+from mutualseg.data.encoding import Encoding
 from mutualseg.data.samples import Sample
 from mutualseg.errors import WeightsError
 from mutualseg.predictor import Predictor
@@ -27,7 +26,13 @@ _WIDTH = 320
 
 
 def draw_samples(
-    record: Mapping[str, Any], val: Sequence[Sample], classes: Sequence[str], out: Path, path: Path
+    record: Mapping[str, Any],
+    val: Sequence[Sample],
+    classes: Sequence[str],
+    out: Path,
+    path: Path,
+    *,
+    encoding: Encoding,
 ) -> None:
     """Write rows of image, truth and each method's prediction, all of one number of labels and one seed.
 
@@ -37,16 +42,17 @@ def draw_samples(
         classes: their names.
         out: folder of the comparison.
         path: the picture to write.
+        encoding: how the images' files are read.
     """
     runs = shown_runs(record["runs"])
     if not runs:
         return
     count = min(_PICTURES, len(val))
     chosen = [val[place * len(val) // count] for place in range(count)]
-    images = [read_image(sample.image) for sample in chosen]
+    images = [encoding.images.read(sample.image) for sample in chosen]
     columns = [
         images,
-        [_truth(sample, image, len(classes)) for sample, image in zip(chosen, images, strict=True)],
+        [_truth(sample, image, len(classes), encoding) for sample, image in zip(chosen, images, strict=True)],
     ]
     labels = []
     for row in runs:
@@ -86,9 +92,9 @@ def shown_runs(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [row for row in finished if (row["labeled_images"], row["seed"]) == place]
 
 
-def _truth(sample: Sample, image: Pixels, classes: int) -> Pixels:
+def _truth(sample: Sample, image: Pixels, classes: int, encoding: Encoding) -> Pixels:
     assert sample.mask is not None  # val images have one
-    return overlay(image, read_mask(sample.mask), classes, opacity=0.75)
+    return overlay(image, encoding.masks.read(sample.mask), classes, opacity=0.75)
 
 
 def _narrowed(picture: Pixels) -> Pixels:

@@ -14,6 +14,9 @@ class Shared:
     """Arguments of `train`, under the names of its flags, the same in every run."""
 
     data: str
+    layout: str
+    ignore: int | None
+    channels: int
     unlabeled: list[str]
     group: str | None
     split_seed: int

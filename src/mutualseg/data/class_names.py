@@ -1,68 +1,168 @@
-"""The class list: from classes.txt or dataset.yaml, else counted from the masks."""
+"""Classes and what masks hold for them: named in a file of the data folder, else found in the masks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from mutualseg.data.masks import IGNORE, binary_problem, read_mask, values_of
-from mutualseg.errors import DataError, MaskError
+from mutualseg.data.class_files import ClassFile, read_class_file
+from mutualseg.data.mask_codes import BINARY, IGNORE, INDICES, MaskCode, color_name
+from mutualseg.data.mask_pixels import unpack_color
+from mutualseg.data.mask_survey import Survey, survey_masks
+from mutualseg.errors import MaskError
 
 _MOST_PER_VALUE = 8
 """Classes per value that masks hold, beyond which the values are not taken for indices."""
+_MOST_COLORS = 64
+"""Colors beyond which they are not taken for classes: blended edges and JPEG make thousands."""
+_STRAY_INDEX = 32
+"""Gray below it is taken for an index and not for a gray color where some masks are colored."""
+_BINARY_NAMES = ("background", "foreground")
 
 
-def read_classes(root: Path, masks: Sequence[Path]) -> tuple[tuple[str, ...], str]:
-    """Return the class names in index order, and where they came from.
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a data folder, and how its masks hold them."""
+
+    names: tuple[str, ...]
+    source: str
+    """The file that names them, or "masks"."""
+    code: MaskCode
+    notes: tuple[str, ...] = ()
+    """Sentences for the user about what was found out."""
+
+
+def read_classes(
+    root: Path, masks: Sequence[Path], *, ignore: int | None = None, skip_broken: bool = False
+) -> Classes:
+    """Return the classes of a folder and the code of its masks.
 
     Args:
         root: The data folder.
-        masks: All masks on disk: without a class file they are counted, with one they are only
-            looked at until one shows that they are not 0/255 masks.
-
-    Returns:
-        The names and "classes.txt", "dataset.yaml" or "masks".
+        masks: All masks on disk: without a class file all are looked at, with one only until it is clear
+            how they hold the classes.
+        ignore: A further gray value, palette position or gray color that means "class unknown". 255 says
+            that masks of 0 and 255 alone are one class and ignore, not black and white.
+        skip_broken: Leave out masks that cannot be read.
 
     Raises:
         DataError: The class file is malformed.
-        MaskError: The masks hold no usable class, or only 0 and 255.
+        MaskError: The masks hold no usable classes.
     """
-    named = named_classes(root)
+    named = read_class_file(root)
+    if ignore is not None and not 0 <= ignore < 2**16:
+        raise MaskError(f"--ignore {ignore} is no mask value; give a whole number from 0 to 65535.")
+
+    def enough(survey: Survey) -> bool:
+        return named is not None and bool(survey.colored or survey.values - {0, IGNORE})
+
+    survey = survey_masks(masks, enough, skip_broken=skip_broken)
+    if named is not None and (named.colors or named.values):
+        return Classes(named.names, named.source, _declared(named, survey, ignore))
+    if (survey.colored and not _mixed(survey, named)) or survey.palettes_differ:
+        return _of_colors(root, survey, named, ignore)
+    if survey.values == {0, IGNORE} and ignore != IGNORE:
+        return _binary(root, named)
+    return _of_values(root, survey.values, named, ignore)
+
+
+def _mixed(survey: Survey, named: ClassFile | None) -> bool:
+    """Tell whether color images are strays among masks of indices: each is refused when it is read."""
+    most = max(_STRAY_INDEX, len(named.names) if named is not None else 0)
+    indices = survey.values - {IGNORE}
+    return not survey.palette and 0 < max(indices, default=0) < most
+
+
+def _declared(named: ClassFile, survey: Survey, ignore: int | None) -> MaskCode:
+    """Return the code that a class file spells out."""
+    if named.values:
+        values = dict(named.values) | {IGNORE: named.values.get(IGNORE, IGNORE)}
+        return MaskCode.of_values(values | ({} if ignore is None else {ignore: IGNORE}))
+    colors = dict(named.colors)
+    plain = not survey.colored and not survey.palette and survey.values
+    if plain and max(survey.values - {IGNORE}, default=0) < len(named.names):
+        return _with_ignore(
+            INDICES, len(named.names), ignore
+        )  # gray masks of indices: colors for pictures alone
+    if ignore is not None and ignore <= IGNORE:
+        colors[ignore, ignore, ignore] = IGNORE
+    return MaskCode.of_colors(colors)
+
+
+def _of_colors(root: Path, survey: Survey, named: ClassFile | None, ignore: int | None) -> Classes:
+    """Give each color that the masks hold a class, black first, the others by red, green and blue."""
+    first = survey.colored[0] if survey.colored else root
+    ignored = {ignore * 0x010101} if ignore is not None and ignore <= IGNORE else set()
+    found = sorted(survey.colors - ignored)
+    if len(found) > _MOST_COLORS:
+        raise MaskError(
+            f"The masks of {root} hold {len(found)} colors or more ({first}), which is too many for classes, "
+            "as blended edges or JPEG make them; name the color of every class in dataset.yaml, or save "
+            "masks anew without smoothing."
+        )
+    shown = ", ".join(color_name(color) for color in found)
+    if named is not None and len(named.names) != len(found):
+        raise MaskError(
+            f"{root / named.source} names {len(named.names)} classes, but the masks hold {len(found)} colors "
+            f"({shown}); name the color of every class under `colors` in dataset.yaml."
+        )
+    if len(found) < 2:
+        raise MaskError(f"The masks of {root} hold one color only ({shown}), and two classes are needed.")
+    index_of = {unpack_color(color): index for index, color in enumerate(found)}
+    index_of |= {unpack_color(color): IGNORE for color in ignored}
+    names = named.names if named is not None else tuple(color_name(color) for color in found)
+    pairs = ", ".join(f"{color_name(color)} = {name}" for color, name in zip(found, names, strict=True))
+    listed = f"masks are colored; {len(found)} colors were found and taken for classes in this order"
+    note = f"The {listed}: {shown if named is None else pairs} (name them under `colors` in dataset.yaml)."
+    return Classes(names, named.source if named else "masks", MaskCode.of_colors(index_of), (note,))
+
+
+def _binary(root: Path, named: ClassFile | None) -> Classes:
+    if named is not None and len(named.names) != 2:
+        raise MaskError(
+            f"The masks of {root} hold only 0 and 255, which reads as two classes, but {named.source} names "
+            f"{len(named.names)}; say --ignore {IGNORE} if 255 means unknown, or correct the class list."
+        )
+    note = "The masks hold 0 and 255 alone: two classes (--ignore 255 if 255 means unknown)."
+    names = named.names if named is not None else _BINARY_NAMES
+    return Classes(names, named.source if named else "masks", BINARY, (note,))
+
+
+def _of_values(root: Path, found: set[int], named: ClassFile | None, ignore: int | None) -> Classes:
+    values = found - {IGNORE, ignore}
     if named is not None:
-        values: set[int] = set()
-        for path in masks:
-            values |= values_of(read_mask(path))
-            if values - {0, IGNORE}:
-                break
-        _refuse_binary(root, values)
-        return named
-    with ThreadPoolExecutor() as pool:
-        values = set().union(*pool.map(lambda path: values_of(read_mask(path)), masks))
-    _refuse_binary(root, values)
-    return counted_classes(root, values), "masks"
+        shifted = ignore == 0 and len(named.names) in values  # 0 is no class: they count from 1
+        code = _from_one(len(named.names)) if shifted else _with_ignore(INDICES, len(named.names), ignore)
+        return Classes(named.names, named.source, code)
+    if ignore == 0:
+        names = counted_classes(root, {value - 1 for value in values})
+        return Classes(tuple(f"class {i + 1}" for i in range(len(names))), "masks", _from_one(len(names)))
+    names = counted_classes(root, values)
+    return Classes(names, "masks", _with_ignore(INDICES, len(names), ignore))
 
 
-def named_classes(root: Path) -> tuple[tuple[str, ...], str] | None:
-    """Return the names of classes.txt or dataset.yaml and the file's name, None if there is neither."""
-    if (root / "classes.txt").is_file():
-        return _from_text(root / "classes.txt"), "classes.txt"
-    if (root / "dataset.yaml").is_file():
-        return _from_yaml(root / "dataset.yaml"), "dataset.yaml"
-    return None
+def _from_one(count: int) -> MaskCode:
+    return MaskCode.of_values({0: IGNORE, IGNORE: IGNORE} | {index + 1: index for index in range(count)})
+
+
+def _with_ignore(code: MaskCode, count: int, ignore: int | None) -> MaskCode:
+    if ignore in (None, IGNORE):
+        return code
+    assert ignore is not None
+    return MaskCode.of_values({index: index for index in range(count)} | {IGNORE: IGNORE, ignore: IGNORE})
 
 
 def counted_classes(root: Path, values: Iterable[int]) -> tuple[str, ...]:
     """Return "class 0", "class 1", ... up to the largest value that masks hold."""
     indices = {value for value in values if value != IGNORE}
     count = max(indices, default=-1) + 1
-    if count > _MOST_PER_VALUE * len(indices) > 0:
+    if count > _MOST_PER_VALUE * len(indices) > 0 or count > IGNORE:
         listed = ", ".join(str(value) for value in sorted(indices)[:8])
         raise MaskError(
             f"The masks of {root} hold the values {listed}, which look like gray levels and not like indices "
-            f"of {count} classes; write 0, 1, 2, ... instead, or name all classes in classes.txt."
+            f"of {count} classes; name the value of every class under `values` in dataset.yaml, or all "
+            "classes in classes.txt if they are indices."
         )
     if count < 2:
         found = "no class at all (every pixel is 255, ignore)" if count == 0 else "only class 0"
@@ -71,49 +171,3 @@ def counted_classes(root: Path, values: Iterable[int]) -> tuple[str, ...]:
             "check the masks, or name all classes in classes.txt."
         )
     return tuple(f"class {index}" for index in range(count))
-
-
-def _refuse_binary(root: Path, values: set[int]) -> None:
-    problem = binary_problem(values)
-    if problem:
-        raise MaskError(f"In {root} {problem}.")
-
-
-def _from_text(path: Path) -> tuple[str, ...]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().split("\n")
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not UTF-8 text; save it as UTF-8.") from None
-    return _checked([line.strip() for line in lines], path)
-
-
-def _from_yaml(path: Path) -> tuple[str, ...]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path} is not valid YAML ({reason}); correct it.") from None
-    entry = content.get("classes") if isinstance(content, dict) else None
-    if isinstance(entry, dict):
-        if sorted(entry, key=str) != sorted(range(len(entry)), key=str):
-            raise DataError(f"{path}: the keys of `classes` must be 0, 1, 2, ...; correct them.")
-        entry = [entry[index] for index in range(len(entry))]
-    if not isinstance(entry, list):
-        raise DataError(f"{path} has no list `classes`; add one, such as `classes: [road, sky]`.")
-    odd = [name for name in entry if not isinstance(name, str)]
-    if odd:
-        raise DataError(f"{path}: the class name {odd[0]!r} is not text; put it in quotes.")
-    return _checked([name.strip() for name in entry], path)
-
-
-def _checked(names: list[str], path: Path) -> tuple[str, ...]:
-    if "" in names and len(names) > 1:
-        raise DataError(f"{path}: the name of class {names.index('')} is empty; give every class a name.")
-    if len(names) < 2:
-        raise DataError(f"{path} names fewer than two classes; list every class, background included.")
-    if len(names) > IGNORE:
-        raise DataError(f"{path} names {len(names)} classes, and at most {IGNORE} fit beside 255 (ignore).")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{path} names the class {twice!r} twice; give every class its own name.")
-    return tuple(names)

@@ -11,6 +11,7 @@ from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 
 from mutualseg.data.cache_choice import open_cache
+from mutualseg.data.encoding import PLAIN, Encoding
 from mutualseg.data.loading import Shelf
 from mutualseg.data.samples import Sample
 from mutualseg.data.streams import (
@@ -50,6 +51,7 @@ class TwoStreams(pl.LightningDataModule):
         workers: loader processes per stream; 0 loads in the training process.
         accumulate: micro-steps per optimizer step.
         processes: that share each step.
+        encoding: how the files of the samples are read.
         color_on_device: deliver crops whose color changes are drawn and not made, for the training to make
             them where it computes.
         cache: where decoded images that are drawn more than once are kept (see `open_cache`).
@@ -69,6 +71,7 @@ class TwoStreams(pl.LightningDataModule):
         workers: int,
         accumulate: int = 1,
         processes: int = 1,
+        encoding: Encoding = PLAIN,
         color_on_device: bool = False,
         cache: str = "off",
     ) -> None:
@@ -85,6 +88,7 @@ class TwoStreams(pl.LightningDataModule):
             labeled_views,
             num_classes=num_classes,
             seed=seed,
+            encoding=encoding,
             color_on_device=color_on_device,
             shelf=Shelf(self.store),
         )
@@ -95,6 +99,7 @@ class TwoStreams(pl.LightningDataModule):
                 views,
                 seed=seed,
                 positions=positions,
+                encoding=encoding,
                 color_on_device=color_on_device,
                 shelf=Shelf(self.store, 2 * len(labeled)) if repeats else None,
             )

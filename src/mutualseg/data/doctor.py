@@ -10,19 +10,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mutualseg.data.class_names import Classes
 from mutualseg.data.findings import SEVERITIES, Finding, Report, finding_from_text
 from mutualseg.data.folder import load_listing, pair
 from mutualseg.data.folder_findings import listing_findings, misnamed_findings, part_findings
+from mutualseg.data.folder_survey import FolderSurvey, Progress, ReadImage, ReadMask, survey_folder
 from mutualseg.data.image_findings import image_findings
 from mutualseg.data.images import read_image
+from mutualseg.data.mask_codes import IGNORE, INDICES
 from mutualseg.data.mask_findings import find_classes, value_findings
-from mutualseg.data.masks import IGNORE, read_mask
 from mutualseg.data.rare_classes import rare_class_findings
 from mutualseg.data.repeat_findings import repeat_findings
 from mutualseg.data.report_text import format_report
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import PARTS
-from mutualseg.data.survey import Progress, ReadImage, ReadMask, Survey, survey
 from mutualseg.data.unlabeled import list_unlabeled
 from mutualseg.errors import DataError
 from mutualseg.machine import cores
@@ -33,8 +34,11 @@ __all__ = ["Examination", "Finding", "Report", "examine", "format_report", "insp
 class Examination(NamedTuple):
     """What a cured copy or a picture sheet is made from."""
 
-    survey: Survey
+    survey: FolderSurvey
     report: Report
+    classes: Classes | None
+    """None if they cannot be told."""
+    read_mask: ReadMask
 
 
 def inspect(
@@ -44,7 +48,8 @@ def inspect(
     workers: int | None = None,
     progress: Progress | None = None,
     read_image: ReadImage = read_image,
-    read_mask: ReadMask = read_mask,
+    read_mask: ReadMask | None = None,
+    ignore: int | None = None,
 ) -> Report:
     """Read every image and mask of a data folder and report all that is wrong.
 
@@ -54,7 +59,8 @@ def inspect(
         workers: Threads; None takes as many as there are processors.
         progress: Called with (files done, files in all) as they are read.
         read_image: Decodes an image file.
-        read_mask: Decodes a mask file into class indices.
+        read_mask: Decodes a mask file into class indices; None finds out how from class list and masks.
+        ignore: A further mask value that means "class unknown".
 
     Returns:
         The report; `report.ok` tells whether a run can start.
@@ -69,6 +75,7 @@ def inspect(
         progress=progress,
         read_image=read_image,
         read_mask=read_mask,
+        ignore=ignore,
     ).report
 
 
@@ -79,7 +86,8 @@ def examine(
     workers: int | None = None,
     progress: Progress | None = None,
     read_image: ReadImage = read_image,
-    read_mask: ReadMask = read_mask,
+    read_mask: ReadMask | None = None,
+    ignore: int | None = None,
 ) -> Examination:
     """Do what `inspect` does, and return what was seen of each file beside the report."""
     images, masks = load_listing(root)
@@ -90,7 +98,12 @@ def examine(
         further = list_unlabeled(unlabeled, samples.names())
     except DataError as error:
         findings.append(finding_from_text(str(error)))
-    seen = survey(
+    found, class_findings = find_classes(
+        root, [sample.mask for sample in samples.labeled() if sample.mask], ignore=ignore
+    )
+    code = INDICES if found is None else found.code
+    read_mask = read_mask or code.read
+    seen = survey_folder(
         samples,
         further,
         read_image=read_image,
@@ -104,7 +117,7 @@ def examine(
     findings += image_findings(seen)
     histograms = {seen.samples[place]: histogram for place, histogram in seen.histograms.items()}
     total = sum(histograms.values(), np.zeros(256, np.int64))
-    classes, source, class_findings = find_classes(root, total)
+    classes, source = (found.names, found.source) if found is not None else ((), "none")
     findings += class_findings
     findings += value_findings(classes, histograms)
     findings += rare_class_findings(
@@ -129,10 +142,10 @@ def examine(
         ignored_pixels=int(total[IGNORE]),
         kinds=tuple((name, int((seen.kinds == number).sum())) for number, name in enumerate(seen.kind_names)),
     )
-    return Examination(seen, report)
+    return Examination(seen, report, found, read_mask)
 
 
-def _extreme(seen: Survey, sign: int) -> tuple[int, int] | None:
+def _extreme(seen: FolderSurvey, sign: int) -> tuple[int, int] | None:
     """Return (height, width) of the image with the most pixels, or with the fewest if the sign is -1."""
     sizes = seen.size[seen.readable].astype(np.int64)
     if not len(sizes):
@@ -141,7 +154,7 @@ def _extreme(seen: Survey, sign: int) -> tuple[int, int] | None:
     return height, width
 
 
-def _file_findings(seen: Survey) -> Iterator[Finding]:
+def _file_findings(seen: FolderSurvey) -> Iterator[Finding]:
     """Join the files whose problems read alike but for numbers and what stands in brackets."""
     alike: dict[str, list[tuple[Path, str]]] = defaultdict(list)
     for place, path, problem in seen.problems:

@@ -10,12 +10,14 @@ from itertools import compress
 from pathlib import Path
 
 from mutualseg.data.class_names import read_classes
+from mutualseg.data.encoding import PLAIN, Encoding
+from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.listing import Tree, list_tree, misnamed_parts
 from mutualseg.data.sample_index import Head, SampleIndex
 from mutualseg.data.samples import IMAGE_SUFFIXES, PARTS, Part, Sample
 from mutualseg.errors import DataError
 
-__all__ = ["DataFolder", "load_listing", "orphan_masks", "pair", "read_classes", "read_folder", "shown"]
+__all__ = ["DataFolder", "load_listing", "orphan_masks", "pair", "read_folder", "shown"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,13 @@ class DataFolder:
     classes: tuple[str, ...]
     """Names in index order."""
     class_source: str
-    """Where the names come from: "classes.txt", "dataset.yaml" or "masks"."""
+    """Where the names come from: a file's name, "masks", or the layout's."""
+    encoding: Encoding = PLAIN
+    """How its images and masks are read."""
+    layout: str = "folder"
+    """Name of the public layout that it has; "folder" is images/ and masks/."""
+    group: str | None = None
+    """What stays on one side where the user does not say: slices of a patient, say."""
     unscored: tuple[Sample, ...] = ()
     """Images of val and test without a mask: neither scored nor trained on."""
     notes: tuple[str, ...] = ()
@@ -47,11 +55,13 @@ class DataFolder:
         return tuple(SampleIndex.of(self.train).labeled())
 
 
-def read_folder(root: Path) -> DataFolder:
+def read_folder(root: Path, *, ignore: int | None = None, images: ImageCode = RGB) -> DataFolder:
     """List a data folder, pair images with masks, and find its classes.
 
     Args:
         root: Folder that holds images/ and masks/.
+        ignore: A mask value that means "class unknown", beside 255 (see `read_classes`).
+        images: How images are read.
 
     Returns:
         The folder's samples and classes.
@@ -60,39 +70,41 @@ def read_folder(root: Path) -> DataFolder:
         DataError: The folder is missing, empty or contradicts itself.
         MaskError: The masks cannot be what a class count needs.
     """
-    images, masks = load_listing(root)
-    for kind, tree in (("images", images), ("masks", masks)):
+    image_files, mask_files = load_listing(root)
+    for kind, tree in (("images", image_files), ("masks", mask_files)):
         clashes = tree.clashes()
         if clashes:
             raise DataError(
                 f"{len(clashes)} {kind} share their name with another but for the suffix "
                 f"({shown(clashes[0])}); keep one of each."
             )
-    orphans = orphan_masks(images, masks)
+    orphans = orphan_masks(image_files, mask_files)
     if orphans:
         hint = "rename them as their images, or remove them"
-        if images.has_parts != masks.has_parts:
+        if image_files.has_parts != mask_files.has_parts:
             hint = "train/, val/, test/ must lie below both images/ and masks/, or below neither"
         raise DataError(f"{len(orphans)} masks have no image of the same name ({shown(orphans)}); {hint}.")
-    parts = {part: pair(images, masks, part) for part in PARTS}
+    parts = {part: pair(image_files, mask_files, part) for part in PARTS}
     if not len(parts["train"].masked):
         raise DataError(
             f"{root} has no labeled training image; put a mask with the image's name below {root / 'masks'}."
         )
     scored = {part: tuple(sample for sample in parts[part] if sample.mask) for part in PARTS[1:]}
     masked = [*parts["train"].labeled(), *scored["val"], *scored["test"]]
-    classes, source = read_classes(root, [sample.mask for sample in masked if sample.mask])
+    classes = read_classes(root, [sample.mask for sample in masked if sample.mask], ignore=ignore)
     unscored = tuple(sample for part in PARTS[1:] for sample in parts[part] if not sample.mask)
     return DataFolder(
         root=root,
         train=parts["train"],
         val=scored["val"],
         test=scored["test"],
-        classes=classes,
-        class_source=source,
+        classes=classes.names,
+        class_source=classes.source,
+        encoding=Encoding(images, classes.code),
         unscored=unscored,
         notes=(
-            *_notes(images, masks, unscored),
+            *classes.notes,
+            *_notes(image_files, mask_files, unscored),
             *(
                 f"{folder} is read as training images; rename it to {part} if that is what it is."
                 for folder, part in misnamed_parts(root)

@@ -11,7 +11,7 @@ import numpy as np
 from mutualseg.data.file_heads import true_suffix
 from mutualseg.data.file_names import suffix_of
 from mutualseg.data.findings import Finding, make_finding
-from mutualseg.data.survey import Survey
+from mutualseg.data.folder_survey import FolderSurvey
 
 SMALL = 32
 """Pixels of a side, below which an image holds less than one cell of most encoders."""
@@ -19,7 +19,7 @@ _MUCH_LARGER = 4
 """Times the pixels of the smallest image that the largest may have without a word."""
 
 
-def image_findings(survey: Survey) -> Iterator[Finding]:
+def image_findings(survey: FolderSurvey) -> Iterator[Finding]:
     """Yield what is odd about the images of a survey."""
     turned = np.flatnonzero(survey.readable & (survey.orientation != 1))
     if len(turned):
@@ -62,7 +62,7 @@ def image_kind_findings(kinds: Mapping[str, Sequence[Path]]) -> Iterator[Finding
     )
 
 
-def _suffix_findings(survey: Survey) -> Iterator[Finding]:
+def _suffix_findings(survey: FolderSurvey) -> Iterator[Finding]:
     misnamed: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for known in np.unique(survey.formats[survey.readable]).tolist():
         for path in survey.images(np.flatnonzero(survey.readable & (survey.formats == known))):
@@ -77,7 +77,7 @@ def _suffix_findings(survey: Survey) -> Iterator[Finding]:
         )
 
 
-def _by_kind(survey: Survey) -> dict[str, Sequence[Path]]:
+def _by_kind(survey: FolderSurvey) -> dict[str, Sequence[Path]]:
     if len(survey.kind_names) < 2:
         return {}
     return {
@@ -86,7 +86,7 @@ def _by_kind(survey: Survey) -> dict[str, Sequence[Path]]:
     }
 
 
-def _size_findings(survey: Survey) -> Iterator[Finding]:
+def _size_findings(survey: FolderSurvey) -> Iterator[Finding]:
     pixels = survey.size[survey.readable].astype(np.int64).prod(axis=1)
     if not len(pixels) or pixels.max() < _MUCH_LARGER * pixels.min():
         return

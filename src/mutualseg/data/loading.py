@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from mutualseg.data.decoded_images import DecodedImages
-from mutualseg.data.images import read_image
-from mutualseg.data.masks import check_mask, read_mask
+from mutualseg.data.encoding import Encoding
+from mutualseg.data.masks import check_mask
 from mutualseg.data.samples import Sample
 from mutualseg.errors import DataError
 
@@ -36,13 +36,18 @@ class Shelf:
 _BARE = Shelf()
 
 
-def load_image(sample: Sample, shelf: Shelf = _BARE, place: int = 0) -> Tensor:
-    """Return a sample's image as uint8 [3,H,W], a view of [H,W,3]; it stands at `place` of the shelf."""
-    return shelf.read(place, lambda: read_image(sample.image)).permute(2, 0, 1)
+def load_image(sample: Sample, encoding: Encoding, shelf: Shelf = _BARE, place: int = 0) -> Tensor:
+    """Return a sample's image as uint8 [C,H,W], a view of [H,W,C]; it stands at `place` of the shelf."""
+    return shelf.read(place, lambda: encoding.images.read(sample.image)).permute(2, 0, 1)
 
 
 def load_mask(
-    sample: Sample, image_size: tuple[int, int], num_classes: int, shelf: Shelf = _BARE, place: int = 0
+    sample: Sample,
+    encoding: Encoding,
+    image_size: tuple[int, int],
+    num_classes: int,
+    shelf: Shelf = _BARE,
+    place: int = 0,
 ) -> Tensor:
     """Return a sample's mask as uint8 [H,W], checked against its image and the class list.
 
@@ -53,7 +58,7 @@ def load_mask(
         raise DataError(f"'{sample.name}' has no mask; only labeled samples have one to load.")
 
     def decode() -> Pixels:
-        mask = read_mask(path)
+        mask = encoding.masks.read(path)
         check_mask(mask, image_size, num_classes, path)
         return mask
 

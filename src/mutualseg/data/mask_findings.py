@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from mutualseg.data.class_names import counted_classes, named_classes
+from mutualseg.data.class_names import Classes, read_classes
 from mutualseg.data.findings import Finding, finding_from_text, make_finding
-from mutualseg.data.masks import IGNORE, binary_problem, foreign_values
+from mutualseg.data.mask_codes import IGNORE
+from mutualseg.data.masks import foreign_values
 from mutualseg.data.samples import PARTS, Sample
 from mutualseg.errors import DataError
 
 
-def find_classes(root: Path, total: npt.NDArray[np.int64]) -> tuple[tuple[str, ...], str, list[Finding]]:
-    """Return class names, their source, and what is wrong with them."""
-    values: list[int] = np.flatnonzero(total).tolist()
-    findings = []
-    binary = binary_problem(values)
-    if binary:
-        findings.append(finding_from_text(binary))
+def find_classes(
+    root: Path, masks: Sequence[Path], *, ignore: int | None = None
+) -> tuple[Classes | None, list[Finding]]:
+    """Return the classes and the code of a folder's masks, None if they cannot be told, and what is wrong.
+
+    Masks that cannot be read are left out.
+    """
     try:
-        named = named_classes(root)
-        if named is not None:
-            return *named, findings
+        return read_classes(root, masks, ignore=ignore, skip_broken=True), []
     except DataError as error:
-        findings.append(finding_from_text(str(error)))
-    if binary or not values:
-        return (), "none", findings
-    try:
-        return counted_classes(root, values), "masks", findings
-    except DataError as error:
-        return (), "none", [*findings, finding_from_text(str(error))]
+        return None, [finding_from_text(str(error))]
 
 
 def value_findings(

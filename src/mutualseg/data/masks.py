@@ -1,4 +1,4 @@
-"""Mask files to class indices: what a mask cannot mean is an error that says how to mend it."""
+"""Masks against their images and the class list: what does not fit is an error that says how to mend it."""
 
 from __future__ import annotations
 
@@ -8,47 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mutualseg.data.images import open_image
+from mutualseg.data.mask_codes import IGNORE
 from mutualseg.errors import MaskError
-
-# The same number as types.IGNORE_INDEX, which costs the import of torch.
-IGNORE = 255
-
-
-def read_mask(path: Path) -> npt.NDArray[np.uint8]:
-    """Read a mask as class indices.
-
-    Grayscale of 1, 8 or 16 bits holds the indices as values, a palette image as palette positions.
-
-    Args:
-        path: The mask file.
-
-    Returns:
-        Class indices, uint8 [H,W]; 255 where the class is unknown.
-
-    Raises:
-        ImageError: The file is missing or broken.
-        MaskError: The file is an image, but not one of class indices.
-    """
-    with open_image(path) as image:
-        file_format, mode = image.format, image.mode
-        image.load()
-        pixels = np.array(image)
-    if file_format in {"JPEG", "MPO"}:
-        raise MaskError(f"{path} is a JPEG, which alters class indices; save masks as PNG from their source.")
-    if pixels.ndim != 2:
-        raise MaskError(f"{path} {_describe_color(mode, pixels)}.")
-    if pixels.dtype == np.uint8:
-        return pixels
-    if mode == "F":
-        raise MaskError(f"{path} is a floating-point image; save class indices as an 8-bit grayscale PNG.")
-    low, high = int(pixels.min()), int(pixels.max())
-    if low < 0 or high > IGNORE:
-        raise MaskError(
-            f"{path} holds values from {low} to {high}, but class indices end at 254 and 255 means ignore; "
-            "map its ids to 0, 1, 2, ... and save it as 8-bit."
-        )
-    return pixels.astype(np.uint8)
 
 
 def check_mask(
@@ -91,28 +52,6 @@ def foreign_values(values: Iterable[int], num_classes: int) -> list[int]:
 def values_of(mask: npt.NDArray[np.uint8]) -> set[int]:
     """Return the distinct values of a mask."""
     return set(np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist())
-
-
-def binary_problem(values: Iterable[int]) -> str | None:
-    """Say what is wrong if all masks together hold exactly the values 0 and 255; None otherwise."""
-    if set(values) != {0, IGNORE}:
-        return None
-    return (
-        "the masks hold only 0 and 255, which reads as one class and ignore; "
-        "write the second class as 1 (and keep 255 for unknown pixels)"
-    )
-
-
-def _describe_color(mode: str, pixels: npt.NDArray[np.uint8]) -> str:
-    colors = pixels[..., :3] if mode in {"RGB", "RGBA"} else pixels[..., :1]
-    alpha = " with an alpha channel" if mode in {"RGBA", "LA", "PA"} else ""
-    if (colors == colors[..., :1]).all():
-        return f"is a gray mask saved as {mode}{alpha}; save its first channel as an 8-bit grayscale PNG"
-    count = len(np.unique(colors.reshape(-1, 3), axis=0))
-    return (
-        f"is a color image ({mode}{alpha}, {count} colors), not class indices; "
-        "map each color to its class index and save an 8-bit grayscale or palette PNG"
-    )
 
 
 def _listed(values: list[int], most: int = 5) -> str:

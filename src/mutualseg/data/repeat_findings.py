@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from mutualseg.data.duplicates import identical_to
 from mutualseg.data.findings import Finding, make_finding
+from mutualseg.data.folder_survey import FolderSurvey
 from mutualseg.data.group_patterns import GroupPattern, group_pattern
 from mutualseg.data.look_alikes import LookAlikes, groups_of, look_alikes_among, look_alikes_within
-from mutualseg.data.survey import Survey
 
 Places = npt.NDArray[np.int64]
 
 
-def repeat_findings(survey: Survey) -> Iterator[Finding]:
+def repeat_findings(survey: FolderSurvey) -> Iterator[Finding]:
     """Yield identical images and look-alikes, among the training images and across parts."""
     first = first_equals(survey)
     yield from _leaks(survey, first)
@@ -27,7 +27,7 @@ def repeat_findings(survey: Survey) -> Iterator[Finding]:
     yield from _look_alikes_among_unlabeled(survey, first)
 
 
-def first_equals(survey: Survey) -> Places:
+def first_equals(survey: FolderSurvey) -> Places:
     """Return for each sample the place of the first that has the same pixels, its own where none has.
 
     Files with the same bytes have the same pixels; so has an image that was saved again without loss.
@@ -40,13 +40,13 @@ def first_equals(survey: Survey) -> Places:
     return first
 
 
-def leaked(survey: Survey, first: Places) -> Places:
+def leaked(survey: FolderSurvey, first: Places) -> Places:
     """Return the training images that have the very pixels of one of val or test."""
     train = survey.places("train")
     return train[np.isin(first[train], first[survey.places("val", "test")])]
 
 
-def repeated(survey: Survey, first: Places) -> Places:
+def repeated(survey: FolderSurvey, first: Places) -> Places:
     """Return the unlabeled images that have the very pixels of a labeled or an earlier unlabeled one."""
     unlabeled = _unlabeled(survey)
     labeled = np.intersect1d(survey.places("train"), survey.samples.masked)
@@ -56,7 +56,7 @@ def repeated(survey: Survey, first: Places) -> Places:
     return unlabeled[again | np.isin(first[unlabeled], first[labeled])]
 
 
-def _unlabeled(survey: Survey) -> Places:
+def _unlabeled(survey: FolderSurvey) -> Places:
     return np.setdiff1d(survey.places("train"), survey.samples.masked)
 
 
@@ -69,7 +69,7 @@ def _equal_ones(first: Places, places: Places, others: Places) -> Places:
     return np.where(found == places, ordered[np.minimum(at + 1, len(ordered) - 1)], found)
 
 
-def _leaks(survey: Survey, first: Places) -> Iterator[Finding]:
+def _leaks(survey: FolderSurvey, first: Places) -> Iterator[Finding]:
     places = leaked(survey, first)
     if not len(places):
         return
@@ -95,7 +95,7 @@ def _leaks(survey: Survey, first: Places) -> Iterator[Finding]:
         )
 
 
-def _repeats(survey: Survey, first: Places) -> Iterator[Finding]:
+def _repeats(survey: FolderSurvey, first: Places) -> Iterator[Finding]:
     places = np.setdiff1d(repeated(survey, first), leaked(survey, first))
     if len(places):
         yield make_finding(
@@ -107,7 +107,7 @@ def _repeats(survey: Survey, first: Places) -> Iterator[Finding]:
         )
 
 
-def _disagreements(survey: Survey, first: Places) -> Iterator[Finding]:
+def _disagreements(survey: FolderSurvey, first: Places) -> Iterator[Finding]:
     masked = np.array(sorted(survey.mask_digests), np.int64)
     _, group = np.unique(first[masked], return_inverse=True)
     differing, like = [], []
@@ -127,7 +127,7 @@ def _disagreements(survey: Survey, first: Places) -> Iterator[Finding]:
         )
 
 
-def _look_alikes_across(survey: Survey, first: Places) -> Iterator[Finding]:
+def _look_alikes_across(survey: FolderSurvey, first: Places) -> Iterator[Finding]:
     train = np.setdiff1d(survey.places("train"), leaked(survey, first))
     scored = survey.places("val", "test")
     found = look_alikes_among(survey.prints[train], survey.prints[scored])
@@ -157,7 +157,7 @@ def _look_alikes_across(survey: Survey, first: Places) -> Iterator[Finding]:
     )
 
 
-def _look_alikes_among_labeled(survey: Survey, first: Places) -> Iterator[Finding]:
+def _look_alikes_among_labeled(survey: FolderSurvey, first: Places) -> Iterator[Finding]:
     """Warn where val is to be held out of labeled images that look alike."""
     masked = survey.samples.masked
     if len(np.intersect1d(survey.places("val"), masked)):
@@ -181,7 +181,7 @@ def _look_alikes_among_labeled(survey: Survey, first: Places) -> Iterator[Findin
     )
 
 
-def _look_alikes_among_unlabeled(survey: Survey, first: Places) -> Iterator[Finding]:
+def _look_alikes_among_unlabeled(survey: FolderSurvey, first: Places) -> Iterator[Finding]:
     unlabeled = np.setdiff1d(_unlabeled(survey), repeated(survey, first))
     found = look_alikes_within(survey.prints[unlabeled])
     hits = np.flatnonzero(found.like >= 0)
@@ -198,7 +198,7 @@ def _look_alikes_among_unlabeled(survey: Survey, first: Places) -> Iterator[Find
     )
 
 
-def _pattern(survey: Survey, places: Places, like: Places) -> GroupPattern | None:
+def _pattern(survey: FolderSurvey, places: Places, like: Places) -> GroupPattern | None:
     samples = survey.samples
     return group_pattern(
         list(zip(samples.select(places), samples.select(like), strict=True)),
@@ -207,7 +207,7 @@ def _pattern(survey: Survey, places: Places, like: Places) -> GroupPattern | Non
     )
 
 
-def _split_command(survey: Survey, pattern: GroupPattern) -> str:
+def _split_command(survey: FolderSurvey, pattern: GroupPattern) -> str:
     unlabeled = " --unlabeled ..." if survey.further else ""
     return f"mutualseg split DIR{unlabeled} --group '{pattern.pattern}' --out split.json"
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from mutualseg.data.encoding import PLAIN, Encoding
 from mutualseg.data.loading import Shelf, load_image, load_mask
 from mutualseg.data.samples import Sample
 from mutualseg.errors import DataError
@@ -57,6 +58,7 @@ class LabeledStream(Dataset[Views | LabeledCrop | BadFile]):
         views: what is made of each.
         num_classes: K.
         seed: addresses order and views.
+        encoding: how the files are read.
         color_on_device: return `LabeledCrop`s, whose color changes are drawn and not made.
         shelf: where decoded images are kept, and behind them as many masks.
     """
@@ -68,10 +70,12 @@ class LabeledStream(Dataset[Views | LabeledCrop | BadFile]):
         *,
         num_classes: int,
         seed: int,
+        encoding: Encoding = PLAIN,
         color_on_device: bool = False,
         shelf: Shelf | None = None,
     ) -> None:
         self.samples = samples
+        self.encoding = encoding
         self.views = views
         self.shelf = shelf or Shelf()
         self.num_classes = num_classes
@@ -93,9 +97,9 @@ class LabeledStream(Dataset[Views | LabeledCrop | BadFile]):
         place = sample_at(position, count, self.seed, "labeled")
         sample = self.samples[place]
         try:
-            image = load_image(sample, self.shelf, place)
+            image = load_image(sample, self.encoding, self.shelf, place)
             size = (image.shape[1], image.shape[2])
-            mask = load_mask(sample, size, self.num_classes, self.shelf, count + place)
+            mask = load_mask(sample, self.encoding, size, self.num_classes, self.shelf, count + place)
             return make(image, mask, generator_at(self.seed, "labeled", position))
         except DataError as error:
             return BadFile(str(error))
@@ -110,6 +114,7 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
         seed: addresses order and views.
         positions: those that are looked at, not of a burn-in or a cooldown: nothing is loaded for others;
             none means all.
+        encoding: how the files are read.
         color_on_device: return `UnlabeledCrop`s, whose color changes are drawn and not made.
         shelf: where decoded images are kept.
     """
@@ -121,10 +126,12 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
         *,
         seed: int,
         positions: range | None = None,
+        encoding: Encoding = PLAIN,
         color_on_device: bool = False,
         shelf: Shelf | None = None,
     ) -> None:
         self.samples = samples
+        self.encoding = encoding
         self.views = views
         self.shelf = shelf or Shelf()
         self.seed = seed
@@ -148,7 +155,7 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
     def _at(self, position: int, make: Callable[[Tensor, torch.Generator], Made]) -> Made | BadFile:
         place = sample_at(position, len(self.samples), self.seed, "unlabeled")
         try:
-            image = load_image(self.samples[place], self.shelf, place)
+            image = load_image(self.samples[place], self.encoding, self.shelf, place)
             return make(image, generator_at(self.seed, "unlabeled", position))
         except DataError as error:
             return BadFile(str(error))

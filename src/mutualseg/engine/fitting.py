@@ -75,6 +75,7 @@ def fit_steps(session: Session, seconds: float, evaluate_every: int | None) -> C
             method.networks(),
             few,
             session.data.num_classes,
+            encoding=session.data.encoding,
             device=settings.device,
             precision=settings.precision,
         )

@@ -33,6 +33,9 @@ _PROVISIONAL_BATCH = 4
 def prepare(
     *,
     data: str,
+    layout: str,
+    ignore: int | None,
+    channels: int | None,
     out: Path,
     unlabeled: Sequence[Path],
     labeled: str | int | None,
@@ -97,16 +100,21 @@ def prepare(
     for option, given in (("init", init), ("weights", weights)):
         if given is not None and Path(given).exists() and Path(given).resolve().is_relative_to(out.resolve()):
             raise ConfigError(f"--{option} {given} is in --out {out} and would be lost; name another folder.")
-    source = resolving.read_data(data)
+    source = resolving.read_data(data, layout=layout, ignore=ignore)
     wanted = resolving.default_labeled(data) if labeled is None else labeled
     split = make_split(source, labeled=wanted, unlabeled=unlabeled, split_seed=split_seed, group=group)
     if method_class(resolved_method["name"]).uses_unlabeled:
         require_unlabeled(split)
-    resolving.refuse_bad_files(split, source.num_classes)
+    resolving.refuse_bad_files(split, source.num_classes, source.encoding)
     length = steps or resolving.default_steps(resolved_device)
     chosen_encoder = resolve_encoder(network, encoder)
     settings = Settings(
         data=data if data == resolving.GENERATED else str(Path(data).absolute()),
+        layout=source.layout,
+        ignore=ignore,
+        channels=source.encoding.images.channels,
+        image_code=source.encoding.images.to_plain(),
+        mask_code=source.encoding.masks.to_plain(),
         unlabeled=[str(path.absolute()) for path in unlabeled],
         labeled=_anchored(wanted),
         group=split.group,  # a split file brings its own group and seed

@@ -70,7 +70,7 @@ def reopen(
     folder: RunFolder, settings: Settings, console: RunConsole, *, leads: bool, resume: bool
 ) -> Session:
     """Return the session of a run folder, with the data as they were."""
-    source = resolving.read_data(settings.data)
+    source = resolving.reopen_data(settings)
     if folder.read_classes() != source.classes:
         raise RunError(
             f"{source.root} has the classes {', '.join(source.classes)}, but {folder.root} was started with "

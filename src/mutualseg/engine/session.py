@@ -136,6 +136,7 @@ class Session:
             workers=settings.workers,
             accumulate=settings.accumulate,
             processes=settings.processes,
+            encoding=self.data.encoding,
             # A GPU would wait for colors made one image at a time; elsewhere the loader processes make them.
             color_on_device=settings.device == "cuda",
             cache=settings.cache,
@@ -175,6 +176,7 @@ class Session:
             method.networks(),
             self.split.val[rank :: process_count()],
             self.data.num_classes,
+            encoding=self.data.encoding,
             device=self.settings.device,
             precision=self.settings.precision,
             total=lambda counts: sum_over_processes(counts, device),

@@ -8,6 +8,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from mutualseg.data.encoding import PLAIN, Encoding
 from mutualseg.data.loading import load_image, load_mask
 from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.samples import Sample
@@ -28,6 +29,7 @@ def evaluate_networks(
     samples: Sequence[Sample],
     num_classes: int,
     *,
+    encoding: Encoding = PLAIN,
     device: str,
     precision: str,
     window: int | None = None,
@@ -41,6 +43,7 @@ def evaluate_networks(
         networks: by role; with both teachers among them their mean is scored as `teachers_mean`.
         samples: with masks.
         num_classes: K.
+        encoding: how their files are read.
         device: where the networks are.
         precision: `32` or `bf16`.
         window: see `batch_logits`.
@@ -60,8 +63,8 @@ def evaluate_networks(
         matrices[TEACHERS_MEAN] = ConfusionMatrix(num_classes)
 
     def load(sample: Sample) -> tuple[Tensor, Tensor]:
-        image = load_image(sample)
-        return image, load_mask(sample, (image.shape[1], image.shape[2]), num_classes)
+        image = load_image(sample, encoding)
+        return image, load_mask(sample, encoding, (image.shape[1], image.shape[2]), num_classes)
 
     size = BATCH[device]
     loaded = look_ahead(load, samples, ahead=2 * size)

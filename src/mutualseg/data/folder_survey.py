@@ -45,7 +45,7 @@ class Look(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Survey:
+class FolderSurvey:
     """What N samples turned out to be, in a few arrays: there may be a million."""
 
     samples: SampleIndex
@@ -87,7 +87,7 @@ class Survey:
         return [sample.image for sample in self.samples.select(np.asarray(places, np.int64))]
 
 
-def survey(
+def survey_folder(
     samples: SampleIndex,
     further: SampleIndex,
     *,
@@ -95,7 +95,7 @@ def survey(
     read_mask: ReadMask,
     workers: int = 2,
     progress: Progress | None = None,
-) -> Survey:
+) -> FolderSurvey:
     """Look at every sample; files that cannot be read become problems of the survey."""
     everything = samples + further
     count = len(everything)
@@ -121,7 +121,7 @@ def survey(
         problems += [(place, path, text) for path, text in seen.problems]
         if progress:
             progress(place + 1, count)
-    return Survey(
+    return FolderSurvey(
         samples=everything,
         further=len(further),
         size=size,
