@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mutualseg.data.class_names import Classes
-from mutualseg.data.findings import SEVERITIES, Finding, Report, finding_from_text
+from mutualseg.data.findings import SEVERITIES, Finding, Report, finding_from_text, make_finding
 from mutualseg.data.folder import load_listing, pair
 from mutualseg.data.folder_findings import listing_findings, misnamed_findings, part_findings
 from mutualseg.data.folder_survey import FolderSurvey, Progress, ReadImage, ReadMask, survey_folder
@@ -119,6 +119,10 @@ def examine(
     total = sum(histograms.values(), np.zeros(256, np.int64))
     classes, source = (found.names, found.source) if found is not None else ((), "none")
     findings += class_findings
+    for note in found.notes if found is not None else ():
+        findings.append(
+            make_finding("note", note.rstrip("."), "nothing needs doing if that is what they mean")
+        )
     findings += value_findings(classes, histograms)
     findings += rare_class_findings(
         classes, [histogram for sample, histogram in histograms.items() if sample.part == "train"]

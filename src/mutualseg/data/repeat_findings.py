@@ -60,7 +60,7 @@ def _unlabeled(survey: FolderSurvey) -> Places:
     return np.setdiff1d(survey.places("train"), survey.samples.masked)
 
 
-def _equal_ones(first: Places, places: Places, others: Places) -> Places:
+def equal_ones(first: Places, places: Places, others: Places) -> Places:
     """Return for each of some places one of the others that has the same pixels, but not itself."""
     order = np.argsort(first[others], kind="stable")
     ordered = others[order]
@@ -73,7 +73,7 @@ def _leaks(survey: FolderSurvey, first: Places) -> Iterator[Finding]:
     places = leaked(survey, first)
     if not len(places):
         return
-    like = _equal_ones(first, places, survey.places("val", "test"))
+    like = equal_ones(first, places, survey.places("val", "test"))
     external = places >= len(survey.samples) - survey.further
     same = identical_to(survey.images(places[external]), survey.images(like[external]))
     dropped = np.array([path in same for path in survey.images(places)], np.bool_) & external
@@ -103,7 +103,7 @@ def _repeats(survey: FolderSurvey, first: Places) -> Iterator[Finding]:
             "unlabeled image repeats another training image, pixel for pixel, and adds nothing",
             "remove it; --fix OUT leaves repeats out in a copy",
             survey.images(places),
-            like=survey.images(_equal_ones(first, places, survey.places("train"))),
+            like=survey.images(equal_ones(first, places, survey.places("train"))),
         )
 
 
