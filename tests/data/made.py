@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from PIL import Image
 
 from mutualseg.addressing import address
@@ -56,3 +57,12 @@ def write_png_16(path: Path, color_type: int, channels: int) -> Path:
     content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
     return path
+
+
+def camvid_or_skip() -> Path:
+    """Return CamVid where it lies beside the checkout; it is not part of the product."""
+    for folder in Path(__file__).resolve().parents:
+        for root in (folder / "shared/data/camvid", folder.parent / "shared/data/camvid"):
+            if (root / "images").is_dir():
+                return root
+    pytest.skip("CamVid is not there")

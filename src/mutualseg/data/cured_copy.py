@@ -93,12 +93,24 @@ def write_cured_copy(examined: Examination, out: Path, progress: Progress | None
         examined: The folder.
         out: As `require_empty_place` wants it.
         progress: Called with (samples done, samples in all).
+
+    Raises:
+        DataError: There is no image to copy; nothing was written.
     """
     survey, report = examined.survey, examined.report
     reasons = images_left_out(survey)
-    changes = [Change(survey.samples[place].image, reason) for place, reason in sorted(reasons.items())]
-    changes += files_left_out(report.root)
     tasks = list(_tasks(examined, reasons))
+    if not tasks:
+        raise DataError(
+            f"No image of {report.root} can be read, so there is nothing to copy; see check alone."
+        )
+    changes = []
+    for place, reason in sorted(reasons.items()):
+        sample = survey.samples[place]
+        changes.append(Change(sample.image, reason))
+        if sample.mask is not None:
+            changes.append(Change(sample.mask, "left out with its image"))
+    changes += files_left_out(report.root)
     read_mask = examined.read_mask if report.classes else _refuse_mask
     done = look_ahead(
         lambda task: _write(task, out, read_mask, len(report.classes)),

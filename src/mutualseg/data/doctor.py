@@ -127,7 +127,7 @@ def examine(
     findings += rare_class_findings(
         classes, [histogram for sample, histogram in histograms.items() if sample.part == "train"]
     )
-    findings += repeat_findings(seen)
+    findings += repeat_findings(seen, root, unlabeled)
     present = sum(((histogram > 0) for histogram in histograms.values()), np.zeros(256, np.int64))
     counts = {part: len(seen.places(part)) for part in PARTS}
     counts["train"] -= len(further)

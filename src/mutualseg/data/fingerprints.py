@@ -19,6 +19,7 @@ SIDE = 16
 WORDS = SIDE * SIDE // 64
 """Words of 64 bits in a fingerprint."""
 
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # as Pillow turns RGB gray
 _LEAST_CONTRAST = 2.0
 """Gray levels (of 255) that the places of an image must deviate by: below it there is only noise."""
 _LEAST_STEP = 1.0
@@ -33,7 +34,7 @@ def fingerprint(pixels: Pixels) -> npt.NDArray[np.uint64]:
     """Return an image's fingerprint.
 
     Args:
-        pixels: Of any numeric type, [H,W] or [H,W,C]; the first three channels count.
+        pixels: Of any numeric type, [H,W] or [H,W,C]; three channels or more are red, green and blue first.
 
     Returns:
         256 bits, uint64 [4]; all zero if there is too little to see, as in an image of one color.
@@ -64,7 +65,7 @@ def _gray_grid(pixels: Pixels) -> npt.NDArray[np.float32]:
         return np.asarray(gray.resize(grid, Image.Resampling.BOX), np.float32)
     values = pixels.astype(np.float32)
     if values.ndim == 3:
-        values = values[..., :3].mean(-1)
+        values = values[..., :3] @ _LUMA if values.shape[2] >= 3 else values[..., 0]
     values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     places = np.asarray(Image.fromarray(values).resize(grid, Image.Resampling.BOX), np.float32)
     largest = float(np.abs(places).max())

@@ -92,9 +92,10 @@ def _size_findings(survey: FolderSurvey) -> Iterator[Finding]:
         return
     places = np.flatnonzero(survey.readable)[[pixels.argmin(), pixels.argmax()]]
     (low, short), (high, long) = ((w, h) for h, w in survey.size[places].tolist())
-    yield make_finding(
+    yield Finding(
         "note",
         f"images differ much in size, from {low}x{short} to {high}x{long}: objects may differ in scale",
+        1,
+        tuple(survey.images(places)),
         "crops are cut at the images' own scale; resize images if things look larger in some",
-        survey.images(places),
     )

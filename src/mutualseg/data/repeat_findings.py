@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +18,22 @@ from mutualseg.data.look_alikes import LookAlikes, groups_of, look_alikes_among,
 Places = npt.NDArray[np.int64]
 
 
-def repeat_findings(survey: FolderSurvey) -> Iterator[Finding]:
-    """Yield identical images and look-alikes, among the training images and across parts."""
+def repeat_findings(survey: FolderSurvey, root: Path, unlabeled: Sequence[Path] = ()) -> Iterator[Finding]:
+    """Yield identical images and look-alikes, among the training images and across parts.
+
+    Args:
+        survey: Of a data folder and `--unlabeled` folders.
+        root: The data folder, as the user wrote it.
+        unlabeled: The further folders.
+    """
+    folders = [str(root), *(word for folder in unlabeled for word in ("--unlabeled", str(folder)))]
+    split = f"mutualseg split {shlex.join(folders)}"
     first = first_equals(survey)
     yield from _leaks(survey, first)
     yield from _repeats(survey, first)
     yield from _disagreements(survey, first)
-    yield from _look_alikes_across(survey, first)
-    yield from _look_alikes_among_labeled(survey, first)
+    yield from _look_alikes_across(survey, first, split)
+    yield from _look_alikes_among_labeled(survey, split)
     yield from _look_alikes_among_unlabeled(survey, first)
 
 
@@ -127,7 +137,7 @@ def _disagreements(survey: FolderSurvey, first: Places) -> Iterator[Finding]:
         )
 
 
-def _look_alikes_across(survey: FolderSurvey, first: Places) -> Iterator[Finding]:
+def _look_alikes_across(survey: FolderSurvey, first: Places, split: str) -> Iterator[Finding]:
     train = np.setdiff1d(survey.places("train"), leaked(survey, first))
     scored = survey.places("val", "test")
     found = look_alikes_among(survey.prints[train], survey.prints[scored])
@@ -144,7 +154,7 @@ def _look_alikes_across(survey: FolderSurvey, first: Places) -> Iterator[Finding
     else:
         left_out = f", which leaves {pattern.left_out} of {len(survey.places('train'))} training images out"
         cure = (
-            f"{_split_command(survey, pattern)}, then train with --labeled split.json{left_out}; "
+            f"{_grouped(split, pattern)}, then train with --labeled split.json{left_out}; "
             "or move look-alikes into one part"
         )
     yield make_finding(
@@ -157,7 +167,7 @@ def _look_alikes_across(survey: FolderSurvey, first: Places) -> Iterator[Finding
     )
 
 
-def _look_alikes_among_labeled(survey: FolderSurvey, first: Places) -> Iterator[Finding]:
+def _look_alikes_among_labeled(survey: FolderSurvey, split: str) -> Iterator[Finding]:
     """Warn where val is to be held out of labeled images that look alike."""
     masked = survey.samples.masked
     if len(np.intersect1d(survey.places("val"), masked)):
@@ -175,7 +185,7 @@ def _look_alikes_among_labeled(survey: FolderSurvey, first: Places) -> Iterator[
         "scores may come out too high",
         "add images/val and masks/val of other scenes"
         if pattern is None
-        else f"{_split_command(survey, pattern)}, then train with --labeled split.json",
+        else f"{_grouped(split, pattern)}, then train with --labeled split.json",
         survey.images(places),
         like=survey.images(like),
     )
@@ -207,9 +217,8 @@ def _pattern(survey: FolderSurvey, places: Places, like: Places) -> GroupPattern
     )
 
 
-def _split_command(survey: FolderSurvey, pattern: GroupPattern) -> str:
-    unlabeled = " --unlabeled ..." if survey.further else ""
-    return f"mutualseg split DIR{unlabeled} --group '{pattern.pattern}' --out split.json"
+def _grouped(split: str, pattern: GroupPattern) -> str:
+    return f"{split} --group {shlex.quote(pattern.pattern)} --out split.json"
 
 
 def _at_least(found: LookAlikes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
@@ -39,6 +40,12 @@ def _lines(report: Report) -> Iterator[str]:
     yield ""
     for finding in report.findings:
         yield from _finding_lines(finding)
+    if not report.ok and report.copy is None:
+        yield from _wrapped(
+            f"mutualseg check {shlex.quote(str(report.root))} --fix OUT writes a copy without what is broken",
+            "  ",
+        )
+        yield ""
     yield _counted(report)
     if report.sheet:
         yield f"picture: {report.sheet}"

@@ -43,8 +43,7 @@ def check_folder(
     with file_progress("checking", quiet=quiet) as progress:
         examined = examine(root, unlabeled=unlabeled, progress=progress, read_image=read_image)
     report = examined.report
-    if sheet is not None:
-        write_sample_sheet(examined, read_image, sheet)
+    if sheet is not None and write_sample_sheet(examined, read_image, sheet):
         report = replace(report, sheet=sheet)
     if fix is not None:
         with file_progress("copying", quiet=quiet) as progress:

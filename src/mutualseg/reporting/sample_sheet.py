@@ -15,7 +15,7 @@ from mutualseg.data.doctor import Examination
 from mutualseg.data.folder_survey import FolderSurvey, ReadImage
 from mutualseg.data.mask_codes import IGNORE
 from mutualseg.data.samples import PARTS
-from mutualseg.errors import ConfigError, DataError
+from mutualseg.errors import ConfigError
 from mutualseg.reporting.pictures import colorize
 
 Pixels = npt.NDArray[np.uint8]
@@ -55,7 +55,7 @@ def require_picture_file(path: Path, read_only: Sequence[Path]) -> None:
             )
 
 
-def write_sample_sheet(examined: Examination, read_image: ReadImage, path: Path) -> None:
+def write_sample_sheet(examined: Examination, read_image: ReadImage, path: Path) -> bool:
     """Write a picture of a dozen labeled images of all parts; of unlabeled ones if none is labeled.
 
     Args:
@@ -63,15 +63,16 @@ def write_sample_sheet(examined: Examination, read_image: ReadImage, path: Path)
         read_image: Decodes an image file, as it was for the examination.
         path: As `require_picture_file` wants it; its folder is made.
 
-    Raises:
-        DataError: There is no image that can be read.
+    Returns:
+        Whether there was an image that can be read.
     """
     places = _chosen(examined.survey)
     if not places:
-        raise DataError(f"{examined.report.root} has no image that can be read, so there is nothing to show.")
+        return False
     rows = [_row(examined, read_image, place) for place in places]
     path.parent.mkdir(parents=True, exist_ok=True)
     _drawn(examined, rows).save(path)
+    return True
 
 
 def _chosen(survey: FolderSurvey) -> list[int]:
