@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from mutualseg.data import look_alikes
 from mutualseg.data.fingerprints import digest, fingerprint
 from mutualseg.data.images import read_image
 from mutualseg.data.look_alikes import (
@@ -140,15 +141,19 @@ def test_counting_bits_on_older_numpy() -> None:
     assert _ones_before_numpy_2(words).tolist() == [[int(word).bit_count() for word in row] for row in words]
 
 
-def test_many_similar_images_cut_the_search_short_and_say_so() -> None:
-    # Half the bits in common, so that many meet; too few for any to be alike.
+def test_a_search_that_is_cut_short_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
-    prints = rng.integers(0, 2**64, (6000, 4), dtype=np.uint64)
-    prints[:, :2] = np.array([2**64 - 1, 0], np.uint64)
-    prints[:, 2:] &= rng.integers(0, 2**64, (6000, 2), dtype=np.uint64)
-    assert look_alikes_within(prints[:500]).complete
+    prints = rng.integers(0, 2**64, (300, 4), dtype=np.uint64)
+    prints[:, 1:] = 0  # three bits of four in common, so that many meet
+    assert look_alikes_within(prints).complete
+    monkeypatch.setattr(look_alikes, "_COMPARISONS", 1)
+    monkeypatch.setattr(look_alikes, "_LEAST_COMPARISONS", 1)
+    assert not look_alikes_within(prints).complete
+
+
+def test_a_camera_that_stands_still() -> None:
     still = np.zeros((6000, 4), np.uint64)
-    still[:, 0] = 2**40 - 1  # a camera that stands still
+    still[:, 0] = 2**40 - 1
     assert (look_alikes_within(still).like[1:] >= 0).all()
 
 
