@@ -137,6 +137,7 @@ def test_any_image_can_be_looked_at(shape: tuple[int, ...]) -> None:
         values.astype(np.float32),
     ):
         shown = displayable(image)
-        assert (shown.shape, shown.dtype) == ((8, 9, 3), np.uint8)
+        assert shown.shape == (8, 9, 3)
+        assert shown.dtype == np.uint8
         assert shown.std() > 30
     assert displayable(np.full(shape, np.nan, np.float32)).max() == 0
