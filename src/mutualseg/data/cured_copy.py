@@ -187,7 +187,7 @@ def _write_image(task: _Task, out: Path) -> list[str]:
     named.parent.mkdir(parents=True, exist_ok=True)
     if task.orientation != 1 and _write_upright(source, Path(f"{named}.png")):
         return ["written upright, as PNG, without the orientation tag"]
-    suffix = true_suffix(task.format, source)
+    suffix = true_suffix(task.format, source.name)
     shutil.copyfile(source, f"{named}{suffix or suffix_of(source.name)}")
     return [] if suffix is None else [f"named {suffix}, as it is a {task.format} file"]
 

@@ -65,10 +65,10 @@ def file_head(path: Path) -> FileHead:
         return FileHead()
 
 
-def true_suffix(head_format: str, path: Path) -> str | None:
+def true_suffix(head_format: str, file: str) -> str | None:
     """Return the suffix that a file of this format should have; None if its own is right, or nobody knows."""
     rightful = _SUFFIXES.get(head_format)
-    if rightful is None or suffix_of(path.name).lower() in rightful:
+    if rightful is None or suffix_of(file).lower() in rightful:
         return None
     return rightful[0]
 

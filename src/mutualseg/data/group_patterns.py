@@ -33,7 +33,7 @@ class GroupPattern(NamedTuple):
 def group_pattern(
     pairs: Sequence[tuple[Sample, Sample]], train: Sequence[Sample], scored: Sequence[Sample]
 ) -> GroupPattern | None:
-    """Return the pattern that keeps each pair together and leaves out the fewest training images.
+    """Return the pattern that keeps each pair together and leaves out the fewest labeled images.
 
     Each candidate is tried as `split --group` would use it.
 
@@ -45,21 +45,24 @@ def group_pattern(
     Returns:
         None if no pattern keeps all pairs together, or none leaves labeled images in two groups to train on.
     """
+    masked = [sample for sample in train if sample.mask is not None]
     found = []
     for pattern in _PATTERNS:
         grouping = Grouping(pattern)
         if any(grouping.key(one) != grouping.key(other) for one, other in pairs):
             continue
         taken = _keys(grouping, scored)
-        rest = [sample for sample in train if grouping.key(sample) not in taken]
-        labeled = [sample for sample in rest if sample.mask is not None]
+        labeled = [sample for sample in masked if grouping.key(sample) not in taken]
         if len(labeled) < _LEAST_LABELED:
             continue
         groups = len(_keys(grouping, labeled))
         if groups < 2 and not scored:  # then one side would have all
             continue
-        found.append((len(labeled), groups, GroupPattern(pattern, len(train) - len(rest))))
-    return max(found, key=lambda entry: entry[:2])[2] if found else None
+        found.append((len(labeled), groups, grouping, taken))
+    if not found:
+        return None
+    _, _, grouping, taken = max(found, key=lambda entry: entry[:2])
+    return GroupPattern(str(grouping.pattern), sum(grouping.key(sample) in taken for sample in train))
 
 
 def _keys(grouping: Grouping, samples: Iterable[Sample]) -> set[str]:

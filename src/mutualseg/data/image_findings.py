@@ -65,9 +65,10 @@ def image_kind_findings(kinds: Mapping[str, Sequence[Path]]) -> Iterator[Finding
 def _suffix_findings(survey: FolderSurvey) -> Iterator[Finding]:
     misnamed: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for known in np.unique(survey.formats[survey.readable]).tolist():
-        for path in survey.images(np.flatnonzero(survey.readable & (survey.formats == known))):
-            if true_suffix(known, path) is not None:
-                misnamed[known, suffix_of(path.name)].append(path)
+        samples = survey.samples.select(np.flatnonzero(survey.readable & (survey.formats == known)))
+        for file in samples.files():
+            if true_suffix(known, file) is not None:
+                misnamed[known, suffix_of(file)].append(Path(file))
     for (known, suffix), paths in sorted(misnamed.items()):
         yield make_finding(
             "warning",
