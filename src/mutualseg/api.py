@@ -414,28 +414,40 @@ def split(
     return made
 
 
-def check(data: str, *, unlabeled: str | Sequence[str] = (), quiet: bool = False) -> Report:
+def check(
+    data: str,
+    *,
+    unlabeled: str | Sequence[str] = (),
+    fix: str | None = None,
+    sheet: str | None = None,
+    quiet: bool = False,
+) -> Report:
     """Look a data folder over and report everything that is wrong with it, each with its cure.
 
     Args:
         data: Data folder, or "generated"; it may stand as the first word without --data.
         unlabeled: Further folder of images without masks, or a .txt list of images; may be given several
             times.
+        fix: Write a cured copy of the folder here, and check that too; the folder itself stays as it is.
+        sheet: PNG file to write: labeled images beside their masks, with a legend of the classes.
         quiet: Show no progress.
 
     Returns:
-        Findings, and the count of images and pixels per class.
+        Findings, and the count of images and pixels per class; with `fix`, what the copy has and lacks.
 
     Raises:
-        MutualSegError: there is nothing to look at.
+        MutualSegError: there is nothing to look at, or a file or folder to write is in the way.
     """
     from mutualseg import resolving
-    from mutualseg.data.doctor import inspect
-    from mutualseg.reporting.progress import file_progress
+    from mutualseg.reporting.checking import check_folder
 
-    root = resolving.data_root(data)
-    with file_progress("checking", quiet=quiet) as progress:
-        return inspect(root, unlabeled=_paths(unlabeled), progress=progress)
+    return check_folder(
+        resolving.data_root(data),
+        unlabeled=_paths(unlabeled),
+        fix=None if fix is None else Path(fix),
+        sheet=None if sheet is None else Path(sheet),
+        quiet=quiet,
+    )
 
 
 def compare(

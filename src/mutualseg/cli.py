@@ -176,31 +176,16 @@ def _split(arguments: dict[str, Any], as_json: bool) -> int:
 
 
 def _check(arguments: dict[str, Any], as_json: bool) -> int:
-    from mutualseg.data.doctor import format_report
+    from mutualseg.data.report_data import report_as_data
+    from mutualseg.data.report_text import format_report
 
     report = api.check(**arguments)
     if as_json:
-        findings = [
-            {
-                "severity": finding.severity,
-                "what": finding.what,
-                "count": finding.count,
-                "files": [str(path) for path in finding.files],
-                "cure": finding.cure,
-            }
-            for finding in report.findings
-        ]
-        counts = {
-            name: {"pixels": pixels, "images": images}
-            for name, pixels, images in zip(
-                report.classes, report.class_pixels, report.class_images, strict=True
-            )
-        }
-        found = {"ok": report.ok, "findings": findings, "images": report.images, "labeled": report.labeled}
-        print(json.dumps(found | {"classes": counts}, ensure_ascii=False))
+        print(json.dumps(report_as_data(report), ensure_ascii=False))
     else:
         print(format_report(report))
-    return 0 if report.ok else _EXIT_FAULT
+    checked = report if report.copy is None else report.copy.report
+    return 0 if checked.ok else _EXIT_FAULT
 
 
 def _compare(arguments: dict[str, Any], as_json: bool) -> int:

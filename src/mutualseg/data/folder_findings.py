@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mutualseg.data.duplicates import identical_files, identical_to
 from mutualseg.data.findings import Finding, make_finding
 from mutualseg.data.folder import orphan_masks
 from mutualseg.data.labeled_choice import HELD_OUT_LEAST
@@ -97,29 +96,3 @@ def list_findings(lists: Sequence[UnlabeledList]) -> Iterator[Finding]:
                 "nothing needs doing; take it off the list to be rid of this line",
                 count=len(one.others),
             )
-
-
-def leak_findings(samples: Sequence[Sample], further: Sequence[Sample]) -> Iterator[Finding]:
-    """Yield the training images that are, byte for byte, in val or test too."""
-    scored = [sample.image for sample in samples if sample.part != "train"]
-    copies = identical_to([sample.image for sample in further], scored)
-    if copies:
-        yield make_finding(
-            "warning",
-            "--unlabeled image is identical to one of val or test and will be dropped",
-            "nothing needs doing; remove it to be rid of this line",
-            sorted(copies),
-        )
-    part_of = {sample.image: sample.part for sample in samples}
-    leaks = []
-    for group in identical_files(part_of):
-        parts = {part_of[path] for path in group}
-        if "train" in parts and len(parts) > 1:
-            leaks += [path for path in group if part_of[path] == "train"]
-    if leaks:
-        yield make_finding(
-            "warning",
-            "training image is identical to one of val or test, so that scores come out too high",
-            "remove it from one of the parts",
-            leaks,
-        )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from mutualseg.data.catalog import IGNORE_COLOR, class_colors, palette
-from mutualseg.types import IGNORE_INDEX
+from mutualseg.data.mask_codes import IGNORE
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -33,7 +33,7 @@ def colorize(indices: Pixels, num_classes: int) -> Pixels:
     """Return [H,W,3] colors of class indices [H,W]; 255 is black."""
     table = np.zeros((256, 3), np.uint8)
     table[:num_classes] = class_colors(num_classes)
-    table[IGNORE_INDEX] = IGNORE_COLOR
+    table[IGNORE] = IGNORE_COLOR
     return table[indices]
 
 
@@ -41,7 +41,7 @@ def overlay(image: Pixels, indices: Pixels, num_classes: int, opacity: float = 0
     """Return the image [H,W,3] with its classes painted over; ignored pixels show the image."""
     colors = colorize(indices, num_classes).astype(np.float32)
     mixed = (1 - opacity) * image + opacity * colors
-    mixed[indices == IGNORE_INDEX] = image[indices == IGNORE_INDEX]
+    mixed[indices == IGNORE] = image[indices == IGNORE]
     return mixed.round().astype(np.uint8)
 
 
