@@ -53,6 +53,7 @@ def asked_comparison(
     checkpoint_every: str | int,
     views: Mapping[str, Any],
     optimization: Mapping[str, Any],
+    supervision: Mapping[str, Any],
     quiet: bool,
 ) -> Comparison:
     """Return what `mutualseg.compare` is asked for; see there. Nothing is written yet.
@@ -78,11 +79,14 @@ def asked_comparison(
     base = {
         "views": resolving.resolve_views(views),
         "optimization": resolving.resolve_rates(optimization, network, chosen_encoder),
+        "supervision": resolving.resolve_supervision(supervision),
     }
     chosen = make_variants(listed(methods, "methods"), listed(ablation, "ablation"), variants, **base)
     known_seeds = seeds_of(seeds, _DEFAULT_SEEDS)
     resolved_device = resolve_device(device)
     source = resolving.read_data(data)
+    for variant in chosen:
+        resolving.refuse_other_class_count(variant.supervision, source.classes)
     amounts = make_amounts(
         source,
         listed(labeled, "labeled") or [resolving.default_labeled(data)],

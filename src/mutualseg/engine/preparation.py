@@ -64,6 +64,7 @@ def prepare(
     select: str,
     views: Mapping[str, Any],
     optimization: Mapping[str, Any],
+    supervision: Mapping[str, Any],
     with_baseline: bool,
     overwrite: bool,
     quiet: bool,
@@ -84,6 +85,7 @@ def prepare(
     parse_interval(checkpoint_every, "checkpoint-every")
     seconds = None if budget is None else parse_duration(budget, "budget")
     resolved_method = resolving.resolve_method(method)
+    wanted_loss = resolving.resolve_supervision(supervision)
     resolved_device = resolve_device(device)
     if compile:
         if activation_checkpointing:
@@ -102,7 +104,9 @@ def prepare(
     split = make_split(source, labeled=wanted, unlabeled=unlabeled, split_seed=split_seed, group=group)
     if method_class(resolved_method["name"]).uses_unlabeled:
         require_unlabeled(split)
+    resolving.refuse_other_class_count(wanted_loss, source.classes)
     resolving.refuse_bad_files(split, source.num_classes)
+    resolved_loss, weights_note = resolving.resolve_class_weights(wanted_loss, split.labeled, source.classes)
     length = steps or resolving.default_steps(resolved_device)
     chosen_encoder = resolve_encoder(network, encoder)
     settings = Settings(
@@ -135,6 +139,7 @@ def prepare(
         select=select,
         views=resolving.resolve_views(views),
         optimization=resolving.resolve_rates(optimization, network, chosen_encoder),
+        supervision=resolved_loss,
         with_baseline=with_baseline,
     )
     console = RunConsole(quiet=quiet)
@@ -159,7 +164,7 @@ def prepare(
     write_split(split, source.root, folder.split)
     folder.write_classes(source.classes)
     images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
-    session.introduce(resolving.leak_note(source), origin)
+    session.introduce(resolving.leak_note(source), weights_note, origin)
     console.say(in_words(memory.bytes(images, settings.crop), free))
     return session, networks
 

@@ -40,6 +40,7 @@ from mutualseg.reporting.training_pictures import draw_pseudo_labels, draw_views
 from mutualseg.runs import RunFolder, weights_of
 from mutualseg.seeding import address
 from mutualseg.settings import Settings
+from mutualseg.supervision import Supervision
 from mutualseg.views.pipelines import UnlabeledViews
 from mutualseg.weights_files import load_network, save_network
 
@@ -81,7 +82,9 @@ class Session:
     def build_method(self) -> Method:
         """Return a fresh method; the same settings give the same weights."""
         arguments = {key: value for key, value in self.settings.method.items() if key != "name"}
-        return method_class(self.settings.method["name"])(self._build_network, **arguments)
+        method = method_class(self.settings.method["name"])(self._build_network, **arguments)
+        method.supervised_loss = Supervision(**self.settings.supervision).build()
+        return method
 
     def _build_network(self, role: str, network: str | None = None) -> Segmenter:
         settings = self.settings
