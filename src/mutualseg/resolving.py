@@ -121,9 +121,10 @@ def refuse_other_class_count(supervision: Mapping[str, Any], classes: Sequence[s
     """Raise ConfigError if there are class weights, and not one for each class."""
     weights = supervision["class_weights"]
     if not isinstance(weights, str) and len(weights) != len(classes):
+        plural = "s" if len(weights) > 1 else ""
         raise ConfigError(
-            f"--supervision.class_weights holds {len(weights)} numbers, but there are {len(classes)} classes "
-            f"({', '.join(classes)}); give one number for each class, in this order."
+            f"--supervision.class_weights holds {len(weights)} number{plural}, but there are {len(classes)} "
+            f"classes ({classes[0]} to {classes[-1]}); give one number for each, in this order."
         )
 
 

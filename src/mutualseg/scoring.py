@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mutualseg.data.class_balance import refuse_unlabeled
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.samples import Sample
 from mutualseg.data.split_file import read_val
@@ -32,6 +33,7 @@ def score_run(root: Path, *, data: str | None, part: str, window: int | None, qu
         )
     is_own = data is None or Path(data).resolve() == Path(settings.data).resolve()
     shown, samples = _part(source, folder, part, is_own=is_own)
+    refuse_unlabeled(samples, shown)
     with file_progress("evaluating", quiet=quiet) as progress:
         done = 0
 

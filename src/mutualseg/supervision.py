@@ -86,8 +86,8 @@ def _read_weights(given: Sequence[float] | str) -> list[float] | str:
     Raises:
         ConfigError: it is something else, or the numbers weigh nothing.
     """
-    if given in (NONE, BALANCED):
-        return str(given)
+    if isinstance(given, str) and given in (NONE, BALANCED):
+        return given
     parts = given.strip(" []").split(",") if isinstance(given, str) else given
     try:
         weights = [float(part) for part in parts]

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 
-from mutualseg.data.masks import read_mask
+from mutualseg.data.masks import IGNORE, read_mask
 from mutualseg.data.samples import Sample
+from mutualseg.errors import DataError
+
+
+def refuse_unlabeled(samples: Iterable[Sample], what: str) -> None:
+    """Raise a DataError if no mask has a pixel of a class; masks are read up to the first that has.
+
+    Args:
+        samples: with masks.
+        what: they are, for the message.
+    """
+    if not any(sample.mask is not None and (read_mask(sample.mask) != IGNORE).any() for sample in samples):
+        raise DataError(
+            f"Every pixel in the masks of the {what} images is {IGNORE} (ignore), so they say nothing; label "
+            "some pixels with their class, or choose other images (mutualseg check names such masks)."
+        )
 
 
 def pixels_per_class(samples: Sequence[Sample], num_classes: int) -> npt.NDArray[np.int64]:

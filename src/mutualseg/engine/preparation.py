@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from mutualseg import resolving
+from mutualseg.data.class_balance import refuse_unlabeled
 from mutualseg.data.split_file import write_split
 from mutualseg.data.splits import make_split, require_unlabeled
 from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
@@ -106,6 +107,8 @@ def prepare(
         require_unlabeled(split)
     resolving.refuse_other_class_count(wanted_loss, source.classes)
     resolving.refuse_bad_files(split, source.num_classes)
+    refuse_unlabeled(split.labeled, "labeled")
+    refuse_unlabeled(split.val, "val")
     resolved_loss, weights_note = resolving.resolve_class_weights(wanted_loss, split.labeled, source.classes)
     length = steps or resolving.default_steps(resolved_device)
     chosen_encoder = resolve_encoder(network, encoder)

@@ -199,6 +199,7 @@ class Session:
         rounds = EvaluationRounds(
             self.folder,
             self.console,
+            classes=self.data.classes,
             evaluate=lambda: self.evaluate(method),
             every=settings.evaluate_every,
             after=lambda step, scores: self._after_evaluation(method, streams, step, scores),
@@ -286,4 +287,6 @@ class Session:
         )
         if self.leads:
             self.folder.write_summary(summary)
+            per_class = summary["networks_per_class_iou"][method.deployed]
+            self.console.per_class(per_class, f"val, {method.deployed} at the last step")
         return summary
