@@ -117,13 +117,15 @@ def resolve_supervision(supervision: Mapping[str, Any]) -> dict[str, Any]:
     return dict(vars(Supervision(**filled)))
 
 
-def refuse_other_class_count(supervision: Mapping[str, Any], classes: Sequence[str]) -> None:
-    """Raise ConfigError if there are class weights, and not one for each class."""
+def refuse_other_class_count(
+    supervision: Mapping[str, Any], classes: Sequence[str], shown: str = "--supervision.class_weights"
+) -> None:
+    """Raise ConfigError, which calls the weights as `shown`, if there are some and not one for each class."""
     weights = supervision["class_weights"]
     if not isinstance(weights, str) and len(weights) != len(classes):
         plural = "s" if len(weights) > 1 else ""
         raise ConfigError(
-            f"--supervision.class_weights holds {len(weights)} number{plural}, but there are {len(classes)} "
+            f"{shown} holds {len(weights)} number{plural}, but there are {len(classes)} "
             f"classes ({classes[0]} to {classes[-1]}); give one number for each, in this order."
         )
 

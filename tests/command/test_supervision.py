@@ -170,6 +170,26 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("{loss: focl}", "loss of 'mine' is 'focl'; give one of cross_entropy, ohem, focal, dice"),
+        ("{class_weights: [1, 2]}", "class_weights of 'mine' holds 2 numbers, but there are 3 classes"),
+        ("{class_weights: balance}", "balance is neither none, balanced nor a list of numbers"),
+        ("{gamma: 2}", "supervision.gamma of 'mine'"),
+        ("dice", "'supervision' of 'mine'"),
+    ],
+)
+def test_a_variant_that_cannot_be_is_named(
+    given: str, said: str, data: Path, tmp_path: Path, command: Command
+) -> None:
+    file = tmp_path / "variants.yaml"
+    file.write_text(f"mine: {{method: labels_only, supervision: {given}}}\n")
+    outcome = command("compare", "--data", data, "--out", "cmp", "--variants", file, *flags(SHORT))
+    assert (outcome.code, said in outcome.err) == (2, True), outcome.err
+    assert not (tmp_path / "cmp").exists()
+
+
 def test_variants_of_a_comparison_differ_in_it(data: Path, tmp_path: Path, command: Command) -> None:
     file = tmp_path / "variants.yaml"
     file.write_text(

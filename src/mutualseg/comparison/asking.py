@@ -85,8 +85,10 @@ def asked_comparison(
     known_seeds = seeds_of(seeds, _DEFAULT_SEEDS)
     resolved_device = resolve_device(device)
     source = resolving.read_data(data)
+    resolving.refuse_other_class_count(base["supervision"], source.classes)
     for variant in chosen:
-        resolving.refuse_other_class_count(variant.supervision, source.classes)
+        shown = f"supervision.class_weights of '{variant.label}'"
+        resolving.refuse_other_class_count(variant.supervision, source.classes, shown)
     amounts = make_amounts(
         source,
         listed(labeled, "labeled") or [resolving.default_labeled(data)],
