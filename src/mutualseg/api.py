@@ -58,6 +58,7 @@ def train(
     select: Literal["last", "best"] = "last",
     views: Mapping[str, Any] | None = None,
     optimization: Mapping[str, Any] | None = None,
+    supervision: Mapping[str, Any] | None = None,
     with_baseline: bool = False,
     window: int | str | None = None,
     resume: bool | str = False,
@@ -108,6 +109,8 @@ def train(
         select: Deploy the network of the last step, or of the best evaluation on val.
         views: Crops and colors; dotted on the command line.
         optimization: Optimizer and learning rates; dotted on the command line.
+        supervision: Loss on labeled pixels and class weights, for imbalanced classes; dotted on the command
+            line.
         with_baseline: Also train on the labels alone, with the same steps or budget, and say whether the
             unlabeled images helped.
         window: Look at val images in windows of this side in pixels, overlapping by a third, or whole (the
@@ -168,6 +171,7 @@ def train(
             "views": views,
             "optimization": optimization,
             "window": window,
+            "supervision": supervision,
         }
         defaults = signature(train).parameters
         given = {name: value for name, value in chosen.items() if value != defaults[name].default}
@@ -223,6 +227,7 @@ def train(
         select=select,
         views=views or {},
         optimization=optimization or {},
+        supervision=supervision or {},
         with_baseline=with_baseline,
         window=window,
         overwrite=overwrite,
@@ -485,6 +490,7 @@ def compare(
     checkpoint_every: str | int = "10min",
     views: Mapping[str, Any] | None = None,
     optimization: Mapping[str, Any] | None = None,
+    supervision: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Train methods, label amounts and seeds on one data set, and put the results side by side.
@@ -508,7 +514,7 @@ def compare(
         ablation: Change parts of mutual one at a time, beside the full method: names, or all. On the
             command line all if no name is given.
         variants: YAML file of further lines: {label: {method: {name: ..., threshold: ...}, views: ...,
-            optimization: ...}}.
+            optimization: ..., supervision: ...}}.
         steps: Equal optimizer steps for every run; train's default if neither is given.
         budget: Equal wall time for every run, such as 20min, as in train. Excludes steps.
         split: test scores each finished run's network that counts on the test part too, and bases gains
@@ -532,6 +538,7 @@ def compare(
         checkpoint_every: Steps (5) or time (10min) between checkpoints.
         views: Crops and colors that all have in common; dotted on the command line.
         optimization: Optimizer and learning rates that all have in common; dotted on the command line.
+        supervision: Loss on labeled pixels and class weights that all have in common; dotted likewise.
         quiet: Say nothing while training.
 
     Returns:
@@ -579,6 +586,7 @@ def compare(
         checkpoint_every=checkpoint_every,
         views=views or {},
         optimization=optimization or {},
+        supervision=supervision or {},
         quiet=quiet,
     )
     return perform_all(comparison, train, jobs=jobs)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mutualseg.data.class_balance import refuse_unlabeled
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.image_codes import ImageCode
 from mutualseg.data.samples import Sample
@@ -48,6 +49,7 @@ def score_run(
         )
     is_own = data is None or Path(data).resolve() == Path(settings.data).resolve()
     shown, samples = _part(source, folder, part, is_own=is_own)
+    refuse_unlabeled(samples, source.encoding.masks, shown)
     with file_progress("evaluating", quiet=quiet) as progress:
         done = 0
 

@@ -58,6 +58,7 @@ def asked_comparison(
     checkpoint_every: str | int,
     views: Mapping[str, Any],
     optimization: Mapping[str, Any],
+    supervision: Mapping[str, Any],
     quiet: bool,
 ) -> Comparison:
     """Return what `mutualseg.compare` is asked for; see there. Nothing is written yet.
@@ -84,11 +85,16 @@ def asked_comparison(
     base = {
         "views": resolving.resolve_views(views),
         "optimization": resolving.resolve_rates(optimization, network, chosen_encoder),
+        "supervision": resolving.resolve_supervision(supervision),
     }
     chosen = make_variants(listed(methods, "methods"), listed(ablation, "ablation"), variants, **base)
     known_seeds = seeds_of(seeds, _DEFAULT_SEEDS)
     resolved_device = resolve_device(device)
     source = resolving.read_data(data, layout=layout, ignore=ignore)
+    resolving.refuse_other_class_count(base["supervision"], source.classes)
+    for variant in chosen:
+        shown = f"supervision.class_weights of '{variant.label}'"
+        resolving.refuse_other_class_count(variant.supervision, source.classes, shown)
     amounts = make_amounts(
         source,
         listed(labeled, "labeled") or [resolving.default_labeled(data)],

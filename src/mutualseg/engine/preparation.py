@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from mutualseg import resolving
+from mutualseg.data.class_balance import refuse_unlabeled
 from mutualseg.data.split_file import write_split
 from mutualseg.data.splits import make_split, require_unlabeled
 from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
@@ -68,6 +69,7 @@ def prepare(
     select: str,
     views: Mapping[str, Any],
     optimization: Mapping[str, Any],
+    supervision: Mapping[str, Any],
     with_baseline: bool,
     window: int | str | None,
     overwrite: bool,
@@ -90,6 +92,7 @@ def prepare(
     side = read_window(window)
     seconds = None if budget is None else parse_duration(budget, "budget")
     resolved_method = resolving.resolve_method(method)
+    wanted_loss = resolving.resolve_supervision(supervision)
     resolved_device = resolve_device(device)
     if compile:
         if activation_checkpointing:
@@ -108,7 +111,13 @@ def prepare(
     split = make_split(source, labeled=wanted, unlabeled=unlabeled, split_seed=split_seed, group=group)
     if method_class(resolved_method["name"]).uses_unlabeled:
         require_unlabeled(split)
+    resolving.refuse_other_class_count(wanted_loss, source.classes)
     resolving.refuse_bad_files(split, source.num_classes, source.encoding)
+    refuse_unlabeled(split.labeled, source.encoding.masks, "labeled")
+    refuse_unlabeled(split.val, source.encoding.masks, "val")
+    resolved_loss, weights_note = resolving.resolve_class_weights(
+        wanted_loss, split.labeled, source.classes, source.encoding.masks
+    )
     length = steps or resolving.default_steps(resolved_device)
     chosen_encoder = resolve_encoder(network, encoder)
     settings = Settings(
@@ -146,6 +155,7 @@ def prepare(
         select=select,
         views=resolving.resolve_views(views),
         optimization=resolving.resolve_rates(optimization, network, chosen_encoder),
+        supervision=resolved_loss,
         with_baseline=with_baseline,
         window=side,
     )
@@ -171,7 +181,7 @@ def prepare(
     write_split(split, source.root, folder.split)
     folder.write_classes(source.classes)
     images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
-    session.introduce(resolving.leak_note(source), origin)
+    session.introduce(resolving.leak_note(source), weights_note, origin)
     console.say(in_words(memory.bytes(images, settings.crop), free))
     return session, networks
 

@@ -21,6 +21,7 @@ from mutualseg.methods import method_class
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings, another_version
+from mutualseg.supervision import BALANCED
 
 
 def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str, Any]:
@@ -90,6 +91,8 @@ def _refuse_changes(settings: Settings, root: Path, given: Mapping[str, Any]) ->
         saved = getattr(settings, first, None)
         saved = saved.get(inner) if inner and isinstance(saved, dict) else saved
         saved = _UNSET.get(name) if saved is None else saved
+        if name == "supervision.class_weights" and value == BALANCED and isinstance(saved, list):
+            continue  # the list is what `balanced` became when the run began
         if isinstance(value, str) and Path(value).exists():
             value = str(Path(value).absolute())
         if str(value) != str(saved):
@@ -124,4 +127,5 @@ _NESTED: dict[str, Callable[[Any], dict[str, Any]]] = {
     "method": resolving.resolve_method,
     "views": resolving.resolve_views,
     "optimization": resolving.resolve_optimization,
+    "supervision": resolving.resolve_supervision,
 }

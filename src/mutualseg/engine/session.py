@@ -41,6 +41,7 @@ from mutualseg.reporting.training_pictures import draw_pseudo_labels, draw_views
 from mutualseg.runs import RunFolder, weights_of
 from mutualseg.seeding import address
 from mutualseg.settings import Settings
+from mutualseg.supervision import Supervision
 from mutualseg.views.pipelines import UnlabeledViews
 from mutualseg.weights_files import load_network, save_network
 
@@ -82,7 +83,9 @@ class Session:
     def build_method(self) -> Method:
         """Return a fresh method; the same settings give the same weights."""
         arguments = {key: value for key, value in self.settings.method.items() if key != "name"}
-        return method_class(self.settings.method["name"])(self._build_network, **arguments)
+        method = method_class(self.settings.method["name"])(self._build_network, **arguments)
+        method.supervised_loss = Supervision(**self.settings.supervision).build()
+        return method
 
     def _build_network(self, role: str, network: str | None = None) -> Segmenter:
         settings = self.settings
@@ -200,6 +203,7 @@ class Session:
         rounds = EvaluationRounds(
             self.folder,
             self.console,
+            classes=self.data.classes,
             evaluate=lambda: self.evaluate(method),
             every=settings.evaluate_every,
             after=lambda step, scores: self._after_evaluation(method, streams, step, scores),
@@ -288,4 +292,6 @@ class Session:
         )
         if self.leads:
             self.folder.write_summary(summary)
+            per_class = summary["networks_per_class_iou"][method.deployed]
+            self.console.per_class(per_class, f"val, {method.deployed} at the last step")
         return summary

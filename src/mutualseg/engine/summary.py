@@ -47,6 +47,7 @@ def summarize(
         "method": settings.method["name"],
         "method_arguments": {name: value for name, value in settings.method.items() if name != "name"},
         "optimization": dict(settings.optimization),
+        "supervision": dict(settings.supervision),
         "crop": settings.crop,
         "window": settings.window,
         "batch": settings.batch,
