@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from mutualseg.configuration_files import preset_names, read_configuration
 from mutualseg.methods import METHODS, method_class
 from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.optimization import Optimization
+from mutualseg.supervision import Supervision
 from mutualseg.views.pipelines import UnlabeledViews
 from tests.command.conftest import Command
 from tests.command.made import SMALL, flags
@@ -54,6 +56,7 @@ def test_preset_names_known_arguments(preset: str) -> None:
     assert set(method) - {"name"} <= known
     assert set(values.get("views", {})) <= _arguments(UnlabeledViews, "crop")
     assert set(values.get("optimization", {})) <= _arguments(Optimization)
+    assert set(values.get("supervision", {})) <= {field.name for field in fields(Supervision)}
 
 
 PUBLISHED = {

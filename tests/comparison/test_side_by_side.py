@@ -35,7 +35,6 @@ SHARED = Shared(
         ("group", "steps", "budget", "unlabeled_batch", "evaluate_every", "window", "workers", "ignore")
     ),  # type: ignore[arg-type]  # all of them may be None
     **dict.fromkeys(("split_seed", "batch", "accumulate", "crop", "channels"), 1),  # type: ignore[arg-type]  # all of them are numbers
-    ignore=None,
     unlabeled=[],
     cache="auto",
     checkpoint_every=5,
