@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mutualseg.addressing import address
 from mutualseg.data.grouping import Grouping, nearest_prefix
+from mutualseg.data.natural_order import natural_key
 from mutualseg.data.samples import Sample
 from mutualseg.errors import SplitError
 
@@ -52,7 +53,7 @@ def _spread(samples: Sequence[Sample], grouping: Grouping, seed: int) -> list[li
     Neighbors in a folder look alike: frames of a video, slices of a body, shots of one place. Labels at
     random take some twice and miss others; whoever labels by hand spreads them out.
     """
-    groups = sorted(grouping.gather(samples).values(), key=lambda group: _natural(group[0].name))
+    groups = sorted(grouping.gather(samples).values(), key=lambda group: natural_key(group[0].name))
     bits = max(1, (len(groups) - 1).bit_length())
     places = (_scrambled(rank, bits, seed) * len(groups) >> bits for rank in range(2**bits))
     return [groups[place] for place in dict.fromkeys(places)]
@@ -75,11 +76,6 @@ def _scrambled(rank: int, bits: int, seed: int) -> int:
 @lru_cache(maxsize=2**20)
 def _flip(seed: int, prefix: int) -> int:
     return address(seed, "labeled", prefix) & 1
-
-
-def _natural(name: str) -> list[str | int]:
-    """Return a key that sorts frame_2 before frame_10."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
 
 
 def hold_out(
