@@ -77,6 +77,7 @@ def train(
         labeled: Keep only part of the masks: a fraction (1/16), a count (23), a list of file names, or a
             split.json written by `mutualseg split`.
         group: Regular expression on names; images whose match (or first group) is equal stay on one side.
+            A layout may bring its own, such as patients.
         method: How to train; mutual (the default), labels_only, mean_teacher, cps, fixmatch, unimatch or
             unimatch_v2. Its own arguments are dotted.
         steps: Optimizer steps. Without steps or budget: 1200 on a CPU, 10000 on CUDA.
@@ -445,6 +446,7 @@ def compare(
         split: test scores each finished run's network that counts on the test part too, and bases gains
             and verdicts on it.
         group: Regular expression on names; images whose match (or first group) is equal stay on one side.
+            A layout may bring its own, such as patients.
         split_seed: Of the choice of labeled and held-out images.
         batch: Labeled images per step, at least 2.
         unlabeled_batch: Unlabeled images per step; as many as labeled if not given. At least 2.

@@ -38,6 +38,8 @@ class Predictor:
     classes: tuple[str, ...]
     device: str
     precision: str
+    colors: tuple[tuple[int, int, int], ...] | None = None
+    """RGB of each class, where the data set that it learned from has its own."""
 
     @classmethod
     def load(cls, path: Path, *, device: str = "auto", compile: bool = False) -> Predictor:
@@ -62,7 +64,8 @@ class Predictor:
             refuse_compilation(resolved)
             # Not `network.compile()`: segmenting calls `forward` itself, past what that compiles.
             network.forward = torch.compile(network.forward, dynamic=False)  # type: ignore[method-assign]
-        return cls(network, tuple(str(name) for name in names), resolved, precision)
+        colors = tuple((int(r), int(g), int(b)) for r, g, b in facts.get("colors") or ())
+        return cls(network, tuple(str(name) for name in names), resolved, precision, colors or None)
 
     def predict(self, image: str | Path | Image.Image | Pixels, *, window: int | None = None) -> Pixels:
         """Return class indices, uint8 [H,W], at the image's own size.
@@ -127,7 +130,7 @@ def predict_files(
 
     def save(result: _Segmented) -> _Segmented:
         if isinstance(result.found, Tensor):
-            save_indexed(result.target, result.found.numpy(), len(predictor.classes))
+            save_indexed(result.target, result.found.numpy(), len(predictor.classes), predictor.colors)
         return result
 
     with file_progress("predicting", quiet=quiet) as progress:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from mutualseg.data.folder import DataFolder
-from mutualseg.data.image_codes import ImageCode
 from mutualseg.data.samples import Sample
 from mutualseg.data.split_file import read_val
 from mutualseg.errors import DataError, MutualSegError
@@ -15,7 +14,7 @@ from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.predictor import Predictor
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.progress import file_progress
-from mutualseg.resolving import read_data, reopen_data
+from mutualseg.resolving import read_other_data, reopen_data
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 
@@ -25,11 +24,7 @@ def score_run(root: Path, *, data: str | None, part: str, window: int | None, qu
     folder = RunFolder(root)
     settings = Settings.from_dict(folder.read_config(), str(folder.config))
     predictor = Predictor.load(root)
-    source = (
-        reopen_data(settings)
-        if data is None
-        else read_data(data, ignore=settings.ignore, images=ImageCode.from_plain(settings.image_code))
-    )
+    source = reopen_data(settings) if data is None else read_other_data(data, settings)
     if source.classes != predictor.classes:
         raise DataError(
             f"{source.root} has the classes {', '.join(source.classes)}, but the run learned "

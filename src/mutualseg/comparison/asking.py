@@ -85,7 +85,7 @@ def asked_comparison(
     chosen = make_variants(listed(methods, "methods"), listed(ablation, "ablation"), variants, **base)
     known_seeds = seeds_of(seeds, _DEFAULT_SEEDS)
     resolved_device = resolve_device(device)
-    source = resolving.read_data(data, layout=layout, ignore=ignore)
+    source = resolving.read_data(data, layout=layout, ignore=ignore, quiet=quiet)
     amounts = make_amounts(
         source,
         listed(labeled, "labeled") or [resolving.default_labeled(data)],

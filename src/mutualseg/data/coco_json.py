@@ -16,7 +16,7 @@ from mutualseg.data.annotated_images import AnnotatedImages, check_annotated_siz
 from mutualseg.data.drawn_masks import Draw, DrawnMasks, Plan, Progress, draw_once
 from mutualseg.data.json_files import Node, glimpse, read_json
 from mutualseg.data.label_names import LabelNames, name_labels
-from mutualseg.data.masks import IGNORE
+from mutualseg.data.mask_codes import IGNORE
 from mutualseg.data.polygons import Patch, enclosed_area, fill_polygon, outline_problem, paint
 from mutualseg.data.run_lengths import area_of_runs, decode_runs, fill_runs, runs_problem
 

@@ -16,7 +16,7 @@ from mutualseg.data.drawn_masks import Draw, DrawnMasks, Plan, Progress, draw_on
 from mutualseg.data.images import open_image
 from mutualseg.data.json_files import Node, read_json
 from mutualseg.data.label_names import LabelNames
-from mutualseg.data.masks import IGNORE
+from mutualseg.data.mask_codes import IGNORE
 from mutualseg.errors import DataError, MaskError
 
 __all__ = ["draw_masks", "is_coco_panoptic"]

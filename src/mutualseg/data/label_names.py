@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mutualseg.data.masks import IGNORE
+from mutualseg.data.mask_codes import IGNORE
 from mutualseg.data.natural_order import natural_key
 from mutualseg.errors import MaskError
 from mutualseg.nearest import nearest_name

@@ -48,7 +48,8 @@ def make_split(
         split_seed: Chooses the held-out and the labeled images.
         group: Regular expression on names; images for which its group 1 (else its match) is equal
             are never divided between labeled, unlabeled and val. Counts are then met as
-            nearly as whole groups allow. Unlabeled images of a labeled group remain unlabeled.
+            nearly as whole groups allow. Unlabeled images of a labeled group remain unlabeled. None
+            takes the pattern of the folder's layout, where it has one.
 
     Returns:
         The split.
@@ -67,10 +68,13 @@ def make_split(
             if split_seed not in (0, split.split_seed):
                 raise SplitError(f"{listed_in} already fixes the split; leave out --split-seed.")
             return split
+    notes = list(folder.notes)
+    if group is None and folder.group is not None:
+        group = folder.group
+        notes.append(f"Images of one {group} stay on one side, as {folder.layout} needs it (--group).")
     grouping = Grouping(group)
     everything = SampleIndex.of(folder.train)
     grouping.require_match(everything)
-    notes = list(folder.notes)
     scored = (*folder.val, *folder.test, *folder.unscored)
     train = _without_groups_of(scored, everything, grouping, notes)
     listed: list[Sample] = []
