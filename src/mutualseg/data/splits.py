@@ -71,7 +71,10 @@ def make_split(
     notes = list(folder.notes)
     if group is None and folder.group is not None:
         group = folder.group
-        notes.append(f"Images of one {group} stay on one side, as {folder.layout} needs it (--group).")
+        notes.append(
+            f"Images whose names agree in {group} stay on one side, as is usual for {folder.layout}; "
+            "--group changes that."
+        )
     grouping = Grouping(group)
     everything = SampleIndex.of(folder.train)
     grouping.require_match(everything)

@@ -1,4 +1,4 @@
-"""ACDC as semi-supervised papers pass it on (SSL4MIS): slices and volumes as .h5, unpacked once into the cache.
+"""ACDC as semi-supervised papers pass it on (SSL4MIS): .h5 slices and volumes, unpacked once into the cache.
 
 Images are gray with values from 0 to 1. They become 16-bit PNG, which is 1/65535 exact and finer than what
 the scanners have measured.
@@ -39,7 +39,8 @@ def _read(home: Path, asked: Asked) -> DataFolder:
     gone = [path for path in files.values() if not path.is_file()]
     if gone:
         raise DataError(
-            f"{len(gone)} files that the lists of {home} name are missing ({gone[0]}); unpack the data set again."
+            f"{len(gone)} files that the lists of {home} name are missing ({gone[0]}); "
+            "unpack the data set again."
         )
     folder = unpacked("acdc", files.values(), lambda fresh: _unpack(files, fresh, asked.progress))
     parts: Mapping[Part, SampleIndex] = {
@@ -121,7 +122,8 @@ def _write(path: Path, pixels: npt.NDArray[Any]) -> None:
 ACDC_LAYOUT = Layout(
     "acdc",
     ((_SLICES, "data/slices"),),
-    f"{_SLICES} and data/slices/NAME.h5 (with `image` and `label`), and for val.list and test.list data/NAME.h5",
+    f"{_SLICES} and data/slices/NAME.h5 (with `image` and `label`), and for val.list and test.list "
+    "data/NAME.h5",
     _read,
     ("", "ACDC"),
 )

@@ -1,4 +1,4 @@
-"""Images and the annotation files of a labeling tool: LabelMe's, COCO's or CVAT's, drawn once into the cache."""
+"""Images and the annotation files of a labeling tool (LabelMe, COCO, CVAT), drawn once into the cache."""
 
 from __future__ import annotations
 
@@ -180,7 +180,8 @@ COCO_JSON_LAYOUT = _layout(
         ),
         one_for_all=True,
     ),
-    "a .json file in COCO's format with `images`, `annotations` and `categories`, beside images/ or the images",
+    "a .json file in COCO's format with `images`, `annotations` and `categories`, beside images/ or the "
+    "images",
 )
 CVAT_LAYOUT = _layout(
     Tool(

@@ -69,7 +69,7 @@ def find_images(home: Path) -> PartedImages:
 
 
 def part_named(path: str) -> Part | None:
-    """Return the part that a path names, such as "annotations/instances_val2017.json"; None if it names none."""
+    """Return the part that a path names, such as "annotations/instances_val2017.json", or None."""
     words = re.findall("[a-z]+", path.lower())
     found = [_PART_NAMES[word] for word in words if word in _PART_NAMES]
     return found[-1] if found else None
