@@ -66,7 +66,7 @@ def layouts_here(root: Path) -> list[Layout]:
 
     Beside images/ and masks/, and beside a public data set, no other kind is looked for.
     """
-    if FOLDER.is_here(root) and any(os.scandir(root / "masks")):
+    if FOLDER.is_here(root) and _has_files(root / "masks"):
         return [FOLDER]
     public = [
         layout
@@ -95,9 +95,14 @@ def _read_unknown(root: Path, ignore: int | None, images: ImageCode) -> DataFold
     try:
         return read_folder(root, ignore=ignore, images=images)
     except DataError as error:
-        if type(error) is not DataError or not root.is_dir() or not any(os.scandir(root)):
+        if type(error) is not DataError or not root.is_dir() or not _has_files(root):
             raise
         names = ", ".join(name for name in LAYOUTS if name != FOLDER.name)
         raise DataError(
-            f"{str(error).removesuffix('.')}. It has no other layout that is known ({names}) either."
+            f"{str(error).removesuffix('.')} (or give a folder of another layout that is known: {names})."
         ) from None
+
+
+def _has_files(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(True for _ in entries)
