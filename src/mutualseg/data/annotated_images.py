@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from mutualseg.data.file_names import last_part, stem_of
 from mutualseg.data.samples import PARTS
 from mutualseg.errors import MaskError
+
+_PART = re.compile(rf"({'|'.join(PARTS)})[\W\d_]*")
 
 
 class AnnotatedImages:
@@ -78,10 +81,10 @@ def none_found(images: Mapping[str, Path], name: str, place: str) -> MaskError:
 
 
 def _same_part(parts: list[str], image: str) -> bool:
-    """Tell whether neither name is of another part of the data than the other."""
-    own = image.split("/", 1)[0]
-    named = [part for part in parts[:-1] if part in PARTS]
-    return own not in PARTS or "/" not in image or not named or own in named
+    """Tell whether neither name is of another part of the data than the other; val2017 is val."""
+    own, _, below = image.partition("/")
+    named = [found[1] for folder in parts[:-1] if (found := _PART.fullmatch(folder))]
+    return not below or own not in PARTS or not named or own == named[-1]
 
 
 def _likeness(parts: list[str], image: str) -> tuple[int, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -72,10 +73,12 @@ def draw_masks(
 
 def _plan(files: Sequence[Path], images: Mapping[str, Path], classes: Sequence[str] | None) -> Plan:
     known = AnnotatedImages(images)
+    # Folders above all of the data say nothing of a file, whatever they are called.
+    root = os.path.commonpath({path.absolute().parent for path in (*files, *images.values())})
     file_of: dict[str, Path] = {}
     absent = []
     for file in files:
-        image = known.find(file.absolute().as_posix(), str(file))
+        image = known.find(file.absolute().relative_to(root).as_posix(), str(file))
         if image is None:
             absent.append(file.name)
         else:
