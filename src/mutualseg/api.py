@@ -67,8 +67,9 @@ def train(
     Args:
         data: Folder with images/ and masks/ (with or without train/, val/, test/ below each); an image
             without a mask is unlabeled. "generated" is the embedded data set.
-        layout: How the data folder is laid out: folder (images/ and masks/), or a public data set's name;
-            auto tells them apart.
+        layout: How the data folder is laid out: folder (images/ and masks/), voc, voc_fine, voc_blended,
+            cityscapes, ade20k, coco, coco_panoptic, coco_stuff, camvid, acdc, huggingface, labelme,
+            coco_json or cvat; auto tells them apart.
         ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
             alone are one class and unknown pixels, not two classes.
         channels: Bands of the images; found out if not given.
@@ -324,8 +325,9 @@ def split(
 
     Args:
         data: Data folder, or "generated"; it may stand as the first word without --data.
-        layout: How the data folder is laid out: folder (images/ and masks/), or a public data set's name;
-            auto tells them apart.
+        layout: How the data folder is laid out: folder (images/ and masks/), voc, voc_fine, voc_blended,
+            cityscapes, ade20k, coco, coco_panoptic, coco_stuff, camvid, acdc, huggingface, labelme,
+            coco_json or cvat; auto tells them apart.
         ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
             alone are one class and unknown pixels, not two classes.
         out: JSON file to write; `train --labeled FILE` uses it.
@@ -427,8 +429,9 @@ def compare(
 
     Args:
         data: Data folder, or "generated".
-        layout: How the data folder is laid out: folder (images/ and masks/), or a public data set's name;
-            auto tells them apart.
+        layout: How the data folder is laid out: folder (images/ and masks/), voc, voc_fine, voc_blended,
+            cityscapes, ade20k, coco, coco_panoptic, coco_stuff, camvid, acdc, huggingface, labelme,
+            coco_json or cvat; auto tells them apart.
         ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
             alone are one class and unknown pixels, not two classes.
         channels: Bands of the images; found out if not given.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mutualseg.data.class_files import ClassFile, read_class_file
-from mutualseg.data.mask_codes import BINARY, IGNORE, INDICES, MaskCode, color_name
+from mutualseg.data.class_files import ClassFile, color_of_each, read_class_file
+from mutualseg.data.mask_codes import BINARY, IGNORE, INDICES, Color, MaskCode, color_name
 from mutualseg.data.mask_pixels import unpack_color
 from mutualseg.data.mask_survey import Survey, survey_masks
 from mutualseg.errors import MaskError
@@ -31,6 +31,8 @@ class Classes:
     code: MaskCode
     notes: tuple[str, ...] = ()
     """Sentences for the user about what was found out."""
+    colors: tuple[Color, ...] | None = None
+    """RGB of each class, where the class file or the masks have one."""
 
 
 def read_classes(
@@ -51,6 +53,16 @@ def read_classes(
         MaskError: The masks hold no usable classes.
     """
     named = read_class_file(root)
+    found = _find(root, masks, named, ignore, skip_broken)
+    colors = named.colors if named is not None else {}
+    if not colors and found.code.kind == "colors":
+        colors = {unpack_color(color): index for color, index in found.code.table}
+    return replace(found, colors=color_of_each(colors, len(found.names)))
+
+
+def _find(
+    root: Path, masks: Sequence[Path], named: ClassFile | None, ignore: int | None, skip_broken: bool
+) -> Classes:
     if ignore is not None and not 0 <= ignore < 2**16:
         raise MaskError(f"--ignore {ignore} is no mask value; give a whole number from 0 to 65535.")
 

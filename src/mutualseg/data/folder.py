@@ -103,6 +103,7 @@ def read_folder(root: Path, *, ignore: int | None = None, images: ImageCode = RG
         test=scored["test"],
         classes=classes.names,
         class_source=classes.source,
+        colors=classes.colors,
         encoding=Encoding(images, classes.code),
         unscored=unscored,
         notes=(

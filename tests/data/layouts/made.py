@@ -266,7 +266,8 @@ def write_acdc(root: Path) -> Path:
 
 def gray(name: str) -> npt.NDArray[np.float32]:
     """Return a gray picture [H,W] with values from 0 to 1."""
-    return (draw(name)[0].mean(-1) / 255).astype(np.float32)
+    picture: npt.NDArray[np.float32] = (draw(name)[0].mean(-1) / 255).astype(np.float32)
+    return picture
 
 
 def write_h5(path: Path, image: npt.NDArray[Any], label: npt.NDArray[Any] | None) -> Path:

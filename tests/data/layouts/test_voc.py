@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -16,11 +18,11 @@ from tests.command.made import write
 from tests.data.layouts.made import VOC_ADDED, VOC_TRAIN, VOC_VAL, coded, write_lines, write_voc
 
 
-def names(samples: object) -> list[str]:
-    return [sample.name for sample in samples]  # type: ignore[attr-defined]
+def names(samples: Iterable[Sample]) -> list[str]:
+    return [sample.name for sample in samples]
 
 
-def read_mask(folder: DataFolder, sample: Sample) -> np.ndarray:  # type: ignore[type-arg]
+def read_mask(folder: DataFolder, sample: Sample) -> npt.NDArray[np.uint8]:
     assert sample.mask is not None
     return folder.encoding.masks.read(sample.mask)
 
@@ -50,7 +52,8 @@ def test_own_masks_of_the_train_list(tmp_path: Path, below: str) -> None:
     assert [sample.part for sample in (*folder.train, *folder.val)] == ["train"] * 4 + ["val"] * 2
     assert folder.train[0].image == home / "JPEGImages/2007_000032.jpg"
     assert folder.val[0].mask == home / "SegmentationClass/2007_000033.png"
-    assert folder.test == folder.unscored == folder.notes == ()
+    assert folder.test == folder.unscored == ()
+    assert folder.notes == ()
     assert (read_mask(folder, folder.labeled[0]) == coded(VOC_TRAIN[0], (0, 7, 15))).all()
 
 

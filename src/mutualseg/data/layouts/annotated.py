@@ -10,14 +10,13 @@ from pathlib import Path
 
 from mutualseg.data import coco_json, cvat, labelme
 from mutualseg.data.catalog.entry import Entry
-from mutualseg.data.class_files import ClassFile, read_class_file
+from mutualseg.data.class_files import color_of_each, read_class_file
 from mutualseg.data.drawn_masks import DrawnMasks, Progress
 from mutualseg.data.file_names import stem_of
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.layouts.annotated_images import PartedImages, find_images, part_named
 from mutualseg.data.layouts.layout import Asked, Layout, assemble
 from mutualseg.data.listing import walk_names
-from mutualseg.data.mask_codes import Color
 from mutualseg.data.pairing import index_files
 from mutualseg.data.samples import PARTS, Part
 from mutualseg.errors import DataError, MaskError
@@ -76,7 +75,7 @@ def _read(tool: Tool, home: Path, asked: Asked) -> DataFolder:
         tool.layout,
         home,
         asked,
-        Entry(drawn.classes, _colors(named)),
+        Entry(drawn.classes, color_of_each(named.colors if named else {}, len(drawn.classes))),
         train=samples["train"],
         val=samples["val"],
         test=samples["test"],
@@ -138,13 +137,6 @@ def _by_stem(masks: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {
         stem_of(image.removeprefix(prefix)): mask for image, mask in masks.items() if image.startswith(prefix)
     }
-
-
-def _colors(named: ClassFile | None) -> tuple[Color, ...] | None:
-    if named is None or not named.colors:
-        return None
-    first = {index: color for color, index in reversed(list(named.colors.items()))}
-    return tuple(first[index] for index in range(len(named.names)))
 
 
 def _is_here(tool: Tool, home: Path) -> bool:
