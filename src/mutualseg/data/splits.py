@@ -58,8 +58,9 @@ def make_split(
         SplitError: The asked-for split cannot be made.
         DataError: An `unlabeled` folder is missing or empty.
     """
+    everything = SampleIndex.of(folder.train)
     listed_in = None
-    if labeled is not None and labeled_count(labeled, len(folder.labeled)) is None:
+    if labeled is not None and labeled_count(labeled, len(everything.masked)) is None:
         listed_in = Path(str(labeled).strip())
         if listed_in.suffix.lower() == ".json":
             split = reuse_split(listed_in, folder, unlabeled)
@@ -76,7 +77,6 @@ def make_split(
             "--group changes that."
         )
     grouping = Grouping(group)
-    everything = SampleIndex.of(folder.train)
     grouping.require_match(everything)
     scored = (*folder.val, *folder.test, *folder.unscored)
     train = _without_groups_of(scored, everything, grouping, notes)
@@ -130,7 +130,8 @@ def _by_name(samples: Sequence[Sample]) -> tuple[Sample, ...]:
 
 def _without(train: SampleIndex, labeled: Sequence[Sample]) -> SampleIndex:
     names = {sample.name for sample in labeled}
-    places = [place for place in train.masked.tolist() if train[place].name in names]
+    masked = zip(train.masked.tolist(), train.select(train.masked).names(), strict=True)
+    places = [place for place, name in masked if name in names]
     return train.select(np.delete(np.arange(len(train)), places))
 
 
