@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any, get_args
 
 from mutualseg.data.cache_choice import Cache
+from mutualseg.data.class_balance import median_frequency_weights, pixels_per_class
 from mutualseg.data.decoded_images import can_share
 from mutualseg.data.duplicates import identical_to
 from mutualseg.data.encoding import Encoding
@@ -28,6 +29,7 @@ from mutualseg.machine import cores
 from mutualseg.nearest import unknown_name
 from mutualseg.reporting.progress import file_progress
 from mutualseg.settings import Settings
+from mutualseg.supervision import BALANCED
 
 AUTO = "auto"
 GENERATED = "generated"
@@ -157,6 +159,56 @@ def resolve_optimization(optimization: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         _fill(Optimization, optimization, "optimization.{}")
     return _plain(vars(Optimization(**optimization)))
+
+
+def resolve_supervision(supervision: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every argument of the supervised loss, defaults filled in; `balanced` weights stay a word."""
+    from mutualseg.supervision import Supervision
+
+    filled = _fill(Supervision, supervision, "supervision.{}")
+    return dict(vars(Supervision(**filled)))
+
+
+def refuse_other_class_count(
+    supervision: Mapping[str, Any], classes: Sequence[str], shown: str = "--supervision.class_weights"
+) -> None:
+    """Raise ConfigError, which calls the weights as `shown`, if there are some and not one for each class."""
+    weights = supervision["class_weights"]
+    if not isinstance(weights, str) and len(weights) != len(classes):
+        plural = "s" if len(weights) > 1 else ""
+        raise ConfigError(
+            f"{shown} holds {len(weights)} number{plural}, but there are {len(classes)} "
+            f"classes ({classes[0]} to {classes[-1]}); give one number for each, in this order."
+        )
+
+
+def resolve_class_weights(
+    supervision: Mapping[str, Any], labeled: Sequence[Sample], classes: Sequence[str], code: MaskCode
+) -> tuple[dict[str, Any], str | None]:
+    """Return the supervised loss with `balanced` weights as numbers, and what to say of them.
+
+    They are counted on the labeled masks.
+
+    Args:
+        supervision: as `resolve_supervision` returns it.
+        labeled: training images whose masks have been checked.
+        classes: names.
+        code: of the masks.
+
+    Raises:
+        ConfigError: there are weights, and not one for each class.
+    """
+    refuse_other_class_count(supervision, classes)
+    if supervision["class_weights"] != BALANCED:
+        return dict(supervision), None
+    pixels = pixels_per_class(labeled, code, len(classes))
+    weights = median_frequency_weights(pixels)
+    low, high = weights.index(min(weights)), weights.index(max(weights))
+    note = f"class weights: {weights[low]:g} ({classes[low]}) to {weights[high]:g} ({classes[high]})"
+    missing = [name for name, count in zip(classes, pixels.sum(axis=0), strict=True) if count == 0]
+    if missing:
+        note += f"; no labeled mask holds {', '.join(missing)}, so 1 there"
+    return {**supervision, "class_weights": weights}, note
 
 
 def resolve_rates(optimization: Mapping[str, Any], network: str, encoder: str) -> dict[str, Any]:

@@ -6,10 +6,13 @@ import inspect
 from pathlib import Path
 
 import pytest
+import timm
+import torch
 import yaml
 
 from mutualseg.configuration_files import preset_names, read_configuration
 from mutualseg.methods import METHODS, method_class
+from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.optimization import Optimization
 from mutualseg.views.pipelines import UnlabeledViews
 from tests.command.conftest import Command
@@ -51,6 +54,50 @@ def test_preset_names_known_arguments(preset: str) -> None:
     assert set(method) - {"name"} <= known
     assert set(values.get("views", {})) <= _arguments(UnlabeledViews, "crop")
     assert set(values.get("optimization", {})) <= _arguments(Optimization)
+
+
+PUBLISHED = {
+    f"{data}_{encoder}": (data, encoder)
+    for data in ("voc", "voc_blended", "cityscapes")
+    for encoder in ("resnet50", "resnet101", "dinov2_small", "dinov2_base")
+}
+IMAGES = {"voc": 10_582 - 92, "voc_blended": 10_582 - 662, "cityscapes": 2_975 - 186}
+"""Unlabeled images of the partition with the fewest labels."""
+EPOCHS = {("resnet", "voc"): 80, ("dinov2", "voc"): 60, ("resnet", "cityscapes"): 240}
+EPOCHS |= {("dinov2", "cityscapes"): 180}
+
+
+def test_there_is_a_preset_for_each_published_setting() -> None:
+    assert set(preset_names()) == {"mkd_reference", *PUBLISHED}
+
+
+@pytest.mark.parametrize("preset", PUBLISHED)
+def test_steps_are_the_published_epochs(preset: str) -> None:
+    """On four GPUs, as they were trained: each gets a quarter of the images and drops what fills no batch."""
+    values, (data, encoder) = read_configuration(preset), PUBLISHED[preset]
+    on_each = -(-IMAGES[data] // 4)
+    epochs = EPOCHS[encoder[:6], data.split("_")[0]]
+    assert values["batch"] == values["unlabeled_batch"]
+    assert values["steps"] == epochs * (on_each // (values["batch"] // 4))
+
+
+@pytest.mark.parametrize("preset", PUBLISHED)
+def test_val_is_scored_as_the_field_does(preset: str) -> None:
+    values, (data, encoder) = read_configuration(preset), PUBLISHED[preset]
+    assert values["window"] == (values["crop"] if data == "cityscapes" else None)
+    if encoder.startswith("dinov2"):
+        assert values["crop"] % 14 == 0
+
+
+@pytest.mark.parametrize("encoder", ["resnet50", "resnet101", "dinov2_small", "dinov2_base"])
+def test_networks_of_presets_can_be_built(encoder: str) -> None:
+    presets = [read_configuration(name) for name, (_, own) in PUBLISHED.items() if own == encoder]
+    ((network, name),) = {(values["network"], values["encoder"]) for values in presets}
+    assert name in timm.list_pretrained()  # weights to start from, under exactly this tag
+    built = build_segmenter(NetworkConfig(network, name, 19)).eval()
+    side = 3 * built.multiple - 1
+    with torch.no_grad():
+        assert built.segment(torch.rand(1, 3, side, side)).shape == (1, 19, side, side)
 
 
 def test_reference_recipe_leaves_nothing_to_a_default() -> None:

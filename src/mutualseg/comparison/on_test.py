@@ -13,6 +13,7 @@ from mutualseg.comparison.shared import Shared
 from mutualseg.data.folder import DataFolder
 from mutualseg.engine.summary import named_iou
 from mutualseg.errors import Interrupted, WeightsError
+from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.runs import RunFolder
@@ -46,6 +47,7 @@ def score_on_test(
             encoding=source.encoding,
             device=shared.device,
             precision=shared.precision,
+            options=InferenceOptions(shared.window),
         )
     except Interrupted:
         raise

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from mutualseg.data.catalog import IGNORE_COLOR, class_colors, palette
-from mutualseg.types import IGNORE_INDEX
+from mutualseg.data.mask_codes import IGNORE
 
 Pixels = npt.NDArray[np.uint8]
 Colors = Sequence[tuple[int, int, int]]
@@ -35,7 +35,7 @@ def colorize(indices: Pixels, num_classes: int, colors: Colors | None = None) ->
     """Return [H,W,3] colors of class indices [H,W]; 255 is black."""
     table = np.zeros((256, 3), np.uint8)
     table[:num_classes] = colors or class_colors(num_classes)
-    table[IGNORE_INDEX] = IGNORE_COLOR
+    table[IGNORE] = IGNORE_COLOR
     return table[indices]
 
 
@@ -49,7 +49,7 @@ def overlay(
     """Return the image [H,W,3] with its classes painted over; ignored pixels show the image."""
     painted = colorize(indices, num_classes, colors).astype(np.float32)
     mixed = (1 - opacity) * image + opacity * painted
-    mixed[indices == IGNORE_INDEX] = image[indices == IGNORE_INDEX]
+    mixed[indices == IGNORE] = image[indices == IGNORE]
     return mixed.round().astype(np.uint8)
 
 
