@@ -7,9 +7,10 @@ import pytest
 
 from mutualseg.data.catalog.cityscapes import CITYSCAPES, CITYSCAPES_TRAIN_IDS
 from mutualseg.data.layouts.reading import read_layout
+from mutualseg.data.splits import make_split
 from mutualseg.errors import DataError, MaskError
 from tests.command.made import write
-from tests.data.layouts.made import city_names, coded, write_cityscapes
+from tests.data.layouts.made import city_names, coded, write_cityscapes, write_lines
 
 TRAIN_ID_OF = [
     *(255, 255, 255, 255, 255, 255, 255, 0, 1, 255, 255, 2, 3, 4, 255, 255, 255, 5, 255, 6, 7, 8, 9, 10),
@@ -117,3 +118,18 @@ def test_more_may_be_ignored(tmp_path: Path) -> None:
     assert folder.labeled[0].mask is not None
     found = folder.encoding.masks.read(folder.labeled[0].mask)
     assert (found == coded(city_names("train")[0], (0, 2, 255))).all()
+
+
+@pytest.mark.parametrize("form", ["pair", "image", "name"])
+def test_lists_of_the_literature(tmp_path: Path, form: str) -> None:
+    folder = read_layout(write_cityscapes(tmp_path / "data"))
+    chosen = city_names("train")[:2]
+    lines = {
+        "pair": "leftImg8bit/train/{0}_leftImg8bit.png gtFine/train/{0}_gtFine_labelTrainIds.png",
+        "image": "train/{0}_leftImg8bit.png",
+        "name": "{0}",
+    }
+    listed = write_lines(tmp_path / "labeled.txt", [lines[form].format(name) for name in chosen])
+    split = make_split(folder, labeled=str(listed))
+    assert [sample.name for sample in split.labeled] == [f"train/{name}" for name in chosen]
+    assert len(split.unlabeled) == 4

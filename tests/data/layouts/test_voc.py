@@ -13,6 +13,7 @@ from mutualseg.data.folder import DataFolder
 from mutualseg.data.layouts import LAYOUTS
 from mutualseg.data.layouts.reading import read_layout
 from mutualseg.data.samples import Sample
+from mutualseg.data.splits import make_split
 from mutualseg.errors import DataError
 from tests.command.made import write
 from tests.data.layouts.made import VOC_ADDED, VOC_TRAIN, VOC_VAL, coded, write_lines, write_voc
@@ -164,3 +165,13 @@ def test_what_is_missing_is_named(tmp_path: Path, layout: str, path: str) -> Non
         read_layout(tmp_path, layout)
     assert f"{home / path} is missing; --layout {layout} expects JPEGImages/NAME.jpg" in str(caught.value)
     assert str(caught.value).count(". ") == 0
+
+
+@pytest.mark.parametrize("line", ["{0}", "JPEGImages/{0}.jpg SegmentationClass/{0}.png"])
+def test_lists_of_the_literature(tmp_path: Path, line: str) -> None:
+    folder = read_layout(write_voc(tmp_path / "data", augmented=True))
+    listed = write_lines(tmp_path / "labeled.txt", [line.format(name) for name in VOC_TRAIN[:2]])
+    split = make_split(folder, labeled=str(listed))
+    assert names(split.labeled) == VOC_TRAIN[:2]
+    assert names(split.unlabeled) == sorted(VOC_TRAIN[2:] + VOC_ADDED)
+    assert names(split.val) == VOC_VAL
