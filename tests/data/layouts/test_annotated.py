@@ -147,7 +147,7 @@ def test_masks_win_and_a_note_says_so(
     folder = read_layout(tmp_path)
     assert folder.layout == "folder"
     assert folder.notes[-1] == (
-        f"The folder is read as folder, and could be as {layout} too (--layout {layout})."
+        f"masks/ is read, and not the annotations beside it (--layout {layout} reads those)."
     )
     assert read_layout(tmp_path, layout).layout == layout
 

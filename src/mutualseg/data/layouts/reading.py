@@ -87,6 +87,8 @@ def _others_note(root: Path, here: list[Layout]) -> str | None:
     if not others:
         return None
     names = " and ".join(layout.name for layout in others)
+    if here[0] is FOLDER:
+        return f"masks/ is read, and not the annotations beside it (--layout {others[0].name} reads those)."
     return f"The folder is read as {here[0].name}, and could be as {names} too (--layout {others[0].name})."
 
 
