@@ -70,8 +70,9 @@ def train(
     Args:
         data: Folder with images/ and masks/ (with or without train/, val/, test/ below each); an image
             without a mask is unlabeled. "generated" is the embedded data set.
-        layout: How the data folder is laid out: folder (images/ and masks/), or a public data set's name;
-            auto tells them apart.
+        layout: How the data folder is laid out: folder (images/ and masks/), voc, voc_fine, voc_blended,
+            cityscapes, ade20k, coco, coco_panoptic, coco_stuff, camvid, acdc, huggingface, labelme,
+            coco_json or cvat; auto tells them apart.
         ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
             alone are one class and unknown pixels, not two classes.
         channels: Bands of the images; found out if not given.
@@ -81,6 +82,7 @@ def train(
         labeled: Keep only part of the masks: a fraction (1/16), a count (23), a list of names (one image a
             line, or image and mask), or a split.json written by `mutualseg split`.
         group: Regular expression on names; images whose match (or first group) is equal stay on one side.
+            A layout may bring its own, such as patients.
         method: How to train; mutual (the default), labels_only, mean_teacher, cps, fixmatch, unimatch or
             unimatch_v2. Its own arguments are dotted.
         steps: Optimizer steps. Without steps or budget: 1200 on a CPU, 10000 on CUDA.
@@ -368,8 +370,9 @@ def split(
 
     Args:
         data: Data folder, or "generated"; it may stand as the first word without --data.
-        layout: How the data folder is laid out: folder (images/ and masks/), or a public data set's name;
-            auto tells them apart.
+        layout: How the data folder is laid out: folder (images/ and masks/), voc, voc_fine, voc_blended,
+            cityscapes, ade20k, coco, coco_panoptic, coco_stuff, camvid, acdc, huggingface, labelme,
+            coco_json or cvat; auto tells them apart.
         ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
             alone are one class and unknown pixels, not two classes.
         out: JSON file to write; `train --labeled FILE` uses it.
@@ -500,8 +503,9 @@ def compare(
 
     Args:
         data: Data folder, or "generated".
-        layout: How the data folder is laid out: folder (images/ and masks/), or a public data set's name;
-            auto tells them apart.
+        layout: How the data folder is laid out: folder (images/ and masks/), voc, voc_fine, voc_blended,
+            cityscapes, ade20k, coco, coco_panoptic, coco_stuff, camvid, acdc, huggingface, labelme,
+            coco_json or cvat; auto tells them apart.
         ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
             alone are one class and unknown pixels, not two classes.
         channels: Bands of the images; found out if not given.
@@ -520,6 +524,7 @@ def compare(
         split: test scores each finished run's network that counts on the test part too, and bases gains
             and verdicts on it.
         group: Regular expression on names; images whose match (or first group) is equal stay on one side.
+            A layout may bring its own, such as patients.
         split_seed: Of the choice of labeled and held-out images.
         batch: Labeled images per step, at least 2.
         unlabeled_batch: Unlabeled images per step; as many as labeled if not given. At least 2.

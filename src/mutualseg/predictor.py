@@ -41,6 +41,8 @@ class Predictor:
     precision: str
     window: int | None = None
     """Side of the windows in which its run looked at val images; None: whole images."""
+    colors: tuple[tuple[int, int, int], ...] | None = None
+    """RGB of each class, where the data set that it learned from has its own."""
 
     @classmethod
     def load(cls, path: Path, *, device: str = "auto", compile: bool = False) -> Predictor:
@@ -66,8 +68,9 @@ class Predictor:
             # Not `network.compile()`: segmenting calls `forward` itself, past what that compiles.
             network.forward = torch.compile(network.forward, dynamic=False)  # type: ignore[method-assign]
         window = facts.get("window")  # older files do not say, and their runs had none
+        colors = tuple((int(r), int(g), int(b)) for r, g, b in facts.get("colors") or ())
         own = None if window is None else int(window)
-        return cls(network, tuple(str(name) for name in names), resolved, precision, own)
+        return cls(network, tuple(str(name) for name in names), resolved, precision, own, colors or None)
 
     def predict(
         self,
@@ -156,7 +159,7 @@ def predict_files(
 
     def save(result: _Segmented) -> _Segmented:
         if isinstance(result.found, Tensor):
-            save_indexed(result.target, result.found.numpy(), len(predictor.classes))
+            save_indexed(result.target, result.found.numpy(), len(predictor.classes), predictor.colors)
         return result
 
     with file_progress("predicting", quiet=quiet) as progress:

@@ -15,9 +15,11 @@ from mutualseg.data.class_balance import median_frequency_weights, pixels_per_cl
 from mutualseg.data.decoded_images import can_share
 from mutualseg.data.duplicates import identical_to
 from mutualseg.data.encoding import Encoding
-from mutualseg.data.folder import DataFolder, read_folder
+from mutualseg.data.folder import DataFolder
 from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.images import image_size
+from mutualseg.data.layouts import LAYOUTS
+from mutualseg.data.layouts.reading import read_layout
 from mutualseg.data.mask_codes import MaskCode
 from mutualseg.data.masks import check_mask
 from mutualseg.data.samples import Sample
@@ -25,6 +27,7 @@ from mutualseg.data.splits import Split
 from mutualseg.errors import ConfigError, RunError
 from mutualseg.machine import cores
 from mutualseg.nearest import unknown_name
+from mutualseg.reporting.progress import file_progress
 from mutualseg.settings import Settings
 from mutualseg.supervision import BALANCED
 
@@ -53,17 +56,33 @@ def data_root(data: str) -> Path:
 
 
 def read_data(
-    data: str, *, layout: str = AUTO, ignore: int | None = None, images: ImageCode = RGB
+    data: str,
+    *,
+    layout: str = AUTO,
+    ignore: int | None = None,
+    images: ImageCode = RGB,
+    quiet: bool = False,
 ) -> DataFolder:
-    """Return the data folder of `--data`.
+    """Return the data folder of `--data`; on a terminal a bar shows how far files are that are unpacked.
 
     Args:
         data: of `--data`.
         layout: of `--layout`.
         ignore: of `--ignore`.
         images: how images are read.
+        quiet: show no bar.
     """
-    return read_folder(data_root(data), ignore=ignore, images=images)
+    root = data_root(data)
+    with file_progress("unpacking", quiet=quiet) as progress:
+        return read_layout(root, layout, ignore=ignore, images=images, progress=progress)
+
+
+def read_other_data(data: str, settings: Settings) -> DataFolder:
+    """Return a data folder that a run is measured on, read as its own is where it has the same layout."""
+    kin = LAYOUTS.get(settings.layout)
+    layout = settings.layout if kin is not None and kin.is_here(Path(data)) else AUTO
+    images = ImageCode.from_plain(settings.image_code)
+    return read_data(data, layout=layout, ignore=settings.ignore, images=images)
 
 
 def reopen_data(settings: Settings) -> DataFolder:

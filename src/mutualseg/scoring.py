@@ -8,7 +8,6 @@ from typing import Any
 
 from mutualseg.data.class_balance import refuse_unlabeled
 from mutualseg.data.folder import DataFolder
-from mutualseg.data.image_codes import ImageCode
 from mutualseg.data.samples import Sample
 from mutualseg.data.split_file import read_val
 from mutualseg.errors import DataError, MutualSegError
@@ -17,7 +16,7 @@ from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.predictor import Predictor
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.progress import file_progress
-from mutualseg.resolving import read_data, reopen_data
+from mutualseg.resolving import read_other_data, reopen_data
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 
@@ -37,11 +36,7 @@ def score_run(
     settings = Settings.from_dict(folder.read_config(), str(folder.config))
     predictor = Predictor.load(root)
     options = inference_options(window, scales, flip, own=predictor.window)
-    source = (
-        reopen_data(settings)
-        if data is None
-        else read_data(data, ignore=settings.ignore, images=ImageCode.from_plain(settings.image_code))
-    )
+    source = reopen_data(settings) if data is None else read_other_data(data, settings)
     if source.classes != predictor.classes:
         raise DataError(
             f"{source.root} has the classes {', '.join(source.classes)}, but the run learned "

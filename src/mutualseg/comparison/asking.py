@@ -90,7 +90,7 @@ def asked_comparison(
     chosen = make_variants(listed(methods, "methods"), listed(ablation, "ablation"), variants, **base)
     known_seeds = seeds_of(seeds, _DEFAULT_SEEDS)
     resolved_device = resolve_device(device)
-    source = resolving.read_data(data, layout=layout, ignore=ignore)
+    source = resolving.read_data(data, layout=layout, ignore=ignore, quiet=quiet)
     resolving.refuse_other_class_count(base["supervision"], source.classes)
     for variant in chosen:
         shown = f"supervision.class_weights of '{variant.label}'"

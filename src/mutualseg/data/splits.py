@@ -49,7 +49,8 @@ def make_split(
         split_seed: Chooses the held-out and the labeled images.
         group: Regular expression on names; images for which its group 1 (else its match) is equal
             are never divided between labeled, unlabeled and val. Counts are then met as
-            nearly as whole groups allow. Unlabeled images of a labeled group remain unlabeled.
+            nearly as whole groups allow. Unlabeled images of a labeled group remain unlabeled. None
+            takes the pattern of the folder's layout, where it has one.
         class_pixels: The pixels of each class in all masks of the training part. Held-out and labeled
             images are then chosen so that no class is lost if that can be helped; a list decides itself.
 
@@ -60,8 +61,9 @@ def make_split(
         SplitError: The asked-for split cannot be made.
         DataError: An `unlabeled` folder or list is missing or empty.
     """
+    everything = SampleIndex.of(folder.train)
     listed_in = None
-    if labeled is not None and labeled_count(labeled, len(folder.labeled)) is None:
+    if labeled is not None and labeled_count(labeled, len(everything.masked)) is None:
         listed_in = Path(str(labeled).strip())
         if listed_in.suffix.lower() == ".json":
             split = reuse_split(listed_in, folder, unlabeled)
@@ -70,10 +72,15 @@ def make_split(
             if split_seed not in (0, split.split_seed):
                 raise SplitError(f"{listed_in} already fixes the split; leave out --split-seed.")
             return split
-    grouping = Grouping(group)
-    everything = SampleIndex.of(folder.train)
-    grouping.require_match(everything)
     notes = list(folder.notes)
+    if group is None and folder.group is not None:
+        group = folder.group
+        notes.append(
+            f"Images whose names agree in {group} stay on one side, as is usual for {folder.layout}; "
+            "--group changes that."
+        )
+    grouping = Grouping(group)
+    grouping.require_match(everything)
     scored = (*folder.val, *folder.test, *folder.unscored)
     train = without_groups_of(scored, everything, grouping, notes)
     listed: list[Sample] = []

@@ -106,7 +106,7 @@ def prepare(
     for option, given in (("init", init), ("weights", weights)):
         if given is not None and Path(given).exists() and Path(given).resolve().is_relative_to(out.resolve()):
             raise ConfigError(f"--{option} {given} is in --out {out} and would be lost; name another folder.")
-    source = resolving.read_data(data, layout=layout, ignore=ignore)
+    source = resolving.read_data(data, layout=layout, ignore=ignore, quiet=quiet)
     wanted = resolving.default_labeled(data) if labeled is None else labeled
     split = make_split(source, labeled=wanted, unlabeled=unlabeled, split_seed=split_seed, group=group)
     if method_class(resolved_method["name"]).uses_unlabeled:

@@ -196,7 +196,7 @@ class Session:
         training = self.build_training(method)
         streams = self.build_streams(method)
         if not resume and self.leads:
-            draw_views(streams, self.data.classes, self.folder.views)
+            draw_views(streams, self.data.classes, self.folder.views, colors=self.data.colors)
         steps, seconds = parse_interval(settings.checkpoint_every, "checkpoint-every")
         checkpoints = Checkpoints(self.folder, steps=steps, seconds=seconds)
         signals = Signals(checkpoints)
@@ -250,6 +250,7 @@ class Session:
             picture,
             device=settings.device,
             precision=settings.precision,
+            colors=self.data.colors,
         )
         # Rounded like the recorded ones, among which this one is already.
         miou = round(scores[method.deployed].miou, 4)
@@ -262,6 +263,7 @@ class Session:
     def _save(self, method: Method, path: Path, step: int) -> None:
         facts = {
             "classes": list(self.data.classes),
+            "colors": self.data.colors,
             "role": method.deployed,
             "method": self.settings.method["name"],
             "step": step,
