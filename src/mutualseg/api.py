@@ -425,6 +425,9 @@ def split(
 def check(
     data: str,
     *,
+    layout: str = "auto",
+    ignore: int | None = None,
+    channels: int | None = None,
     unlabeled: str | Sequence[str] = (),
     fix: str | None = None,
     sheet: str | None = None,
@@ -434,6 +437,11 @@ def check(
 
     Args:
         data: Data folder, or "generated"; it may stand as the first word without --data.
+        layout: How the data folder is laid out: folder (images/ and masks/), or a public data set's name;
+            auto tells them apart.
+        ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
+            alone are one class and unknown pixels, not two classes.
+        channels: Bands of the images; found out if not given.
         unlabeled: Further folder of images without masks, or a .txt list of images; may be given several
             times.
         fix: Write a cured copy of the folder here, and check that too; the folder itself stays as it is.
@@ -451,6 +459,8 @@ def check(
 
     return check_folder(
         resolving.data_root(data),
+        layout=layout,
+        ignore=ignore,
         unlabeled=_paths(unlabeled),
         fix=None if fix is None else Path(fix),
         sheet=None if sheet is None else Path(sheet),

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import mutualseg
+from mutualseg.data.catalog import class_colors
 from mutualseg.reporting.sample_sheet import displayable, paint
 from tests.command.conftest import Command
 from tests.command.made import HEIGHT, WIDTH, draw, files_below, write, write_data
@@ -122,7 +123,7 @@ def test_paint_hatches_the_unknown_and_mixes_colors() -> None:
     image = np.full((40, 40, 3), 100, np.uint8)
     mask = np.zeros((40, 40), np.uint8)
     mask[:, 20:] = 255
-    painted = paint(image, mask, 2)
+    painted = paint(image, mask, class_colors(2))
     assert painted[5, 5].tolist() == [40, 108, 147]  # 0.4 * 100 + 0.6 * (0, 114, 178)
     assert np.unique(painted[:, 22:].reshape(-1, 3), axis=0).tolist() == [[72, 72, 72], [202, 202, 202]]
     assert (painted[:, 20] == 255).all()  # the edge between them

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from mutualseg.supervision import Supervision
 from mutualseg.views.pipelines import UnlabeledViews
 from tests.command.conftest import Command
 from tests.command.made import SMALL, flags
+from tests.data.layouts.made import write_cityscapes, write_voc
 
 SHRINKING = {name: value for name, value in SMALL.items() if name not in ("device", "precision")}
+WINDOW = 40
+"""Smaller than the made images, so that those of Cityscapes are cut."""
 
 
 def _arguments(target: type, *skipped: str) -> set[str]:
@@ -33,11 +37,16 @@ def test_there_are_presets() -> None:
 
 @pytest.mark.parametrize("preset", preset_names())
 def test_preset_runs_shrunk(preset: str, data: Path, tmp_path: Path, command: Command) -> None:
-    words = flags(SHRINKING, device="cpu", steps=2, evaluate_every=2)
-    outcome = command("train", "--config", preset, "--data", data, "--out", "run", *words)
+    layout = read_configuration(preset).get("layout", "folder")
+    window = None if read_configuration(preset).get("window") is None else WINDOW
+    words = flags(SHRINKING, device="cpu", steps=2, evaluate_every=2, labeled=2, window=window)
+    outcome = command("train", "--config", preset, "--data", _made(layout, data), "--out", "run", *words)
     assert outcome.code == 0, outcome
+    assert json.loads((tmp_path / "run/summary.json").read_text())["miou"] >= 0
     written = yaml.safe_load((tmp_path / "run/config.yaml").read_text(encoding="utf-8"))
-    shrunk = {*SHRINKING, "steps", "evaluate_every"}
+    shrunk = {*SHRINKING, "steps", "evaluate_every", "window"}
+    assert written["window"] == window
+    assert written["layout"] == layout
     for key, value in read_configuration(preset).items():
         if key in shrunk:
             continue
@@ -45,6 +54,29 @@ def test_preset_runs_shrunk(preset: str, data: Path, tmp_path: Path, command: Co
             assert written[key] | value == written[key], key
         else:
             assert written[key] == value, key
+
+
+def _made(layout: str, data: Path) -> Path:
+    """Return tiny data as a preset expects them, written once."""
+    root = data.parent / layout
+    if layout == "folder":
+        return data
+    if not root.exists():
+        if layout == "cityscapes":
+            write_cityscapes(root)
+        else:
+            write_voc(root, augmented=True)
+    return root
+
+
+@pytest.mark.parametrize("preset", [name for name in preset_names() if name != "mkd_reference"])
+def test_preset_says_what_it_expects_on_disk(preset: str, data: Path, command: Command) -> None:
+    outcome = command("train", "--config", preset, "--data", data, "--out", "run")
+    assert outcome.code == 2
+    expected = "leftImg8bit" if preset.startswith("cityscapes") else "JPEGImages"
+    assert f"{expected}" in outcome.err
+    assert "is missing; --layout" in outcome.err
+    assert outcome.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("preset", preset_names())

@@ -12,13 +12,14 @@ import numpy as np
 
 from mutualseg.data.class_names import Classes
 from mutualseg.data.findings import SEVERITIES, Finding, Report, finding_from_text, make_finding
-from mutualseg.data.folder import load_listing, pair
-from mutualseg.data.folder_findings import list_findings, listing_findings, misnamed_findings, part_findings
+from mutualseg.data.folder_findings import list_findings, part_findings
 from mutualseg.data.folder_survey import FolderSurvey, Progress, ReadImage, ReadMask, survey_folder
 from mutualseg.data.image_findings import image_findings
 from mutualseg.data.images import read_image
+from mutualseg.data.inventory import take_inventory
+from mutualseg.data.layouts.reading import AUTO
 from mutualseg.data.mask_codes import IGNORE, INDICES
-from mutualseg.data.mask_findings import find_classes, value_findings
+from mutualseg.data.mask_findings import value_findings
 from mutualseg.data.rare_classes import rare_class_findings
 from mutualseg.data.repeat_findings import repeat_findings
 from mutualseg.data.report_text import format_report
@@ -49,17 +50,19 @@ def inspect(
     progress: Progress | None = None,
     read_image: ReadImage = read_image,
     read_mask: ReadMask | None = None,
+    layout: str = AUTO,
     ignore: int | None = None,
 ) -> Report:
     """Read every image and mask of a data folder and report all that is wrong.
 
     Args:
-        root: Folder that holds images/ and masks/.
+        root: The data folder.
         unlabeled: Folders of further images.
         workers: Threads; None takes as many as there are processors.
         progress: Called with (files done, files in all) as they are read.
         read_image: Decodes an image file.
         read_mask: Decodes a mask file into class indices; None finds out how from class list and masks.
+        layout: How the folder is laid out; "auto" finds out.
         ignore: A further mask value that means "class unknown".
 
     Returns:
@@ -75,6 +78,7 @@ def inspect(
         progress=progress,
         read_image=read_image,
         read_mask=read_mask,
+        layout=layout,
         ignore=ignore,
     ).report
 
@@ -87,24 +91,20 @@ def examine(
     progress: Progress | None = None,
     read_image: ReadImage = read_image,
     read_mask: ReadMask | None = None,
+    layout: str = AUTO,
     ignore: int | None = None,
 ) -> Examination:
     """Do what `inspect` does, and return what was seen of each file beside the report."""
-    images, masks = load_listing(root)
-    findings = list(listing_findings(images, masks))
-    train = pair(images, masks, "train")
-    scored = pair(images, masks, "val") + pair(images, masks, "test")
-    samples = train + scored
+    inventory = take_inventory(root, layout, ignore=ignore)
+    root, found, findings = inventory.root, inventory.classes, list(inventory.findings)
+    samples = inventory.train + inventory.scored
     further = SampleIndex.empty()
     try:
-        named = find_unlabeled(unlabeled, root, train, scored)
+        named = find_unlabeled(unlabeled, root, inventory.train, inventory.scored)
         further = named.outside
         findings += list_findings(named.lists)
     except DataError as error:
         findings.append(finding_from_text(str(error)))
-    found, class_findings = find_classes(
-        root, [sample.mask for sample in samples.labeled() if sample.mask], ignore=ignore
-    )
     code = INDICES if found is None else found.code
     read_mask = read_mask or code.read
     seen = survey_folder(
@@ -117,12 +117,10 @@ def examine(
     )
     findings += _file_findings(seen)
     findings += part_findings(root, samples, further)
-    findings += misnamed_findings(root)
     findings += image_findings(seen)
     histograms = {seen.samples[place]: histogram for place, histogram in seen.histograms.items()}
     total = sum(histograms.values(), np.zeros(256, np.int64))
     classes, source = (found.names, found.source) if found is not None else ((), "none")
-    findings += class_findings
     for note in found.notes if found is not None else ():
         findings.append(
             make_finding("note", note.rstrip("."), "nothing needs doing if that is what they mean")

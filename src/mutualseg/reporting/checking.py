@@ -10,6 +10,7 @@ from mutualseg.data.cured_copy import require_empty_place, write_cured_copy
 from mutualseg.data.doctor import examine, inspect
 from mutualseg.data.findings import CuredCopy, Report
 from mutualseg.data.images import read_image
+from mutualseg.data.layouts.reading import AUTO
 from mutualseg.reporting.progress import file_progress
 from mutualseg.reporting.sample_sheet import require_picture_file, write_sample_sheet
 
@@ -17,6 +18,8 @@ from mutualseg.reporting.sample_sheet import require_picture_file, write_sample_
 def check_folder(
     root: Path,
     *,
+    layout: str = AUTO,
+    ignore: int | None = None,
     unlabeled: Sequence[Path] = (),
     fix: Path | None = None,
     sheet: Path | None = None,
@@ -25,7 +28,9 @@ def check_folder(
     """Examine a data folder; write a picture and a cured copy of it where they are asked for.
 
     Args:
-        root: Folder that holds images/ and masks/.
+        root: The data folder.
+        layout: How it is laid out; "auto" finds out.
+        ignore: A further mask value that means "class unknown".
         unlabeled: Folders of further images.
         fix: Where the cured copy goes.
         sheet: Where the picture goes.
@@ -41,7 +46,14 @@ def check_folder(
     if sheet is not None:
         require_picture_file(sheet, read_only)
     with file_progress("checking", quiet=quiet) as progress:
-        examined = examine(root, unlabeled=unlabeled, progress=progress, read_image=read_image)
+        examined = examine(
+            root,
+            layout=layout,
+            ignore=ignore,
+            unlabeled=unlabeled,
+            progress=progress,
+            read_image=read_image,
+        )
     report = examined.report
     if sheet is not None and write_sample_sheet(examined, read_image, sheet):
         report = replace(report, sheet=sheet)

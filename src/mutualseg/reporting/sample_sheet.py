@@ -16,7 +16,7 @@ from mutualseg.data.folder_survey import FolderSurvey, ReadImage
 from mutualseg.data.mask_codes import IGNORE
 from mutualseg.data.samples import PARTS
 from mutualseg.errors import ConfigError
-from mutualseg.reporting.pictures import colorize
+from mutualseg.reporting.pictures import Colors, colorize
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -125,10 +125,9 @@ def displayable(pixels: npt.NDArray[Any]) -> Pixels:
     return np.ascontiguousarray(channels)
 
 
-def paint(image: Pixels, mask: Pixels, num_classes: int) -> Pixels:
+def paint(image: Pixels, mask: Pixels, colors: Colors) -> Pixels:
     """Return an image [H,W,3] under the colors of its classes; where the class is unknown it is hatched."""
-    colors = colorize(mask, num_classes).astype(np.float32)
-    painted = (1 - _OPACITY) * image + _OPACITY * colors
+    painted = (1 - _OPACITY) * image + _OPACITY * colorize(mask, len(colors), colors).astype(np.float32)
     rows, columns = np.indices(mask.shape)
     stripes = np.where((rows + columns) % 10 < 4, 245.0, 60.0)[..., None]
     painted = np.where((mask == IGNORE)[..., None], 0.3 * image + 0.7 * stripes, painted)
@@ -152,9 +151,7 @@ def _drawn(examined: Examination, rows: Sequence[_Row]) -> Image.Image:
     _head(draw, examined, len(rows))
     for line, height in zip(lines, heights, strict=True):
         for column, row in enumerate(line):
-            _paste(
-                canvas, row, (_MARGIN + column * (cell + _MARGIN), top), cell, len(examined.report.classes)
-            )
+            _paste(canvas, row, (_MARGIN + column * (cell + _MARGIN), top), cell, _colors(examined))
         top += height
     legend.draw(canvas, top)
     return canvas
@@ -170,7 +167,7 @@ def _head(draw: ImageDraw.ImageDraw, examined: Examination, shown: int) -> None:
     draw.text((_MARGIN, _MARGIN + 28), text, fill=_FAINT, font=_font(14))
 
 
-def _paste(canvas: Image.Image, row: _Row, corner: tuple[int, int], cell: int, num_classes: int) -> None:
+def _paste(canvas: Image.Image, row: _Row, corner: tuple[int, int], cell: int, colors: Colors) -> None:
     draw = ImageDraw.Draw(canvas)
     left, top = corner
     small = _font(13)
@@ -182,7 +179,12 @@ def _paste(canvas: Image.Image, row: _Row, corner: tuple[int, int], cell: int, n
     canvas.paste(Image.fromarray(row.image), (left, top + _LINE))
     beside = (left + row.image.shape[1] + _GAP, top + _LINE)
     if row.mask is not None:
-        canvas.paste(Image.fromarray(paint(row.image, row.mask, num_classes)), beside)
+        canvas.paste(Image.fromarray(paint(row.image, row.mask, colors)), beside)
+
+
+def _colors(examined: Examination) -> Colors:
+    own = None if examined.classes is None else examined.classes.colors
+    return own or class_colors(len(examined.report.classes))
 
 
 class _Legend:
@@ -191,7 +193,7 @@ class _Legend:
     def __init__(self, examined: Examination, width: int) -> None:
         report = examined.report
         total = max(1, sum(report.class_pixels))
-        colors = class_colors(len(report.classes))
+        colors = _colors(examined)
         self._entries: list[tuple[Pixels, str, str]] = [
             (np.full((18, 18, 3), color, np.uint8), f"{index}  {name}", f"{100 * pixels / total:.2f} %")
             for index, (color, name, pixels) in enumerate(
@@ -200,7 +202,7 @@ class _Legend:
         ]
         if report.classes:
             plain = np.full((18, 18, 3), 200, np.uint8)
-            swatch = paint(plain, np.full((18, 18), IGNORE, np.uint8), 1)
+            swatch = paint(plain, np.full((18, 18), IGNORE, np.uint8), colors)
             self._entries.append((swatch, f"{IGNORE}  unknown", ""))
         self._columns = max(1, width // 300)
         self._cell = width // self._columns

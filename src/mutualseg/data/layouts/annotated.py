@@ -52,9 +52,11 @@ class _Drawn:
 
 
 def _read(tool: Tool, home: Path, asked: Asked) -> DataFolder:
-    found = (home / path for path in walk_names(home) if path.lower().endswith(tool.suffix))
-    sources = [path for path in found if tool.recognizes(path)]
+    found = [home / path for path in walk_names(home) if path.lower().endswith(tool.suffix)]
     images = find_images(home)
+    # A damaged file of an image that is there must be refused by name, and not make the image unlabeled.
+    stems = set() if tool.one_for_all else {stem_of(name).rsplit("/", 1)[-1] for name in images.named(None)}
+    sources = [path for path in found if tool.recognizes(path) or stem_of(path.name) in stems]
     if not images.named(None):
         raise DataError(
             f"{home} has annotations ({sources[0]}) but no image; put the images into {home / 'images'}."
