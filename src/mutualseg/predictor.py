@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mutualseg.data.images import read_image, to_rgb
+from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.listing import walk_files
 from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.samples import is_image_file
@@ -25,19 +26,20 @@ from mutualseg.networks.segmenter import Segmenter
 from mutualseg.reporting.pictures import save_indexed
 from mutualseg.reporting.progress import file_progress
 from mutualseg.runs import weights_of
-from mutualseg.weights_files import load_network
+from mutualseg.weights_files import image_code_of, load_network
 
 Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A trained network and the names of its classes."""
+    """A trained network, the names of its classes, and how it wants images read."""
 
     network: Segmenter
     classes: tuple[str, ...]
     device: str
     precision: str
+    images: ImageCode = RGB
 
     @classmethod
     def load(cls, path: Path, *, device: str = "auto", compile: bool = False) -> Predictor:
@@ -62,41 +64,41 @@ class Predictor:
             refuse_compilation(resolved)
             # Not `network.compile()`: segmenting calls `forward` itself, past what that compiles.
             network.forward = torch.compile(network.forward, dynamic=False)  # type: ignore[method-assign]
-        return cls(network, tuple(str(name) for name in names), resolved, precision)
+        return cls(network, tuple(str(name) for name in names), resolved, precision, image_code_of(facts))
 
-    def predict(self, image: str | Path | Image.Image | Pixels, *, window: int | None = None) -> Pixels:
+    def predict(
+        self, image: str | Path | Image.Image | npt.NDArray[Any], *, window: int | None = None
+    ) -> Pixels:
         """Return class indices, uint8 [H,W], at the image's own size.
 
         Args:
-            image: A path, a PIL image, or RGB pixels uint8 [H,W,3].
+            image: A path, a PIL image, or the numbers of a file: RGB pixels uint8 [H,W,3]; for a network
+                trained on other images [H,W,C], or [H,W] of one channel, of their type (uint8, uint16, or any
+                real numbers for floating-point images).
             window: Side of the windows that the image is cut into; whole if not given.
 
         Raises:
             ImageError: the image cannot be read, or the array is something else.
         """
         if isinstance(image, str | Path):
-            pixels = read_image(Path(image))
+            pixels = self.images.read(Path(image))
         elif isinstance(image, Image.Image):
-            pixels = to_rgb(image, "the image")
+            pixels = self.images.from_image(image)
         else:
-            pixels = image
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise ImageError(
-                f"The image is {pixels.dtype} of shape {list(pixels.shape)}; give RGB pixels, uint8 [H,W,3]."
-            )
+            pixels = self.images.from_array(image)
         indices: Pixels = self.segment([_planes(pixels)], window=window)[0].numpy()
         return indices
 
     def segment(self, images: Sequence[Tensor], *, window: int | None = None) -> list[Tensor]:
-        """Return class indices, uint8 [H,W] on the CPU, of each uint8 image [3,H,W]."""
+        """Return class indices, uint8 [H,W] on the CPU, of each image [C,H,W] as `ImageCode.read` has it."""
         logits = batch_logits(
             self.network, images, device=self.device, precision=self.precision, window=window
         )
         return [own.argmax(0).to(torch.uint8).cpu() for own in logits]
 
 
-def _planes(pixels: Pixels) -> Tensor:
-    """Return RGB pixels [H,W,3] as [3,H,W]."""
+def _planes(pixels: npt.NDArray[Any]) -> Tensor:
+    """Return pixels [H,W,C] as [C,H,W]."""
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
 
 
@@ -131,7 +133,7 @@ def predict_files(
         return result
 
     with file_progress("predicting", quiet=quiet) as progress:
-        read = look_ahead(_read, pairs, ahead=2 * size)
+        read = look_ahead(partial(_read, images=predictor.images), pairs, ahead=2 * size)
         saved = look_ahead(save, _segmented(predictor, read, window, size), ahead=2 * size)
         for done, result in enumerate(saved, start=1):
             if isinstance(result.found, str):
@@ -148,12 +150,12 @@ class _Segmented(NamedTuple):
     source: Path
     target: Path
     found: Tensor | str
-    """The image, uint8 [3,H,W]; later its class indices, uint8 [H,W]; or why it cannot be read."""
+    """The image [C,H,W]; later its class indices, uint8 [H,W]; or why it cannot be read."""
 
 
-def _read(pair: tuple[Path, Path]) -> _Segmented:
+def _read(pair: tuple[Path, Path], images: ImageCode) -> _Segmented:
     try:
-        return _Segmented(*pair, _planes(read_image(pair[0])))
+        return _Segmented(*pair, _planes(images.read(pair[0])))
     except ImageError as error:
         return _Segmented(*pair, str(error))
 

@@ -110,5 +110,11 @@ def test_unknown_names_offer_near_ones() -> None:
 
 def test_config_as_plain_values_makes_the_same_network() -> None:
     config = NetworkConfig("fpn", "resnet50", 3)
-    assert config.to_dict() == {"network": "fpn", "encoder": "resnet50", "num_classes": 3}
+    plain = {"network": "fpn", "encoder": "resnet50", "num_classes": 3}
+    assert config.to_dict() == {**plain, "channels": 3, "mean": [], "std": []}
+    assert NetworkConfig.from_dict(plain) == NetworkConfig.from_dict(config.to_dict()) == config
+    deep = NetworkConfig("fpn", "resnet50", 3, 2, (0.1, 0.2), (0.3, 0.4))
+    assert NetworkConfig.from_dict(deep.to_dict()) == deep
+    assert deep.same_weights(NetworkConfig("fpn", "resnet50", 3, 2))
+    assert not deep.same_weights(config)
     assert NetworkConfig("fpn", "resnet50", 3) == config

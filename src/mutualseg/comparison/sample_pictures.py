@@ -17,6 +17,7 @@ from mutualseg.data.encoding import Encoding
 from mutualseg.data.samples import Sample
 from mutualseg.errors import WeightsError
 from mutualseg.predictor import Predictor
+from mutualseg.reporting.display import as_rgb
 from mutualseg.reporting.pictures import Pixels, overlay, sheet
 from mutualseg.runs import RunFolder
 
@@ -49,7 +50,7 @@ def draw_samples(
         return
     count = min(_PICTURES, len(val))
     chosen = [val[place * len(val) // count] for place in range(count)]
-    images = [encoding.images.read(sample.image) for sample in chosen]
+    images = [as_rgb(encoding.images.read(sample.image)) for sample in chosen]
     columns = [
         images,
         [_truth(sample, image, len(classes), encoding) for sample, image in zip(chosen, images, strict=True)],
@@ -62,7 +63,10 @@ def draw_samples(
             continue
         labels.append(row["label"])
         columns.append(
-            [overlay(image, predictor.predict(image), len(classes), opacity=0.75) for image in images]
+            [
+                overlay(image, predictor.predict(sample.image), len(classes), opacity=0.75)
+                for sample, image in zip(chosen, images, strict=True)
+            ]
         )
     if not labels:
         return
@@ -77,7 +81,8 @@ def _counted(row: Mapping[str, Any], folder: RunFolder, device: str) -> Predicto
     deployed = Predictor.load(folder.root, device=device)
     if row["counted"] == row["deployed"]:
         return deployed
-    network = counted_network_of(row, folder).to(deployed.device).to(memory_format=torch.channels_last)
+    network, _ = counted_network_of(row, folder)
+    network = network.to(deployed.device).to(memory_format=torch.channels_last)
     return replace(deployed, network=network)
 
 

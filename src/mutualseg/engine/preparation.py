@@ -83,6 +83,7 @@ def prepare(
         devices=(devices, 1),
         num_nodes=(num_nodes, 1),
         workers=(workers, 0),
+        channels=(channels, 1),
     )
     parse_interval(checkpoint_every, "checkpoint-every")
     seconds = None if budget is None else parse_duration(budget, "budget")
@@ -105,6 +106,7 @@ def prepare(
     split = make_split(source, labeled=wanted, unlabeled=unlabeled, split_seed=split_seed, group=group)
     if method_class(resolved_method["name"]).uses_unlabeled:
         require_unlabeled(split)
+    source, seen = resolving.resolve_images(source, split, channels)
     resolving.refuse_bad_files(split, source.num_classes, source.encoding)
     length = steps or resolving.default_steps(resolved_device)
     chosen_encoder = resolve_encoder(network, encoder)
@@ -167,7 +169,7 @@ def prepare(
     write_split(split, source.root, folder.split)
     folder.write_classes(source.classes)
     images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
-    session.introduce(resolving.leak_note(source), origin)
+    session.introduce(*seen, resolving.leak_note(source), origin)
     console.say(in_words(memory.bytes(images, settings.crop), free))
     return session, networks
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from mutualseg.devices import autocast
 from mutualseg.evaluation.windows import cut_windows, join_windows, window_corners
 from mutualseg.networks.segmenter import Segmenter
+from mutualseg.pixel_values import to_unit
 
 BATCH = {"cpu": 1, "mps": 4, "cuda": 8}
 """Images or windows that are segmented at a time. On a CPU more gain nothing and cost memory."""
@@ -24,7 +25,8 @@ def batch_logits(
 
     Args:
         network: put into evaluation mode meanwhile.
-        images: uint8 [3,H,W] each; those of one size, or windows of it, go through the network together.
+        images: [C,H,W] each, uint8 or float32 in [0, 1]; those of one size, or windows of it, go through the
+            network together.
         device: where the network is.
         precision: `32` or `bf16`.
         window: side of the windows that images are cut into, overlapping by a third; None: whole images.
@@ -56,7 +58,7 @@ def _segment(network: Segmenter, images: Sequence[Tensor], device: str, precisio
     logits: list[Tensor] = []
     for batch in alike(images, BATCH[device]):
         # One copy of bytes to the device; floats are made there.
-        floats = torch.stack(batch).to(device, non_blocking=True).float().div_(255)
+        floats = to_unit(torch.stack(batch).to(device, non_blocking=True))
         with autocast(device, precision):
             logits += network.segment(floats.contiguous(memory_format=torch.channels_last))
     return logits
