@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from mutualseg.data.deep_png import read_deep_png
 from mutualseg.data.image_kinds import ImageKind
 from mutualseg.data.images import orientation_of
 from mutualseg.data.tiff_files import read_bands, upright
@@ -39,17 +40,5 @@ def read_deep(name: Path | str, kind: ImageKind, image: Image.Image | None = Non
             raise ImageError(
                 "The image has color of 16 bits, of which Pillow drops half; give the path of its file."
             )
-        numbers = _decoded_png(name)
+        numbers = read_deep_png(name)
     return np.ascontiguousarray(upright(numbers, orientation_of(image)))
-
-
-def _decoded_png(path: Path) -> npt.NDArray[np.uint16]:
-    """Return the bands of a 16-bit PNG, uint16 [H,W,B]."""
-    import torch  # heavy, and needed for such files alone
-    from torchvision.io import ImageReadMode, decode_png
-
-    content = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
-    decoded: npt.NDArray[np.uint16] = (
-        decode_png(content, mode=ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()
-    )
-    return decoded

@@ -23,7 +23,7 @@ from mutualseg.errors import ImageError
 Depth = Literal["8-bit", "16-bit", "float"]
 """Unsigned of at most 8 or 16 bits; `float` is every other number: signed, longer, or floating."""
 
-Decoder = Literal["pillow", "torchvision", "tifffile"]
+Decoder = Literal["pillow", "deep_png", "tifffile"]
 
 _BITS = {"8-bit": "8 bits", "16-bit": "16 bits", "float": "floating-point, signed or 32-bit numbers"}
 
@@ -39,7 +39,7 @@ class ImageKind:
     has_alpha: bool
     depth: Depth
     decoder: Decoder
-    """Which library reads all of it; Pillow drops the low byte of 16-bit color, and few TIFFs are for it."""
+    """What reads all of it: Pillow drops the low byte of 16-bit color, and knows few kinds of TIFF."""
 
     @property
     def colors(self) -> int:
@@ -85,7 +85,7 @@ def kind_of(image: Image.Image, name: Path | str) -> ImageKind:
         # Not its mode, which is RGBA for gray with alpha.
         stored = next(own.split(";")[0] for own in tile_arguments(image) if ";16" in own)
         bands = {"LA": 2, "RGBA": 4}.get(stored, 3)
-        return ImageKind(size, bands, bands != 3, "16-bit", "torchvision")
+        return ImageKind(size, bands, bands != 3, "16-bit", "deep_png")
     if image.mode.startswith("I;16"):
         return ImageKind(size, 1, False, "16-bit", "pillow")
     if image.mode in {"I", "F"}:

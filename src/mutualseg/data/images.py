@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
 
 from mutualseg.data.tiff_files import is_tiff, read_header
 from mutualseg.errors import ImageError
@@ -83,7 +84,7 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
     """Return (height, width) that an opened image has when upright."""
     width, height = image.size
     # Pillow gives a TIFF's size as it will be once upright.
-    turned = image.format != "TIFF" and orientation_of(image) >= 5
+    turned = image.format != "TIFF" and orientation_of(image, header_only=True) >= 5
     return (width, height) if turned else (height, width)
 
 
@@ -163,10 +164,18 @@ def tile_arguments(image: Image.Image) -> list[str]:
     return found
 
 
-def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation of an opened image, 1 (upright) where it has none."""
+def orientation_of(image: Image.Image, *, header_only: bool = False) -> int:
+    """Return the EXIF orientation of an opened image, 1 (upright) where it has none.
+
+    Args:
+        image: the image.
+        header_only: do not look behind the pixels of a PNG, which costs decoding them; no common program
+            writes it there.
+    """
     try:
-        value = image.getexif().get(_ORIENTATION_TAG, 1)
+        skip = header_only and isinstance(image, PngImageFile)
+        exif = Image.Image.getexif(image) if skip else image.getexif()
+        value = exif.get(_ORIENTATION_TAG, 1)
     except Exception:  # a broken EXIF block does not make the pixels wrong
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

@@ -46,6 +46,12 @@ class TiffHeader:
     orientation: int
     """1 to 8, as in EXIF."""
 
+    @property
+    def stored_shape(self) -> tuple[int, int, int]:
+        """Height, width and bands before the image is turned upright."""
+        height, width = self.size if self.orientation < 5 else self.size[::-1]
+        return height, width, self.bands
+
 
 def is_tiff(path: Path) -> bool:
     """Tell by its first bytes whether a file is a TIFF; False if it cannot be read."""
@@ -85,6 +91,8 @@ def read_bands(path: Path) -> npt.NDArray[Any]:
             pixels = file.series[0].asarray()
         else:
             pixels = np.stack([page.asarray() for page in pages], axis=-1)
+        if pixels.shape != header.stored_shape:
+            raise ImageError(f"{path} is broken (its header and its pixels differ); replace or delete it.")
         if pages[0].photometric == _WHITE_IS_ZERO and pixels.dtype.kind == "u":
             pixels = np.iinfo(pixels.dtype).max - pixels
     native = np.ascontiguousarray(upright(pixels, header.orientation))
