@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mutualseg.data.images import read_image, to_rgb
+from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.listing import walk_files
 from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.samples import is_image_file
@@ -26,14 +27,14 @@ from mutualseg.networks.segmenter import Segmenter
 from mutualseg.reporting.pictures import save_indexed
 from mutualseg.reporting.progress import file_progress
 from mutualseg.runs import weights_of
-from mutualseg.weights_files import load_network
+from mutualseg.weights_files import image_code_of, load_network
 
 Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A trained network and the names of its classes."""
+    """A trained network, the names of its classes, and how it wants images read."""
 
     network: Segmenter
     classes: tuple[str, ...]
@@ -43,6 +44,7 @@ class Predictor:
     """Side of the windows in which its run looked at val images; None: whole images."""
     colors: tuple[tuple[int, int, int], ...] | None = None
     """RGB of each class, where the data set that it learned from has its own."""
+    images: ImageCode = RGB
 
     @classmethod
     def load(cls, path: Path, *, device: str = "auto", compile: bool = False) -> Predictor:
@@ -70,11 +72,19 @@ class Predictor:
         window = facts.get("window")  # older files do not say, and their runs had none
         colors = tuple((int(r), int(g), int(b)) for r, g, b in facts.get("colors") or ())
         own = None if window is None else int(window)
-        return cls(network, tuple(str(name) for name in names), resolved, precision, own, colors or None)
+        return cls(
+            network,
+            tuple(str(name) for name in names),
+            resolved,
+            precision,
+            own,
+            colors or None,
+            image_code_of(facts),
+        )
 
     def predict(
         self,
-        image: str | Path | Image.Image | Pixels,
+        image: str | Path | Image.Image | npt.NDArray[Any],
         *,
         window: int | str = AUTO,
         scales: float | str | Sequence[float | str] = (),
@@ -85,7 +95,9 @@ class Predictor:
         Class probabilities are averaged over all looks at the image.
 
         Args:
-            image: A path, a PIL image, or RGB pixels uint8 [H,W,3].
+            image: A path, a PIL image, or the numbers of a file: RGB pixels uint8 [H,W,3]; for a network
+                trained on other images [H,W,C], or [H,W] of one channel, of their type (uint8, uint16, or any
+                real numbers for floating-point images).
             window: Side in pixels of the windows that the image is cut into, overlapping by a third; whole
                 is no windows; auto is what the run that trained the network had.
             scales: Factors from 0.25 to 4 by which the image is resized before the network sees it; 1 if
@@ -98,28 +110,24 @@ class Predictor:
         """
         options = inference_options(window, scales, flip, own=self.window)
         if isinstance(image, str | Path):
-            pixels = read_image(Path(image))
+            pixels = self.images.read(Path(image))
         elif isinstance(image, Image.Image):
-            pixels = to_rgb(image, "the image")
+            pixels = self.images.from_image(image)
         else:
-            pixels = image
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise ImageError(
-                f"The image is {pixels.dtype} of shape {list(pixels.shape)}; give RGB pixels, uint8 [H,W,3]."
-            )
+            pixels = self.images.from_array(image)
         indices: Pixels = self.segment([_planes(pixels)], options)[0].numpy()
         return indices
 
     def segment(self, images: Sequence[Tensor], options: InferenceOptions = ONCE) -> list[Tensor]:
-        """Return class indices, uint8 [H,W] on the CPU, of each uint8 image [3,H,W]."""
+        """Return class indices, uint8 [H,W] on the CPU, of each image [C,H,W] as `ImageCode.read` has it."""
         logits = batch_logits(
             self.network, images, device=self.device, precision=self.precision, options=options
         )
         return [own.argmax(0).to(torch.uint8).cpu() for own in logits]
 
 
-def _planes(pixels: Pixels) -> Tensor:
-    """Return RGB pixels [H,W,3] as [3,H,W]."""
+def _planes(pixels: npt.NDArray[Any]) -> Tensor:
+    """Return pixels [H,W,C] as [C,H,W]."""
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
 
 
@@ -163,7 +171,7 @@ def predict_files(
         return result
 
     with file_progress("predicting", quiet=quiet) as progress:
-        read = look_ahead(_read, pairs, ahead=2 * size)
+        read = look_ahead(partial(_read, images=predictor.images), pairs, ahead=2 * size)
         saved = look_ahead(save, _segmented(predictor, read, options, size), ahead=2 * size)
         for done, result in enumerate(saved, start=1):
             if isinstance(result.found, str):
@@ -180,12 +188,12 @@ class _Segmented(NamedTuple):
     source: Path
     target: Path
     found: Tensor | str
-    """The image, uint8 [3,H,W]; later its class indices, uint8 [H,W]; or why it cannot be read."""
+    """The image [C,H,W]; later its class indices, uint8 [H,W]; or why it cannot be read."""
 
 
-def _read(pair: tuple[Path, Path]) -> _Segmented:
+def _read(pair: tuple[Path, Path], images: ImageCode) -> _Segmented:
     try:
-        return _Segmented(*pair, _planes(read_image(pair[0])))
+        return _Segmented(*pair, _planes(images.read(pair[0])))
     except ImageError as error:
         return _Segmented(*pair, str(error))
 

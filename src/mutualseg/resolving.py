@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, get_args
@@ -17,11 +17,13 @@ from mutualseg.data.duplicates import identical_to
 from mutualseg.data.encoding import Encoding
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.image_codes import RGB, ImageCode
+from mutualseg.data.image_survey import find_code
 from mutualseg.data.images import image_size
 from mutualseg.data.layouts import LAYOUTS
 from mutualseg.data.layouts.reading import read_layout
 from mutualseg.data.mask_codes import MaskCode
 from mutualseg.data.masks import check_mask
+from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample
 from mutualseg.data.splits import Split
 from mutualseg.errors import ConfigError, RunError
@@ -103,6 +105,24 @@ def reopen_data(settings: Settings) -> DataFolder:
             "restore them, or train anew."
         )
     return found
+
+
+def resolve_images(source: DataFolder, split: Split, channels: int | None) -> tuple[DataFolder, list[str]]:
+    """Return the folder with what its images are read as, and sentences for the user about it.
+
+    All training images count, whether their masks are used or not, so that amounts of labels have the same.
+
+    Args:
+        source: the data folder.
+        split: of it, with the images of `--unlabeled` folders.
+        channels: of `--channels`.
+
+    Raises:
+        ConfigError, ImageError: the images do not fit `channels`, or each other.
+    """
+    training = (SampleIndex.of(split.labeled) + SampleIndex.of(split.unlabeled)).sorted_by_name()
+    code, notes = find_code(training, (*split.val, *split.test), channels)
+    return replace(source, encoding=replace(source.encoding, images=code)), notes
 
 
 def default_workers(devices: int = 1) -> int:
@@ -283,7 +303,7 @@ def refuse_bad_samples(samples: Iterable[Sample], num_classes: int, encoding: En
 
     def look(sample: Sample) -> None:
         if sample.mask is None:
-            image_size(sample.image)
+            encoding.images.look(sample.image)
         else:
             height, width, _ = encoding.images.read(sample.image).shape
             size = (height, width)

@@ -24,7 +24,7 @@ class LabeledBatch(NamedTuple):
     """Labeled crops."""
 
     images: Tensor
-    """[B,3,H,W]; uint8 as loaded, float in [0, 1] when a method sees it."""
+    """[B,C,H,W]; uint8 or float as loaded, float in [0, 1] when a method sees it."""
     masks: Tensor
     """[B,H,W] int64 class indices, 255 where unknown or padded."""
     valid: Tensor
@@ -35,9 +35,9 @@ class UnlabeledBatch(NamedTuple):
     """Views of the same unlabeled crops: same geometry, other colors."""
 
     weak: Tensor
-    """[B,3,H,W]; uint8 as loaded, float in [0, 1] when a method sees it."""
+    """[B,C,H,W]; uint8 or float as loaded, float in [0, 1] when a method sees it."""
     strong: Tensor
-    """[B,3,H,W]; like `weak`, aligned with it pixel by pixel."""
+    """[B,C,H,W]; like `weak`, aligned with it pixel by pixel."""
     valid: Tensor
     """[B,H,W] bool, False where padding made the pixel."""
     keep: Tensor

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from mutualseg.data.image_codes import ImageCode
 from mutualseg.errors import WeightsError
 from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.networks.segmenter import Segmenter
@@ -21,7 +23,7 @@ def save_network(path: Path, network: Segmenter, config: NetworkConfig, facts: d
         path: a .safetensors file.
         network: the network.
         config: its names and class count.
-        facts: further plain values: classes, role, method.
+        facts: further plain values: classes, role, method, image_code.
     """
     # safetensors takes neither channels_last nor shared storage.
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
@@ -30,6 +32,11 @@ def save_network(path: Path, network: Segmenter, config: NetworkConfig, facts: d
     temporary = path.with_suffix(".partial")
     save_file(tensors, temporary, metadata=metadata)
     temporary.replace(path)
+
+
+def image_code_of(facts: Mapping[str, Any]) -> ImageCode:
+    """Return how the images of a network are read, by the facts of its file; older ones read RGB."""
+    return ImageCode.from_plain(facts.get("image_code", {}))
 
 
 def load_network(path: Path) -> tuple[Segmenter, NetworkConfig, dict[str, Any]]:
@@ -46,9 +53,7 @@ def load_network(path: Path) -> tuple[Segmenter, NetworkConfig, dict[str, Any]]:
         tensors = load_file(path)
         facts = json.loads(metadata["mutualseg"])
         described = facts.pop("network")
-        config = NetworkConfig(
-            str(described["network"]), str(described["encoder"]), int(described["num_classes"])
-        )
+        config = NetworkConfig.from_dict(described)
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"'{path}' is no complete safetensors file; copy or train it again.") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:

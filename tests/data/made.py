@@ -47,14 +47,22 @@ def write_folder(
 
 
 def write_png_16(path: Path, color_type: int, channels: int) -> Path:
-    """Write a 16-bit PNG of 4x3 pixels; Pillow itself writes only gray ones."""
+    """Write a 16-bit PNG of 4x3 pixels."""
+    return write_png(path, np.full((3, 4, channels), 0x0102, np.uint16), color_type)
+
+
+def write_png(path: Path, array: npt.NDArray[np.uint16], color_type: int | None = None) -> Path:
+    """Write [H,W,1 to 4] as a 16-bit PNG; Pillow itself writes only gray ones."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", 4, 3, 16, color_type, 0, 0, 0)
-    rows = b"".join(b"\0" + b"\1\2" * (4 * channels) for _ in range(3))
+    height, width, channels = array.shape
+    color = {1: 0, 2: 4, 3: 2, 4: 6}[channels] if color_type is None else color_type
+    header = struct.pack(">IIBBBBB", width, height, 16, color, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
     content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
     return path
 

@@ -12,6 +12,7 @@ from mutualseg.data import cache_choice
 from mutualseg.data.cache_choice import open_cache
 from mutualseg.data.decoded_images import can_share
 from mutualseg.data.folder import read_folder
+from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.splits import Split, make_split
 from mutualseg.errors import ConfigError
 from tests.data.made import pixels, write_folder
@@ -74,3 +75,13 @@ def test_a_wrong_word_is_refused() -> None:
     assert resolving.resolve_cache("file") == "file"
     with pytest.raises(ConfigError, match="--cache always is unknown; give auto, memory, file or off"):
         resolving.resolve_cache("always")
+
+
+def test_deeper_images_take_more_space(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(
+        cache_choice, "DecodedImages", lambda count, *, largest, budget, where: made.append(largest)
+    )
+    for code in (RGB, ImageCode(5, "16-bit")):
+        open_cache("memory", split.labeled, split.unlabeled, processes=1, images=code)
+    assert made[1] * 3 == made[0] * 20  # bytes of a pixel

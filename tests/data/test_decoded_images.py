@@ -15,7 +15,7 @@ from mutualseg.errors import DataError
 
 pytestmark = pytest.mark.skipif(not can_share(), reason="the store needs Linux")
 
-Array = npt.NDArray[np.uint8]
+Array = npt.NDArray[Any]
 
 
 def array(seed: int, *shape: int) -> Array:
@@ -99,6 +99,16 @@ def test_a_pickled_store_is_the_same_one() -> None:
 
 def fill(store: DecodedImages) -> None:
     store.read(3, lambda: array(3, 5, 6, 3))
+
+
+def test_floats_are_kept_as_floats() -> None:
+    store = DecodedImages(2, largest=1000, budget=10**6)
+    image = np.random.default_rng(0).normal(0, 9, (5, 6, 2)).astype(np.float32)
+    store.read(0, lambda: image)
+    store.read(1, lambda: array(0, 5, 6))
+    assert np.array_equal(store.read(0, never), image)
+    assert store.read(0, never).dtype == np.float32
+    assert store.read(1, never).dtype == np.uint8
 
 
 class Counted:

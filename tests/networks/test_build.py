@@ -110,5 +110,36 @@ def test_unknown_names_offer_near_ones() -> None:
 
 def test_config_as_plain_values_makes_the_same_network() -> None:
     config = NetworkConfig("fpn", "resnet50", 3)
-    assert config.to_dict() == {"network": "fpn", "encoder": "resnet50", "num_classes": 3}
+    plain = {"network": "fpn", "encoder": "resnet50", "num_classes": 3}
+    assert config.to_dict() == {**plain, "channels": 3, "mean": [], "std": []}
+    assert NetworkConfig.from_dict(plain) == NetworkConfig.from_dict(config.to_dict()) == config
+    deep = NetworkConfig("fpn", "resnet50", 3, 2, (0.1, 0.2), (0.3, 0.4))
+    assert NetworkConfig.from_dict(deep.to_dict()) == deep
+    assert deep.same_weights(NetworkConfig("fpn", "resnet50", 3, 2))
+    assert not deep.same_weights(config)
     assert NetworkConfig("fpn", "resnet50", 3) == config
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("channels", [1, 5])
+@pytest.mark.parametrize(
+    ("network", "encoder"),
+    [
+        ("deeplabv3plus", "tf_efficientnet_lite0"),
+        ("fpn", "mobilenetv3_large_100"),
+        ("upernet", "convnext_tiny"),
+        ("segformer", "pvt_v2_b0"),
+        ("fpn", "hrnet_w18"),
+        ("deeplabv3plus", "resnet50"),
+        ("dpt", "vit_small_patch16_224.augreg_in21k"),
+        ("dpt", "vit_small_patch14_dinov2.lvd142m"),
+    ],
+)
+def test_every_kind_of_encoder_takes_other_channels(network: str, encoder: str, channels: int) -> None:
+    config = NetworkConfig(network, encoder, 4, channels, (0.1,) * channels, (0.2,) * channels)
+    segmenter = build_segmenter(config).eval()
+    with torch.no_grad():
+        logits = segmenter.segment(torch.rand(2, channels, 61, 70))
+    assert logits.shape == (2, 4, 61, 70)
+    assert segmenter.pixel_mean.flatten().tolist() == pytest.approx([0.1] * channels)
+    assert segmenter.pixel_std.flatten().tolist() == pytest.approx([0.2] * channels)

@@ -198,3 +198,51 @@ def test_only_a_flat_state_dict_will_do(tmp_path: Path, content: Any) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"no weights file '.*absent\.pth'; give"):
         load_pretrained(Wrapped(), "made", str(tmp_path / "absent.pth"))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 5, 6])
+@pytest.mark.parametrize("source", ["file", "hub"])
+def test_a_first_layer_that_reads_rgb_is_adapted(
+    channels: int, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One channel gets the sum of red, green and blue; more get them in turn, as strong together."""
+    name = "mobilenetv3_small_050"
+    create: Callable[..., Any] = timm.create_model
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        full = create(name, pretrained=False)
+    state = full.state_dict()
+    first = state["conv_stem.weight"]
+    path = tmp_path / "weights.safetensors"
+    save_file({key: value.contiguous() for key, value in state.items()}, path)
+    if source == "hub":
+        monkeypatch.setattr(
+            timm,
+            "create_model",
+            lambda *given, pretrained=False, **options: full if pretrained else create(*given, **options),
+        )
+    config = NetworkConfig("fpn", name, 3, channels)
+    segmenter = build_segmenter(config, weights=str(path) if source == "file" else "imagenet")
+    own = segmenter.encoder.state_dict()
+    (stem,) = (key for key in own if key.endswith("conv_stem.weight"))
+    turns = [first[:, place % 3] * 3 / channels for place in range(channels)]
+    expected = torch.stack(turns, 1) if channels > 1 else first.sum(1, keepdim=True)
+    torch.testing.assert_close(own[stem], expected)
+    for key, value in own.items():
+        if key != stem:
+            assert torch.equal(value, state[key.removeprefix("model.")]), key
+    gray = torch.rand(1, 1, 32, 32)
+    same = (
+        nn.functional.conv2d(gray.expand(-1, n, -1, -1), w) for n, w in ((channels, own[stem]), (3, first))
+    )
+    if channels % 3 == 0 or channels == 1:
+        torch.testing.assert_close(*same)
+    assert segmenter.channels == channels
+    again = tmp_path / "own.safetensors"
+    save_file({key: value.contiguous() for key, value in own.items()}, again)
+    reloaded = build_segmenter(config, weights=str(again))
+    assert_holds(reloaded.encoder, own)
+    other = NetworkConfig("fpn", name, 3, 7)
+    if channels != 7:
+        with pytest.raises(WeightsError, match=r"1 of \d+ tensors"):
+            build_segmenter(other, weights=str(again))

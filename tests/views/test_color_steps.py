@@ -142,8 +142,8 @@ def test_identity_amounts_change_nothing(name: str) -> None:
 def test_no_steps_give_the_image_itself() -> None:
     image = noise(0)
     assert apply_steps(image, record([])) is image
-    with pytest.raises(ImageError, match="8-bit RGB"):
-        apply_steps(image.float(), record([]))
+    with pytest.raises(ImageError, match="uint8 or float32"):
+        apply_steps(image.double(), record([]))
 
 
 @pytest.mark.parametrize("make", [noise, smooth])

@@ -75,6 +75,7 @@ def asked_comparison(
         accumulate=(accumulate, 1),
         workers=(workers, 0),
         evaluate_every=(evaluate_every, 1),
+        channels=(channels, 1),
     )
     if budget is not None:
         parse_duration(budget, "budget")
@@ -95,6 +96,9 @@ def asked_comparison(
     for variant in chosen:
         shown = f"supervision.class_weights of '{variant.label}'"
         resolving.refuse_other_class_count(variant.supervision, source.classes, shown)
+    # Of all labels, so that what images are read as and the crop do not depend on the amounts compared.
+    whole = make_split(source, unlabeled=unlabeled, split_seed=split_seed, group=group)
+    source, _ = resolving.resolve_images(source, whole, channels)
     amounts = make_amounts(
         source,
         listed(labeled, "labeled") or [resolving.default_labeled(data)],
@@ -103,8 +107,6 @@ def asked_comparison(
         group=group,
         needs_unlabeled=any(method_class(variant.method["name"]).uses_unlabeled for variant in chosen),
     )
-    # Of all labels, so that the crop does not depend on the amounts that are compared.
-    whole = make_split(source, unlabeled=unlabeled, split_seed=split_seed, group=group)
     shared = Shared(
         data=data if data == resolving.GENERATED else str(Path(data).absolute()),
         layout=source.layout,

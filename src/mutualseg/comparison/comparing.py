@@ -83,7 +83,15 @@ def _side_by_side(
         _announced(comparison, run, console)
         yield run
     forget_killed(comparison.out)
-    events = perform_several(left, comparison.out, comparison.shared, train, jobs=jobs, lock=lock)
+    events = perform_several(
+        left,
+        comparison.out,
+        comparison.shared,
+        train,
+        jobs=jobs,
+        lock=lock,
+        images=comparison.source.encoding.images,
+    )
     with closing(events):
         for run, row in events:
             if row is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,13 +12,14 @@ import torch
 from mutualseg.comparison.failures import reason_of
 from mutualseg.comparison.shared import Shared
 from mutualseg.data.folder import DataFolder
+from mutualseg.data.image_codes import ImageCode
 from mutualseg.engine.summary import named_iou
 from mutualseg.errors import Interrupted, WeightsError
 from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.runs import RunFolder
-from mutualseg.weights_files import load_network
+from mutualseg.weights_files import image_code_of, load_network
 
 _KNOWN = ("test_miou", "test_network")
 
@@ -39,12 +41,12 @@ def score_on_test(
     """
     role = row["counted"]
     try:
-        network = counted_network_of(row, folder)
+        network, images = counted_network_of(row, folder)
         scores = evaluate_networks(
             {role: network.to(shared.device).to(memory_format=torch.channels_last)},
             source.test,
             len(source.classes),
-            encoding=source.encoding,
+            encoding=replace(source.encoding, images=images),
             device=shared.device,
             precision=shared.precision,
             options=InferenceOptions(shared.window),
@@ -60,18 +62,19 @@ def score_on_test(
     return {"test_miou": miou, "test_network": role}
 
 
-def counted_network_of(row: Mapping[str, Any], folder: RunFolder) -> Segmenter:
-    """Return the network of a finished run that counts.
+def counted_network_of(row: Mapping[str, Any], folder: RunFolder) -> tuple[Segmenter, ImageCode]:
+    """Return the network of a finished run that counts, and how it wants images read.
 
     The deployed one has a file, others are in the checkpoint.
 
     Raises:
         WeightsError: its weights are not there any more.
     """
-    network, _, _ = load_network(folder.weights)
+    network, _, facts = load_network(folder.weights)
+    images = image_code_of(facts)
     role = row["counted"]
     if role == row["deployed"]:
-        return network
+        return network, images
     path = folder.checkpoint
     prefix = f"method.{role}."
     try:
@@ -87,4 +90,4 @@ def counted_network_of(row: Mapping[str, Any], folder: RunFolder) -> Segmenter:
         raise WeightsError(
             f"{role} counts, and its weights in '{path}' cannot be read; delete the run to train it again."
         ) from None
-    return network
+    return network, images

@@ -94,7 +94,7 @@ def prepare(
     runs.sort(key=lambda run: run.place == killed)
     if split == "test":
         resolving.refuse_bad_samples(source.test, source.num_classes, source.encoding)
-    _try_networks(shared, distinct, source.num_classes)
+    _try_networks(shared, distinct, source)
     known = {} if before is None else {row["run"]: row for row in before["runs"]}
     rows = {place: of_earlier_call(row, out) for place, row in known.items()}
     rows |= {run.place: state_of(run, out, known.get(run.place)) for run in runs}
@@ -104,8 +104,9 @@ def prepare(
     )
 
 
-def _try_networks(shared: Shared, variants: Sequence[Variant], num_classes: int) -> None:
+def _try_networks(shared: Shared, variants: Sequence[Variant], source: DataFolder) -> None:
     """Build each kind of network once, so that what cannot be had or does not fit fails here."""
     decoders = {variant.method.get("decoder_b", "none") for variant in variants}
     for network in (shared.network, *sorted(decoders - {"none", shared.network})):
-        build_segmenter(NetworkConfig(network, shared.encoder, num_classes), weights=shared.weights)
+        config = NetworkConfig(network, shared.encoder, source.num_classes, shared.channels)
+        build_segmenter(config, weights=shared.weights)

@@ -17,6 +17,7 @@ from mutualseg.data.encoding import Encoding
 from mutualseg.data.samples import Sample
 from mutualseg.errors import WeightsError
 from mutualseg.predictor import Predictor
+from mutualseg.reporting.display import as_rgb
 from mutualseg.reporting.pictures import Colors, Pixels, overlay, sheet
 from mutualseg.runs import RunFolder
 
@@ -51,7 +52,7 @@ def draw_samples(
         return
     count = min(_PICTURES, len(val))
     chosen = [val[place * len(val) // count] for place in range(count)]
-    images = [encoding.images.read(sample.image) for sample in chosen]
+    images = [as_rgb(encoding.images.read(sample.image)) for sample in chosen]
     columns = [
         images,
         [
@@ -68,8 +69,8 @@ def draw_samples(
         labels.append(row["label"])
         columns.append(
             [
-                overlay(image, predictor.predict(image), len(classes), opacity=0.75, colors=colors)
-                for image in images
+                overlay(image, predictor.predict(sample.image), len(classes), opacity=0.75, colors=colors)
+                for sample, image in zip(chosen, images, strict=True)
             ]
         )
     if not labels:
@@ -85,7 +86,8 @@ def _counted(row: Mapping[str, Any], folder: RunFolder, device: str) -> Predicto
     deployed = Predictor.load(folder.root, device=device)
     if row["counted"] == row["deployed"]:
         return deployed
-    network = counted_network_of(row, folder).to(deployed.device).to(memory_format=torch.channels_last)
+    network, _ = counted_network_of(row, folder)
+    network = network.to(deployed.device).to(memory_format=torch.channels_last)
     return replace(deployed, network=network)
 
 

@@ -26,6 +26,7 @@ from mutualseg.comparison.plan import PlannedRun
 from mutualseg.comparison.running import Train, unfinished_row
 from mutualseg.comparison.shared import Shared
 from mutualseg.data.cache_choice import fit_in_memory
+from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.engine.preparation import require_at_least
 from mutualseg.errors import ConfigError, Interrupted
 
@@ -52,7 +53,14 @@ def check_jobs(jobs: int, budget: str | None) -> None:
 
 
 def perform_several(
-    runs: Iterable[PlannedRun], out: Path, shared: Shared, train: Train, *, jobs: int, lock: int | None = None
+    runs: Iterable[PlannedRun],
+    out: Path,
+    shared: Shared,
+    train: Train,
+    *,
+    jobs: int,
+    lock: int | None = None,
+    images: ImageCode = RGB,
 ) -> Generator[tuple[PlannedRun, dict[str, Any] | None], None, None]:
     """Yield each run when it begins, with None, and when it has ended, with its row.
 
@@ -66,9 +74,10 @@ def perform_several(
         jobs: how many run at once.
         lock: descriptor of the folder's lock. Each run has it too, so that nobody else begins here before
             the last of them has ended, even if the process that compares is killed.
+        images: how images are read.
     """
     waiting, running = list(runs), list[_Job]()
-    ours = _fair_share(shared, waiting, jobs)
+    ours = _fair_share(shared, waiting, jobs, images)
     threads = max(1, torch.get_num_threads() // jobs)
     (out / LOGS).mkdir(parents=True, exist_ok=True)
     life, ours_alone = os.pipe()
@@ -93,7 +102,7 @@ def perform_several(
         _stop(running)
 
 
-def _fair_share(shared: Shared, runs: Sequence[PlannedRun], jobs: int) -> Shared:
+def _fair_share(shared: Shared, runs: Sequence[PlannedRun], jobs: int, images: ImageCode) -> Shared:
     """Return the arguments of runs of which several share the machine."""
     workers, cache = shared.workers, shared.cache
     if workers is None:
@@ -101,7 +110,7 @@ def _fair_share(shared: Shared, runs: Sequence[PlannedRun], jobs: int) -> Shared
     if cache == resolving.AUTO and runs:
         split = max((run.amount.split for run in runs), key=lambda split: len(split.labeled))
         # Each would take half of the memory that is free when it begins.
-        cache = cache if fit_in_memory(split.labeled, split.unlabeled, stores=jobs) else "off"
+        cache = cache if fit_in_memory(split.labeled, split.unlabeled, images, stores=jobs) else "off"
     return replace(shared, workers=workers, cache=cache, quiet=False)  # it is a log that they speak to
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from mutualseg.data.decoded_images import DecodedImages, can_share
+from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.images import image_size
 from mutualseg.data.samples import Sample
 from mutualseg.machine import free_memory
@@ -22,7 +23,12 @@ _LONGEST_FILE = 2**43
 
 
 def open_cache(
-    cache: str, labeled: Sequence[Sample], unlabeled: Sequence[Sample], *, processes: int
+    cache: str,
+    labeled: Sequence[Sample],
+    unlabeled: Sequence[Sample],
+    *,
+    processes: int,
+    images: ImageCode = RGB,
 ) -> DecodedImages | None:
     """Return an empty store: numbers for labeled images, then their masks, then unlabeled images.
 
@@ -32,6 +38,7 @@ def open_cache(
         unlabeled: those that are drawn more than once.
         processes: that have a store each and share the space. A store takes at most its share of half of
             what is free; what does not fit is decoded every time.
+        images: how images are read.
 
     Returns:
         None if it is off, or cannot be had on this system, or the system does not say what is free.
@@ -45,7 +52,7 @@ def open_cache(
     try:
         return DecodedImages(
             count,
-            largest=min(_SPREAD * _largest(labeled, unlabeled), _LONGEST_FILE // count),
+            largest=min(_SPREAD * _largest(labeled, unlabeled, images), _LONGEST_FILE // count),
             budget=free // (2 * processes),
             where="file" if cache == "file" else "memory",
         )
@@ -53,10 +60,12 @@ def open_cache(
         return None
 
 
-def fit_in_memory(labeled: Sequence[Sample], unlabeled: Sequence[Sample], *, stores: int) -> bool:
+def fit_in_memory(
+    labeled: Sequence[Sample], unlabeled: Sequence[Sample], images: ImageCode = RGB, *, stores: int
+) -> bool:
     """Return whether so many stores of all images fit into half of the memory that is free."""
     free = free_memory()
-    needed = stores * _count(labeled, unlabeled) * _largest(labeled, unlabeled)
+    needed = stores * _count(labeled, unlabeled) * _largest(labeled, unlabeled, images)
     return free is not None and needed <= free // 2
 
 
@@ -65,13 +74,13 @@ def _count(labeled: Sequence[Sample], unlabeled: Sequence[Sample]) -> int:
     return 2 * len(labeled) + len(unlabeled)
 
 
-def _largest(labeled: Sequence[Sample], unlabeled: Sequence[Sample]) -> int:
+def _largest(labeled: Sequence[Sample], unlabeled: Sequence[Sample], images: ImageCode) -> int:
     """Return the decoded bytes of the largest image that is looked at; 0 if there is none."""
-    return max((*_decoded_sizes(labeled), *_decoded_sizes(unlabeled)), default=0)
+    return max((*_decoded_sizes(labeled, images), *_decoded_sizes(unlabeled, images)), default=0)
 
 
-def _decoded_sizes(samples: Sequence[Sample]) -> list[int]:
+def _decoded_sizes(samples: Sequence[Sample], images: ImageCode) -> list[int]:
     """Return the decoded bytes of a few images that lie evenly among the samples, from their headers."""
     places = range(0, len(samples), max(1, len(samples) // _LOOKED_AT))
     sizes = [image_size(samples[place].image) for place in places]
-    return [3 * height * width for height, width in sizes]
+    return [images.bytes_per_pixel * height * width for height, width in sizes]

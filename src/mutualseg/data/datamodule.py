@@ -82,7 +82,9 @@ class TwoStreams(pl.LightningDataModule):
         per_step = accumulate * processes * sizes.unlabeled
         positions = range(unlabeled_steps.start * per_step, unlabeled_steps.stop * per_step)
         repeats = len(positions) > len(unlabeled)
-        self.store = open_cache(cache, labeled, unlabeled if repeats else (), processes=processes)
+        self.store = open_cache(
+            cache, labeled, unlabeled if repeats else (), processes=processes, images=encoding.images
+        )
         self.labeled = LabeledStream(
             labeled,
             labeled_views,

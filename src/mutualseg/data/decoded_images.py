@@ -7,19 +7,23 @@ import struct
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Place = Literal["memory", "file"]
 
-_HEADER = struct.Struct("<4i")
-"""Number of dimensions, then up to three sizes. A place that was never written reads as zeros."""
+_HEADER = struct.Struct("<5i")
+"""Number of dimensions, then up to three sizes, then which of `_TYPES`. A place that was never written reads
+as zeros."""
+_TYPES = (np.dtype(np.uint8), np.dtype(np.float32))
+
+Array = npt.NDArray[Any]
 
 
 class DecodedImages:
-    """A store of uint8 arrays under numbers, which processes that fork off share.
+    """A store of uint8 and float32 arrays under numbers, which processes that fork off share.
 
     One sparse file without a name, with a place of equal length for every array: where an array is follows
     from its number, so there is no index, and no lock: an array's header is written after its pixels, and
@@ -39,7 +43,7 @@ class DecodedImages:
         self._file = _memory_file() if where == "memory" else _temporary_file()
         os.ftruncate(self._file, count * self._length)
 
-    def read(self, number: int, decode: Callable[[], npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    def read(self, number: int, decode: Callable[[], Array]) -> Array:
         """Return the array of a number: the one that is kept, or else `decode()`, which is kept if it fits.
 
         Errors of `decode` pass through, and nothing is kept.
@@ -59,16 +63,16 @@ class DecodedImages:
             os.close(self._file)
         self._file = -1
 
-    def _kept(self, start: int) -> npt.NDArray[np.uint8] | None:
+    def _kept(self, start: int) -> Array | None:
         if self._file < 0:
             return None
         try:
-            dimensions, *shape = _HEADER.unpack(os.pread(self._file, _HEADER.size, start))
+            dimensions, *shape, kind = _HEADER.unpack(os.pread(self._file, _HEADER.size, start))
             if not dimensions or not all(shape[:dimensions]):
                 return None
-            kept = np.empty(shape[:dimensions], np.uint8)
-            complete = os.preadv(self._file, [kept.data], start + _HEADER.size) == kept.nbytes
-        except (OSError, struct.error):  # a store that cannot be read is as good as none
+            kept = np.empty(shape[:dimensions], _TYPES[kind])
+            complete = os.preadv(self._file, [_bytes(kept)], start + _HEADER.size) == kept.nbytes
+        except (OSError, struct.error, IndexError):  # a store that cannot be read is as good as none
             return None
         return kept if complete else None
 
@@ -77,14 +81,14 @@ class DecodedImages:
         """Bytes that the arrays take so far."""
         return os.fstat(self._file).st_blocks * 512
 
-    def _keep(self, array: npt.NDArray[np.uint8], start: int) -> None:
+    def _keep(self, array: Array, start: int) -> None:
         if self.taken + _whole_pages(_HEADER.size + array.nbytes) > self.budget:
             return
         shape = (*array.shape, 0, 0)[:3]
         try:
-            written = os.pwrite(self._file, np.ascontiguousarray(array).data, start + _HEADER.size)
+            written = os.pwrite(self._file, _bytes(np.ascontiguousarray(array)), start + _HEADER.size)
             if written == array.nbytes:
-                os.pwrite(self._file, _HEADER.pack(array.ndim, *shape), start)
+                os.pwrite(self._file, _HEADER.pack(array.ndim, *shape, _TYPES.index(array.dtype)), start)
         except OSError:  # no space left: what is kept stays, the rest is decoded
             self.budget = 0
 
@@ -104,6 +108,11 @@ class DecodedImages:
 def can_share() -> bool:
     """Whether this system has what the store is made of (Linux)."""
     return hasattr(os, "memfd_create") and hasattr(os, "preadv") and Path("/proc/self/fd").is_dir()
+
+
+def _bytes(array: Array) -> memoryview:
+    """Return the bytes of a contiguous array, which may have no element."""
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _memory_file() -> int:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
 
+from mutualseg.data.tiff_files import is_tiff, read_header
 from mutualseg.errors import ImageError
 
 _ORIENTATION_TAG = 0x0112
+_BANDS_TAG = 277
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -22,7 +26,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_EIGHT_BIT_MODES = {"RGB", "RGBA", "L", "LA", "P", "PA", "1"}
+EIGHT_BIT_MODES = {"RGB", "RGBA", "L", "LA", "P", "PA", "1"}
 _MODE_NAMES = {
     "I": "a 16-bit or 32-bit image",
     "F": "a floating-point image",
@@ -53,28 +57,43 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
 def to_rgb(image: Image.Image, name: Path | str) -> npt.NDArray[np.uint8]:
     """Return an opened image as `read_image` does, uint8 [H,W,3]; `name` is for messages."""
     _refuse_unfaithful(image, name)
+    refuse_several_frames(image, name)
+    return to_mode(image, "RGB")
+
+
+def to_mode(image: Image.Image, mode: Literal["L", "LA", "RGB", "RGBA"]) -> npt.NDArray[np.uint8]:
+    """Return an opened 8-bit image upright and in another mode, uint8 [H,W] or [H,W,C]."""
     image.load()
     # Asked after loading: Pillow turns a TIFF upright itself while it loads.
-    turn = _UPRIGHT.get(_orientation(image))
+    turn = _UPRIGHT.get(orientation_of(image))
     # By way of RGBA: a palette with transparency keeps its colors, and alpha never blends.
     source = image.convert("RGBA") if image.mode in {"P", "PA", "LA"} else image
-    rgb = source.convert("RGB")
-    return np.array(rgb if turn is None else rgb.transpose(turn))
+    converted = source.convert(mode)
+    return np.array(converted if turn is None else converted.transpose(turn))
 
 
 def image_size(path: Path) -> tuple[int, int]:
     """Return (height, width) of the upright image, from the file's header only."""
+    if is_tiff(path):  # Pillow knows few kinds of them
+        return read_header(path).size
     with open_image(path) as image:
-        width, height = image.size
-        # Pillow gives a TIFF's size as it will be once upright.
-        turned = image.format != "TIFF" and _orientation(image) >= 5
-        return (width, height) if turned else (height, width)
+        return upright_size(image)
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Return (height, width) that an opened image has when upright."""
+    width, height = image.size
+    # Pillow gives a TIFF's size as it will be once upright.
+    turned = image.format != "TIFF" and orientation_of(image, header_only=True) >= 5
+    return (width, height) if turned else (height, width)
 
 
 def orientation(path: Path) -> int:
     """Return the EXIF orientation of an image file, 1 (upright) where it has none."""
+    if is_tiff(path):
+        return read_header(path).orientation
     with open_image(path) as image:
-        return _orientation(image)
+        return orientation_of(image)
 
 
 @contextmanager
@@ -103,30 +122,60 @@ def open_image(path: Path) -> Iterator[Image.Image]:
 def _refuse_unfaithful(image: Image.Image, path: Path | str) -> None:
     """Raise for what a conversion to 8-bit RGB would clip, shift or leave out."""
     kind = None
-    if image.mode.startswith("I;16") or _stores_16_bits(image):
+    if image.mode.startswith("I;16") or stores_16_bits(image):
         kind = "a 16-bit image"
-    elif image.mode not in _EIGHT_BIT_MODES:
-        kind = _MODE_NAMES.get(image.mode, f"an image of mode {image.mode}")
+    elif image.mode not in EIGHT_BIT_MODES:
+        kind = unread_mode(image.mode)
+    elif _tiff_bands(image) > len(image.getbands()):
+        kind = f"an image of {_tiff_bands(image)} bands"
     if kind is not None:
-        raise ImageError(f"{path} is {kind}, which is not read yet; save it as 8-bit RGB or grayscale.")
-    # A phone's MPO carries its second frame as a by-product; elsewhere frames are a stack or a film.
+        raise ImageError(f"{path} is {kind}, which is not read as RGB; save it as 8-bit RGB or grayscale.")
+
+
+def _tiff_bands(image: Image.Image) -> int:
+    """Return how many bands a TIFF has; Pillow shows those of RGB alone. Of other files it is 0."""
+    return int(getattr(image, "tag_v2", {}).get(_BANDS_TAG, 0))
+
+
+def refuse_several_frames(image: Image.Image, path: Path | str) -> None:
+    """Raise for a film or a stack."""
+    # A phone's MPO carries its second frame as a by-product.
     frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     if frames > 1:
         raise ImageError(f"{path} holds {frames} frames or pages; save each as its own file.")
 
 
-def _stores_16_bits(image: Image.Image) -> bool:
+def unread_mode(mode: str) -> str:
+    """Return what a mode of Pillow is in words."""
+    return _MODE_NAMES.get(mode, f"an image of mode {mode}")
+
+
+def stores_16_bits(image: Image.Image) -> bool:
     """Tell whether Pillow would drop the low byte of 16-bit color; its mode then reads RGB all the same."""
+    return any(";16" in argument for argument in tile_arguments(image))
+
+
+def tile_arguments(image: Image.Image) -> list[str]:
+    """Return in words how the pixels of an opened image lie in its file, such as RGB;16B."""
+    found: list[str] = []
     for tile in getattr(image, "tile", ()):
         arguments = tile.args if isinstance(tile.args, tuple) else (tile.args,)
-        if any(isinstance(argument, str) and ";16" in argument for argument in arguments):
-            return True
-    return False
+        found += [argument for argument in arguments if isinstance(argument, str)]
+    return found
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image, *, header_only: bool = False) -> int:
+    """Return the EXIF orientation of an opened image, 1 (upright) where it has none.
+
+    Args:
+        image: the image.
+        header_only: do not look behind the pixels of a PNG, which costs decoding them; no common program
+            writes it there.
+    """
     try:
-        value = image.getexif().get(_ORIENTATION_TAG, 1)
+        skip = header_only and isinstance(image, PngImageFile)
+        exif = Image.Image.getexif(image) if skip else image.getexif()
+        value = exif.get(_ORIENTATION_TAG, 1)
     except Exception:  # a broken EXIF block does not make the pixels wrong
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from mutualseg.data.masks import check_mask
 from mutualseg.data.samples import Sample
 from mutualseg.errors import DataError
 
-Pixels = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Shelf:
     first: int = 0
 
     def read(self, place: int, decode: Callable[[], Pixels]) -> Tensor:
-        """Return what stands at a place as a uint8 tensor of the array's shape, decoded if it has to be."""
+        """Return what stands at a place as a tensor like the array, decoded if it has to be."""
         return torch.from_numpy(
             decode() if self.store is None else self.store.read(self.first + place, decode)
         )
@@ -37,7 +37,7 @@ _BARE = Shelf()
 
 
 def load_image(sample: Sample, encoding: Encoding, shelf: Shelf = _BARE, place: int = 0) -> Tensor:
-    """Return a sample's image as uint8 [C,H,W], a view of [H,W,C]; it stands at `place` of the shelf."""
+    """Return a sample's image, uint8 or float32 [C,H,W], a view of [H,W,C], at `place` of the shelf."""
     return shelf.read(place, lambda: encoding.images.read(sample.image)).permute(2, 0, 1)
 
 

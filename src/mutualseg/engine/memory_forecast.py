@@ -82,7 +82,8 @@ def _weight_bytes(training: Training, optimization: Optimization) -> int:
 
 def _gray_batch(side: int, method: Method, device: str) -> dict[str, LabeledBatch | UnlabeledBatch]:
     """Return two crops of each kind, as a loader would."""
-    images = torch.full((2, 3, side, side), 128, dtype=torch.uint8, device=device)
+    channels = next(iter(method.networks().values())).channels
+    images = torch.full((2, channels, side, side), 128, dtype=torch.uint8, device=device)
     valid = torch.ones(2, side, side, dtype=torch.bool, device=device)
     batch: dict[str, LabeledBatch | UnlabeledBatch] = {
         "labeled": LabeledBatch(images, torch.zeros(2, side, side, dtype=torch.int64, device=device), valid)

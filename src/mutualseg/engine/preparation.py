@@ -87,6 +87,7 @@ def prepare(
         devices=(devices, 1),
         num_nodes=(num_nodes, 1),
         workers=(workers, 0),
+        channels=(channels, 1),
     )
     parse_interval(checkpoint_every, "checkpoint-every")
     side = read_window(window)
@@ -112,6 +113,7 @@ def prepare(
     if method_class(resolved_method["name"]).uses_unlabeled:
         require_unlabeled(split)
     resolving.refuse_other_class_count(wanted_loss, source.classes)
+    source, seen = resolving.resolve_images(source, split, channels)
     resolving.refuse_bad_files(split, source.num_classes, source.encoding)
     refuse_unlabeled(split.labeled, source.encoding.masks, "labeled")
     refuse_unlabeled(split.val, source.encoding.masks, "val")
@@ -181,7 +183,7 @@ def prepare(
     write_split(split, source.root, folder.split)
     folder.write_classes(source.classes)
     images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
-    session.introduce(resolving.leak_note(source), weights_note, origin)
+    session.introduce(*seen, resolving.leak_note(source), weights_note, origin)
     console.say(in_words(memory.bytes(images, settings.crop), free))
     return session, networks
 

@@ -74,7 +74,10 @@ class Session:
         self.split = split
         self.folder = folder
         self.console = console
-        self.network = NetworkConfig(settings.network, settings.encoder, data.num_classes)
+        images = data.encoding.images
+        self.network = NetworkConfig(
+            settings.network, settings.encoder, data.num_classes, images.channels, images.mean, images.std
+        )
 
     def with_settings(self, settings: Settings) -> Session:
         """Return the same run with other settings."""
@@ -94,13 +97,18 @@ class Session:
         if settings.init is None:
             return build_segmenter(own, weights=settings.weights, seed=seed)
         start, config, _ = load_network(weights_of(Path(settings.init)))
-        if config != self.network:
+        if not config.same_weights(self.network):
+            channels = ""
+            if config.channels != self.network.channels:
+                channels = f" for images of {config.channels} and {self.network.channels} channels"
             raise NetworkError(
                 f"--init {settings.init} holds a {config.network} on {config.encoder} with "
                 f"{config.num_classes} classes, but this run is a {self.network.network} on "
-                f"{self.network.encoder} with {self.network.num_classes}; choose the same."
+                f"{self.network.encoder} with {self.network.num_classes}{channels}; choose the same."
             )
         if role == "student_a":
+            if own != config:  # other images: they are normalized by what was measured on them
+                start.normalize_like(build_segmenter(own))
             return start.train()
         # Two equal students would teach each other nothing: the others take the encoder alone.
         fresh = build_segmenter(own, seed=seed)
@@ -142,7 +150,8 @@ class Session:
             processes=settings.processes,
             encoding=self.data.encoding,
             # A GPU would wait for colors made one image at a time; elsewhere the loader processes make them.
-            color_on_device=settings.device == "cuda",
+            # Of images that are not 8-bit RGB they always do: batches of such have no changes of their own.
+            color_on_device=settings.device == "cuda" and self.data.encoding.images.is_rgb,
             cache=settings.cache,
         )
 
@@ -269,6 +278,7 @@ class Session:
             "step": step,
             "precision": self.settings.precision,
             "window": self.settings.window,
+            "image_code": self.settings.image_code,
         }
         save_network(path, method.networks()[method.deployed], self.network, facts)
 

@@ -18,6 +18,7 @@ from mutualseg.networks.activation_checkpointing import checkpoint_activations
 from mutualseg.networks.batch_norm import synchronize_batch_norm
 from mutualseg.networks.segmenter import pad_to_multiple
 from mutualseg.optimization import Optimization
+from mutualseg.pixel_values import is_rgb, to_unit
 from mutualseg.schedules import poly_decay
 from mutualseg.seeding import address
 from mutualseg.types import (
@@ -186,7 +187,12 @@ class Training(pl.LightningModule):
         )
 
     def _images(self, images: Tensor) -> Tensor:
-        floats = self._pad(images.float().div_(255.0), 0.5)
+        if is_rgb(images):
+            floats = self._pad(to_unit(images), 0.5)
+        else:  # of which 0.5 may be far away
+            values = to_unit(images)
+            mean = values.mean((2, 3), keepdim=True)
+            floats = self._pad(values - mean, 0.0) + mean
         return floats.contiguous(memory_format=self.memory_format)
 
     def _pad(self, tensor: Tensor, value: float) -> Tensor:

@@ -14,6 +14,7 @@ from mutualseg.devices import autocast
 from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.windows import cut_windows, join_windows, window_corners
 from mutualseg.networks.segmenter import Segmenter
+from mutualseg.pixel_values import to_unit
 
 BATCH = {"cpu": 1, "mps": 4, "cuda": 8}
 """Images or windows that are segmented at a time. On a CPU more gain nothing and cost memory."""
@@ -38,7 +39,8 @@ def batch_logits(
 
     Args:
         network: put into evaluation mode meanwhile.
-        images: uint8 [3,H,W] each; those of one size, or windows of it, go through the network together.
+        images: [C,H,W] each, uint8 or float32 in [0, 1]; those of one size, or windows of it, go through the
+            network together.
         device: where the network is.
         precision: `32` or `bf16`.
         options: which looks are averaged. Windows overlap by a third; an image that a window covers is
@@ -116,10 +118,10 @@ class _Looking:
             yield from probabilities
 
     def _batches(self, images: Iterable[Tensor]) -> Iterator[Tensor]:
-        """Yield [B,3,h,w] float in [0, 1] on the device."""
+        """Yield [B,C,h,w] float in [0, 1] on the device."""
         for batch in alike(images, BATCH[self.device]):
             # One copy of bytes to the device; floats are made there.
-            floats = torch.stack(batch).to(self.device, non_blocking=True).float().div_(255)
+            floats = to_unit(torch.stack(batch).to(self.device, non_blocking=True))
             yield floats.contiguous(memory_format=torch.channels_last)
 
     def _segment(self, floats: Tensor) -> Tensor:

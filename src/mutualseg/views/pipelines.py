@@ -58,15 +58,15 @@ class LabeledViews:
         """Return (image, mask, valid) of one random crop.
 
         Args:
-            image: [3,H,W] uint8.
+            image: [C,H,W], uint8 or float32 in [0, 1].
             mask: [H,W] uint8 class indices, 255 where unknown.
             generator: CPU generator addressed by this sample; one number is drawn from it.
 
         Returns:
-            [3,c,c] uint8; [c,c] int64, 255 where unknown or padded; [c,c] bool, False where padded.
+            [C,c,c] like the image; [c,c] int64, 255 where unknown or padded; [c,c] bool, False where padded.
 
         Raises:
-            ImageError: The image is not uint8 [3,H,W].
+            ImageError: The image is something else.
             MaskError: The mask's size is not the image's.
         """
         geometry, colors = self._draw(image, generator)
@@ -137,15 +137,15 @@ class UnlabeledViews:
         """Return (weak, strong, valid, keep) of one random crop; the views are aligned by pixel.
 
         Args:
-            image: [3,H,W] uint8.
+            image: [C,H,W], uint8 or float32 in [0, 1].
             generator: CPU generator addressed by this sample; one number is drawn from it.
 
         Returns:
-            [3,c,c] uint8; [3,c,c] uint8; [c,c] bool, False where padded; [1,c,c] bool, the CutMix mask.
+            [C,c,c] like the image; [C,c,c]; [c,c] bool, False where padded; [1,c,c] bool, the CutMix mask.
             With two strong views, also the second one and its CutMix mask.
 
         Raises:
-            ImageError: The image is not uint8 [3,H,W].
+            ImageError: The image is something else.
         """
         geometry, weak, strong = self._draw(image, generator)
         plain = geometry.cut(image)
