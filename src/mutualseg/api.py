@@ -461,6 +461,7 @@ def check(
         resolving.data_root(data),
         layout=layout,
         ignore=ignore,
+        channels=channels,
         unlabeled=_paths(unlabeled),
         fix=None if fix is None else Path(fix),
         sheet=None if sheet is None else Path(sheet),

@@ -270,8 +270,8 @@ BROKEN = (
     Broken(
         "a 16-bit image among 8-bit ones",
         _pixels("images/train/01.png", GRAY16),
-        ("images/train/01.png", "16-bit", "8-bit"),
-        ("16-bit",),
+        ("images/train/01.png", "8 bits", "16 bits", "save all with the same"),
+        ("16-bit gray", "01.png"),
     ),
     Broken(
         "a band that is missing",

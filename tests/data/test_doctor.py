@@ -74,7 +74,7 @@ def test_everything_wrong_at_once(tmp_path: Path) -> None:
     assert find(report, "has no mask and is left out").count == 1
     assert find(report, "beside train/").count == 1
     assert find(report, ".txt file").count == 1
-    assert find(report, "smaller than 32").count == 9
+    assert find(report, "smaller than 32").count == 10
     assert len(warnings) == 9
     severities = [finding.severity for finding in report.findings]
     assert severities == sorted(severities)

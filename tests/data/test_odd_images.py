@@ -100,7 +100,8 @@ def test_a_reader_of_other_kinds(tmp_path: Path) -> None:
     five = np.random.default_rng(0).random((40, 48, 5), np.float32)
     report = inspect(root, read_image=lambda path: five if path.stem == "u" else pixels(path.name, 40, 48))
     assert dict(report.kinds) == {"8-bit RGB": 3, "8-bit gray": 1, "floating-point with 5 channels": 1}
-    assert report.ok
+    assert not report.ok
+    assert "of another kind" in next(f.what for f in report.findings if f.severity == "error")
 
 
 def test_an_injected_reader_of_masks(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from mutualseg.data.findings import Change
 from mutualseg.data.folder_survey import Progress, ReadMask, without_name
 from mutualseg.data.grouping import bare_name
 from mutualseg.data.images import open_image
+from mutualseg.data.layouts import FOLDER
 from mutualseg.data.left_out import files_left_out, images_left_out
 from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.mask_codes import IGNORE
@@ -110,7 +111,8 @@ def write_cured_copy(examined: Examination, out: Path, progress: Progress | None
         changes.append(Change(sample.image, reason))
         if sample.mask is not None:
             changes.append(Change(sample.mask, "left out with its image"))
-    changes += files_left_out(report.root)
+    if report.layout == FOLDER.name:
+        changes += files_left_out(report.root)
     read_mask = examined.read_mask if report.classes else _refuse_mask
     done = look_ahead(
         lambda task: _write(task, out, read_mask, len(report.classes)),

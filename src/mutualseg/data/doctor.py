@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mutualseg.data.any_image import any_reader
 from mutualseg.data.class_names import Classes
 from mutualseg.data.findings import SEVERITIES, Finding, Report, finding_from_text, make_finding
 from mutualseg.data.folder_findings import list_findings, part_findings
 from mutualseg.data.folder_survey import FolderSurvey, Progress, ReadImage, ReadMask, survey_folder
 from mutualseg.data.image_findings import image_findings
-from mutualseg.data.images import read_image
 from mutualseg.data.inventory import take_inventory
 from mutualseg.data.layouts.reading import AUTO
 from mutualseg.data.mask_codes import IGNORE, INDICES
@@ -48,7 +48,7 @@ def inspect(
     unlabeled: Sequence[Path] = (),
     workers: int | None = None,
     progress: Progress | None = None,
-    read_image: ReadImage = read_image,
+    read_image: ReadImage | None = None,
     read_mask: ReadMask | None = None,
     layout: str = AUTO,
     ignore: int | None = None,
@@ -60,7 +60,7 @@ def inspect(
         unlabeled: Folders of further images.
         workers: Threads; None takes as many as there are processors.
         progress: Called with (files done, files in all) as they are read.
-        read_image: Decodes an image file.
+        read_image: Decodes an image file; None reads those of any kind.
         read_mask: Decodes a mask file into class indices; None finds out how from class list and masks.
         layout: How the folder is laid out; "auto" finds out.
         ignore: A further mask value that means "class unknown".
@@ -89,7 +89,7 @@ def examine(
     unlabeled: Sequence[Path] = (),
     workers: int | None = None,
     progress: Progress | None = None,
-    read_image: ReadImage = read_image,
+    read_image: ReadImage | None = None,
     read_mask: ReadMask | None = None,
     layout: str = AUTO,
     ignore: int | None = None,
@@ -107,6 +107,7 @@ def examine(
         findings.append(finding_from_text(str(error)))
     code = INDICES if found is None else found.code
     read_mask = read_mask or code.read
+    read_image = read_image or any_reader()
     seen = survey_folder(
         samples,
         further,
@@ -135,6 +136,7 @@ def examine(
     counts["train"] -= len(further)
     report = Report(
         root=root,
+        layout=inventory.layout,
         findings=tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))),
         images=counts,
         labeled={part: len(np.intersect1d(seen.places(part), samples.masked)) for part in PARTS},

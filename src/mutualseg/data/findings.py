@@ -54,6 +54,8 @@ class Report:
     """All that the doctor found out about a data folder."""
 
     root: Path
+    layout: str
+    """How it is laid out: "folder" is images/ and masks/."""
     findings: tuple[Finding, ...]
     """Errors first, then warnings, then notes."""
     images: dict[Part, int]

@@ -12,6 +12,7 @@ from mutualseg.data.file_heads import true_suffix
 from mutualseg.data.file_names import suffix_of
 from mutualseg.data.findings import Finding, make_finding
 from mutualseg.data.folder_survey import FolderSurvey
+from mutualseg.data.image_mixture import misfits
 
 SMALL = 32
 """Pixels of a side, below which an image holds less than one cell of most encoders."""
@@ -44,7 +45,7 @@ def image_findings(survey: FolderSurvey) -> Iterator[Finding]:
 
 
 def image_kind_findings(kinds: Mapping[str, Sequence[Path]]) -> Iterator[Finding]:
-    """Yield a warning if images are of more than one kind.
+    """Yield what it means that images are of more than one kind: an error if no run can read them all.
 
     Args:
         kinds: The images of each kind by its name, such as "8-bit RGB" and "16-bit gray".
@@ -55,9 +56,10 @@ def image_kind_findings(kinds: Mapping[str, Sequence[Path]]) -> Iterator[Finding
     listed = ", ".join(f"{len(kinds[kind])} {kind}" for kind in present)
     odd = [path for kind in present[1:] for path in kinds[kind]]
     yield make_finding(
-        "warning",
+        "error" if misfits({kind: len(paths) for kind, paths in kinds.items()}) else "warning",
         f"image is of another kind than most ({listed} images): channels or bit depths are mixed",
-        f"save all images in one kind, such as {present[0]}, unless images to be segmented are mixed too",
+        f"save all images in one kind, such as {present[0]}; only gray and RGB of one depth may mix, if "
+        "images to be segmented do; --fix OUT leaves out what does not fit",
         odd,
     )
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 from mutualseg.data.findings import Change
 from mutualseg.data.folder import load_listing, orphan_masks
 from mutualseg.data.folder_survey import FolderSurvey
+from mutualseg.data.image_mixture import misfits
 from mutualseg.data.listing import Tree
 from mutualseg.data.repeat_findings import equal_ones, first_equals, leaked, repeated
 
@@ -18,6 +22,11 @@ def images_left_out(survey: FolderSurvey) -> dict[int, str]:
     for place, path, problem in survey.problems:
         if path == survey.samples[place].image:
             reasons[place] = f"left out: {problem}"
+    counts = Counter(survey.kind_names[kind] for kind in survey.kinds[survey.kinds >= 0].tolist())
+    odd = misfits(counts)
+    for kind in odd:
+        for place in np.flatnonzero(survey.kinds == survey.kind_names.index(kind)).tolist():
+            reasons[place] = f"left out: {kind} does not fit the other images"
     first = first_equals(survey)
     scored, train = survey.places("val", "test"), survey.places("train")
     again = leaked(survey, first)

@@ -15,6 +15,7 @@ def report_as_data(report: Report) -> dict[str, Any]:
     found: dict[str, Any] = {
         "ok": report.ok,
         "root": str(report.root),
+        "layout": report.layout,
         "counts": {f"{severity}s": counts[severity] for severity in SEVERITIES},
         "findings": [_finding(finding) for finding in report.findings],
         "images": dict(report.images),

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mutualseg.data.findings import CuredCopy, Finding, Report
+from mutualseg.data.layouts import FOLDER
 from mutualseg.data.samples import PARTS
 
 _WIDTH = 80
@@ -21,7 +22,8 @@ def format_report(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield f"Data folder: {report.root}"
+    layout = "" if report.layout == FOLDER.name else f" (layout {report.layout})"
+    yield f"Data folder: {report.root}{layout}"
     if report.smallest and report.largest:
         yield f"Image sizes: {_size(report.smallest)} to {_size(report.largest)}"
     if report.kinds:

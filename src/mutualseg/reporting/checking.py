@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mutualseg.data.any_image import any_reader
 from mutualseg.data.cured_copy import require_empty_place, write_cured_copy
 from mutualseg.data.doctor import examine, inspect
 from mutualseg.data.findings import CuredCopy, Report
-from mutualseg.data.images import read_image
 from mutualseg.data.layouts.reading import AUTO
 from mutualseg.reporting.progress import file_progress
 from mutualseg.reporting.sample_sheet import require_picture_file, write_sample_sheet
@@ -20,6 +20,7 @@ def check_folder(
     *,
     layout: str = AUTO,
     ignore: int | None = None,
+    channels: int | None = None,
     unlabeled: Sequence[Path] = (),
     fix: Path | None = None,
     sheet: Path | None = None,
@@ -31,6 +32,7 @@ def check_folder(
         root: The data folder.
         layout: How it is laid out; "auto" finds out.
         ignore: A further mask value that means "class unknown".
+        channels: Bands that all images must have; whatever they have if not given.
         unlabeled: Folders of further images.
         fix: Where the cured copy goes.
         sheet: Where the picture goes.
@@ -45,6 +47,7 @@ def check_folder(
         require_empty_place(fix, read_only)
     if sheet is not None:
         require_picture_file(sheet, read_only)
+    read_image = any_reader(channels)
     with file_progress("checking", quiet=quiet) as progress:
         examined = examine(
             root,
