@@ -39,6 +39,7 @@ bench: setup
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/inference.py --cases lite0-192
 	$(BIN)/python benchmarks/data_path.py --largest 100000
+	$(BIN)/python benchmarks/check_speed.py
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -60,7 +60,9 @@ def row_of(name: str, *, device: str, images: int, rounds: int, window: int | No
                 root / "network.safetensors",
                 [root / "images"],
                 root / "out",
-                window=window,
+                window="whole" if window is None else window,
+                scales=(),
+                flip=False,
                 compile=False,
                 quiet=True,
             )

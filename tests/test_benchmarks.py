@@ -19,6 +19,7 @@ PROGRAMS: dict[str, list[str]] = {
     "inference": ["--cases", "lite0-64", "--rounds", "1", "--images", "3", "--device", "cpu"],
     "semantic_augmentation": ["--images", "2", "--side", "8", "--features", "16", "--rounds", "1"],
     "data_path": ["--largest", "1000"],
+    "check_speed": ["--images", "40", "--fingerprints", "1000"],
     "work": ["--cases", "lite0-64", "--batch", "2"],
 }
 

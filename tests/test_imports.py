@@ -21,7 +21,7 @@ LAYERS = (
     "schedules configs",
     "views losses networks",
     "data evaluation",
-    "optimization methods",
+    "optimization supervision methods",
     "reporting runs weights_files provenance settings configuration_files",
     "predictor resolving",
     "engine scoring",

@@ -49,6 +49,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_the_presets_the_types_and_the_licence(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "mutualseg/configs/mkd_reference.yaml" in names
+    assert len([name for name in names if name.startswith("mutualseg/configs/voc_")]) == 8
     assert "mutualseg/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if name.startswith(("tests", "docs", "benchmarks"))]
@@ -66,10 +67,10 @@ def test_command_knows_its_version_and_presets(installed: Path, tmp_path: Path) 
         installed / "python",
         "-c",
         "from mutualseg.configuration_files import preset_names, read_configuration as read\n"
-        "print([read(name)['method']['name'] for name in preset_names()])",
+        "print(len(preset_names()), {read(name)['method']['name'] for name in preset_names()})",
         cwd=tmp_path,
     )
-    assert found.strip() == "['mutual']"
+    assert found.strip() == "13 {'mutual'}"
 
 
 def test_help_imports_nothing_heavy(installed: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from inspect import signature
 from pathlib import Path
@@ -57,7 +58,9 @@ def train(
     select: Literal["last", "best"] = "last",
     views: Mapping[str, Any] | None = None,
     optimization: Mapping[str, Any] | None = None,
+    supervision: Mapping[str, Any] | None = None,
     with_baseline: bool = False,
+    window: int | str | None = None,
     resume: bool | str = False,
     overwrite: bool = False,
     quiet: bool = False,
@@ -67,16 +70,19 @@ def train(
     Args:
         data: Folder with images/ and masks/ (with or without train/, val/, test/ below each); an image
             without a mask is unlabeled. "generated" is the embedded data set.
-        layout: How the data folder is laid out: folder (images/ and masks/), or a public data set's name;
-            auto tells them apart.
+        layout: How the data folder is laid out: folder (images/ and masks/), voc, voc_fine, voc_blended,
+            cityscapes, ade20k, coco, coco_panoptic, coco_stuff, camvid, acdc, huggingface, labelme,
+            coco_json or cvat; auto tells them apart.
         ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
             alone are one class and unknown pixels, not two classes.
         channels: Bands of the images; found out if not given.
         out: Run folder to write.
-        unlabeled: Further folder of images, from anywhere, without masks; may be given several times.
-        labeled: Keep only part of the masks: a fraction (1/16), a count (23), a list of file names, or a
-            split.json written by `mutualseg split`.
+        unlabeled: Further folder of images, from anywhere, without masks, or a .txt list of images, of which
+            those of the data folder are then the ones used; may be given several times.
+        labeled: Keep only part of the masks: a fraction (1/16), a count (23), a list of names (one image a
+            line, or image and mask), or a split.json written by `mutualseg split`.
         group: Regular expression on names; images whose match (or first group) is equal stay on one side.
+            A layout may bring its own, such as patients.
         method: How to train; mutual (the default), labels_only, mean_teacher, cps, fixmatch, unimatch or
             unimatch_v2. Its own arguments are dotted.
         steps: Optimizer steps. Without steps or budget: 1200 on a CPU, 10000 on CUDA.
@@ -105,8 +111,12 @@ def train(
         select: Deploy the network of the last step, or of the best evaluation on val.
         views: Crops and colors; dotted on the command line.
         optimization: Optimizer and learning rates; dotted on the command line.
+        supervision: Loss on labeled pixels and class weights, for imbalanced classes; dotted on the command
+            line.
         with_baseline: Also train on the labels alone, with the same steps or budget, and say whether the
             unlabeled images helped.
+        window: Look at val images in windows of this side in pixels, overlapping by a third, or whole (the
+            default); evaluate and predict then do the same with this run.
         resume: Continue the run in --out, or in the run folder given here.
         overwrite: Replace the run in --out.
         quiet: Say nothing while training.
@@ -162,6 +172,8 @@ def train(
             "method": method,
             "views": views,
             "optimization": optimization,
+            "window": window,
+            "supervision": supervision,
         }
         defaults = signature(train).parameters
         given = {name: value for name, value in chosen.items() if value != defaults[name].default}
@@ -217,7 +229,9 @@ def train(
         select=select,
         views=views or {},
         optimization=optimization or {},
+        supervision=supervision or {},
         with_baseline=with_baseline,
+        window=window,
         overwrite=overwrite,
         quiet=quiet,
     )
@@ -235,7 +249,9 @@ def evaluate(
     *,
     data: str | None = None,
     split: Literal["val", "test"] = "val",
-    window: int | None = None,
+    window: int | str = "auto",
+    scales: str | float | Sequence[str | float] = (),
+    flip: bool = False,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Score a run's deployed network.
@@ -244,19 +260,26 @@ def evaluate(
         run: Run folder that `train` wrote.
         data: Another data folder; the run's own if not given.
         split: Which part: val or test.
-        window: Cut images into windows of this side in pixels, overlapping by a third; whole if not given.
+        window: Side in pixels of the windows that images are cut into, overlapping by a third, or whole;
+            auto is what the run was trained with.
+        scales: Factors from 0.25 to 4 by which images are resized before the network sees them, such as
+            0.75 1 1.25; probabilities are averaged. 1 if not given.
+        flip: Look at mirrored images too, and average.
         quiet: Print no table.
 
     Returns:
-        miou, per_class_iou and pixel_accuracy in percent, the number of images, and which part.
+        miou, per_class_iou and pixel_accuracy in percent at the masks' own size, the number of images, which
+        part, and window (None: whole images), scales and flip.
 
     Raises:
         MutualSegError: the run or the data cannot be used.
     """
+    from mutualseg.evaluation.inference_options import inference_options
+
+    inference_options(window, scales, flip)  # refused before imports that take seconds
     from mutualseg.scoring import score_run
 
-    _refuse_small_window(window)
-    return score_run(Path(run), data=data, part=split, window=window, quiet=quiet)
+    return score_run(Path(run), data=data, part=split, window=window, scales=scales, flip=flip, quiet=quiet)
 
 
 def predict(
@@ -264,7 +287,9 @@ def predict(
     images: Sequence[str] | str,
     *,
     out: str,
-    window: int | None = None,
+    window: int | str = "auto",
+    scales: str | float | Sequence[str | float] = (),
+    flip: bool = False,
     compile: bool = False,
     quiet: bool = False,
 ) -> Predictions:
@@ -274,7 +299,11 @@ def predict(
         run: Run folder, or a weights file that `train` wrote.
         images: Image files, or folders of them.
         out: Folder for the masks; names and subfolders are kept.
-        window: Cut images into windows of this side in pixels, overlapping by a third; whole if not given.
+        window: Side in pixels of the windows that images are cut into, overlapping by a third, or whole;
+            auto is what the network's run was trained with.
+        scales: Factors from 0.25 to 4 by which images are resized before the network sees them, such as
+            0.75 1 1.25; probabilities are averaged. 1 if not given. Masks have the images' own size.
+        flip: Look at mirrored images too, and average.
         compile: Run the network compiled: slow for each new image size, then faster on CUDA.
         quiet: Show no progress.
 
@@ -284,10 +313,21 @@ def predict(
     Raises:
         MutualSegError: the weights cannot be used, or there is no image.
     """
+    from mutualseg.evaluation.inference_options import inference_options
+
+    inference_options(window, scales, flip)  # refused before imports that take seconds
     from mutualseg.predictor import predict_files
 
-    _refuse_small_window(window)
-    return predict_files(Path(run), _paths(images), Path(out), window=window, compile=compile, quiet=quiet)
+    return predict_files(
+        Path(run),
+        _paths(images),
+        Path(out),
+        window=window,
+        scales=scales,
+        flip=flip,
+        compile=compile,
+        quiet=quiet,
+    )
 
 
 def load(path: str | Path, *, device: str = "auto") -> Predictor:
@@ -318,8 +358,82 @@ def split(
     unlabeled: str | Sequence[str] = (),
     split_seed: int = 0,
     group: str | None = None,
+    stratify: bool = True,
 ) -> Split:
     """Choose labeled, unlabeled and val images ahead of training, and write the choice to a file.
+
+    The labeled images are those of `train --labeled`, spread over the sorted names, with as few others
+    swapped in as it takes to keep every class: each in at least one image and half of its even share of
+    images, with a tenth of its even share of pixels, where that can be. A smaller part lies within a larger
+    one, unless it is so small that only another choice holds every class. No class leaves training with the
+    held-out images if that can be helped. `train --labeled 1/16` itself looks at no mask that it drops.
+
+    Args:
+        data: Data folder, or "generated"; it may stand as the first word without --data.
+        layout: How the data folder is laid out: folder (images/ and masks/), voc, voc_fine, voc_blended,
+            cityscapes, ade20k, coco, coco_panoptic, coco_stuff, camvid, acdc, huggingface, labelme,
+            coco_json or cvat; auto tells them apart.
+        ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
+            alone are one class and unknown pixels, not two classes.
+        out: JSON file to write; `train --labeled FILE` uses it.
+        labeled: Which masks to keep: a fraction (1/16), a count (23) or a list of names (one image a line,
+            or image and mask).
+        unlabeled: Further folder of images without masks, or a .txt list of images; may be given several
+            times.
+        split_seed: Of the choice.
+        group: Regular expression on image names; images whose match (or first group) is equal stay
+            together, as frames of one video or slices of one patient should.
+        stratify: Look at all masks and keep every class, if that can be helped; false spreads blindly, as
+            train does, and counts no class. A list that is given decides itself.
+
+    Returns:
+        The split; its `class_rows` say what each class has in all labeled images, the chosen ones and val.
+
+    Raises:
+        MutualSegError: the data or the split cannot be made.
+    """
+    from mutualseg import resolving
+    from mutualseg.data.class_pixels import class_rows, count_class_pixels
+    from mutualseg.data.split_file import write_split
+    from mutualseg.data.splits import make_split
+    from mutualseg.reporting.progress import file_progress
+
+    target = Path(out)
+    if target.is_dir() or target.suffix != ".json":
+        raise ConfigError(f"--out {out} must be a file that ends in .json.")
+    source = resolving.read_data(data, layout=layout, ignore=ignore)
+    pixels = None
+    if stratify:
+        with file_progress("counting classes", quiet=False) as progress:
+            masked = (*source.labeled, *source.val)
+            pixels = count_class_pixels(masked, source.classes, source.encoding.masks.read, progress)
+    made = make_split(
+        source,
+        labeled=labeled,
+        unlabeled=_paths(unlabeled),
+        split_seed=split_seed,
+        group=group,
+        class_pixels=pixels,
+    )
+    if pixels is not None:
+        made = replace(made, class_rows=class_rows(pixels, source.labeled, made.labeled, made.val))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_split(made, source.root, target)
+    return made
+
+
+def check(
+    data: str,
+    *,
+    layout: str = "auto",
+    ignore: int | None = None,
+    channels: int | None = None,
+    unlabeled: str | Sequence[str] = (),
+    fix: str | None = None,
+    sheet: str | None = None,
+    quiet: bool = False,
+) -> Report:
+    """Look a data folder over and report everything that is wrong with it, each with its cure.
 
     Args:
         data: Data folder, or "generated"; it may stand as the first word without --data.
@@ -327,60 +441,31 @@ def split(
             auto tells them apart.
         ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
             alone are one class and unknown pixels, not two classes.
-        out: JSON file to write; `train --labeled FILE` uses it.
-        labeled: Which masks to keep: a fraction (1/16), a count (23) or a list of file names.
-        unlabeled: Further folder of images without masks; may be given several times.
-        split_seed: Of the choice.
-        group: Regular expression on image names; images whose match (or first group) is equal stay
-            together, as frames of one video or slices of one patient should.
-
-    Returns:
-        The split.
-
-    Raises:
-        MutualSegError: the data or the split cannot be made.
-    """
-    from mutualseg import resolving
-    from mutualseg.data.split_file import write_split
-    from mutualseg.data.splits import make_split
-
-    target = Path(out)
-    if target.is_dir() or target.suffix != ".json":
-        raise ConfigError(f"--out {out} must be a file that ends in .json.")
-    source = resolving.read_data(data, layout=layout, ignore=ignore)
-    made = make_split(
-        source,
-        labeled=labeled,
-        unlabeled=_paths(unlabeled),
-        split_seed=split_seed,
-        group=group,
-    )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_split(made, source.root, target)
-    return made
-
-
-def check(data: str, *, unlabeled: str | Sequence[str] = (), quiet: bool = False) -> Report:
-    """Look a data folder over and report everything that is wrong with it, each with its cure.
-
-    Args:
-        data: Data folder, or "generated"; it may stand as the first word without --data.
-        unlabeled: Further folder of images without masks; may be given several times.
+        channels: Bands of the images; found out if not given.
+        unlabeled: Further folder of images without masks, or a .txt list of images; may be given several
+            times.
+        fix: Write a cured copy of the folder here, and check that too; the folder itself stays as it is.
+        sheet: PNG file to write: labeled images beside their masks, with a legend of the classes.
         quiet: Show no progress.
 
     Returns:
-        Findings, and the count of images and pixels per class.
+        Findings, and the count of images and pixels per class; with `fix`, what the copy has and lacks.
 
     Raises:
-        MutualSegError: there is nothing to look at.
+        MutualSegError: there is nothing to look at, or a file or folder to write is in the way.
     """
     from mutualseg import resolving
-    from mutualseg.data.doctor import inspect
-    from mutualseg.reporting.progress import file_progress
+    from mutualseg.reporting.checking import check_folder
 
-    root = resolving.data_root(data)
-    with file_progress("checking", quiet=quiet) as progress:
-        return inspect(root, unlabeled=_paths(unlabeled), progress=progress)
+    return check_folder(
+        resolving.data_root(data),
+        layout=layout,
+        ignore=ignore,
+        unlabeled=_paths(unlabeled),
+        fix=None if fix is None else Path(fix),
+        sheet=None if sheet is None else Path(sheet),
+        quiet=quiet,
+    )
 
 
 def compare(
@@ -414,9 +499,11 @@ def compare(
     workers: int | None = None,
     cache: str = "auto",
     evaluate_every: int | None = None,
+    window: int | str | None = None,
     checkpoint_every: str | int = "10min",
     views: Mapping[str, Any] | None = None,
     optimization: Mapping[str, Any] | None = None,
+    supervision: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Train methods, label amounts and seeds on one data set, and put the results side by side.
@@ -426,25 +513,28 @@ def compare(
 
     Args:
         data: Data folder, or "generated".
-        layout: How the data folder is laid out: folder (images/ and masks/), or a public data set's name;
-            auto tells them apart.
+        layout: How the data folder is laid out: folder (images/ and masks/), voc, voc_fine, voc_blended,
+            cityscapes, ade20k, coco, coco_panoptic, coco_stuff, camvid, acdc, huggingface, labelme,
+            coco_json or cvat; auto tells them apart.
         ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
             alone are one class and unknown pixels, not two classes.
         channels: Bands of the images; found out if not given.
         out: Folder of the comparison; each run is a folder below its runs/.
-        unlabeled: Further folder of images without masks; may be given several times.
+        unlabeled: Further folder of images without masks, or a .txt list of images; may be given several
+            times.
         methods: Names of methods; all of them if nothing else says what is compared.
         labeled: Amounts of labels: fractions (1/64,1/32), counts (6,12), or files; all labels if not given.
         seeds: Of the runs; 0 and 1 if not given.
         ablation: Change parts of mutual one at a time, beside the full method: names, or all. On the
             command line all if no name is given.
         variants: YAML file of further lines: {label: {method: {name: ..., threshold: ...}, views: ...,
-            optimization: ...}}.
+            optimization: ..., supervision: ...}}.
         steps: Equal optimizer steps for every run; train's default if neither is given.
         budget: Equal wall time for every run, such as 20min, as in train. Excludes steps.
         split: test scores each finished run's network that counts on the test part too, and bases gains
             and verdicts on it.
         group: Regular expression on names; images whose match (or first group) is equal stay on one side.
+            A layout may bring its own, such as patients.
         split_seed: Of the choice of labeled and held-out images.
         batch: Labeled images per step, at least 2.
         unlabeled_batch: Unlabeled images per step; as many as labeled if not given. At least 2.
@@ -459,9 +549,11 @@ def compare(
         workers: Loader processes per stream; chosen for the machine if not given.
         cache: Where decoded images are kept: auto, memory, file or off.
         evaluate_every: Steps between evaluations; a fifth of each run if not given.
+        window: Look at val and test images in windows of this side in pixels, or whole, as in train.
         checkpoint_every: Steps (5) or time (10min) between checkpoints.
         views: Crops and colors that all have in common; dotted on the command line.
         optimization: Optimizer and learning rates that all have in common; dotted on the command line.
+        supervision: Loss on labeled pixels and class weights that all have in common; dotted likewise.
         quiet: Say nothing while training.
 
     Returns:
@@ -505,17 +597,14 @@ def compare(
         workers=workers,
         cache=cache,
         evaluate_every=evaluate_every,
+        window=window,
         checkpoint_every=checkpoint_every,
         views=views or {},
         optimization=optimization or {},
+        supervision=supervision or {},
         quiet=quiet,
     )
     return perform_all(comparison, train, jobs=jobs)
-
-
-def _refuse_small_window(window: int | None) -> None:
-    if window is not None and window < 32:
-        raise ConfigError(f"--window {window} is too small; give at least 32 pixels, or leave it out.")
 
 
 def _required_out(out: str | None) -> Path:

@@ -154,6 +154,8 @@ def _predict(arguments: dict[str, Any], as_json: bool) -> int:
 
 
 def _split(arguments: dict[str, Any], as_json: bool) -> int:
+    from mutualseg.data.class_shares import format_rows, rows_to_json
+
     made = api.split(**arguments)
     counts = {
         "labeled": len(made.labeled),
@@ -162,8 +164,11 @@ def _split(arguments: dict[str, Any], as_json: bool) -> int:
         "test": len(made.test),
     }
     if as_json:
-        print(json.dumps({"out": arguments["out"], **counts, "notes": list(made.notes)}))
+        facts = {"notes": list(made.notes), "classes": rows_to_json(made.class_rows)}
+        print(json.dumps({"out": arguments["out"], **counts, **facts}, ensure_ascii=False))
         return 0
+    if made.class_rows:
+        print(format_rows(made.class_rows), end="\n\n")
     for note in made.notes:
         print(note)
     print(", ".join(f"{count} {part}" for part, count in counts.items()), f"-> {arguments['out']}")
@@ -171,31 +176,16 @@ def _split(arguments: dict[str, Any], as_json: bool) -> int:
 
 
 def _check(arguments: dict[str, Any], as_json: bool) -> int:
-    from mutualseg.data.doctor import format_report
+    from mutualseg.data.report_data import report_as_data
+    from mutualseg.data.report_text import format_report
 
     report = api.check(**arguments)
     if as_json:
-        findings = [
-            {
-                "severity": finding.severity,
-                "what": finding.what,
-                "count": finding.count,
-                "files": [str(path) for path in finding.files],
-                "cure": finding.cure,
-            }
-            for finding in report.findings
-        ]
-        counts = {
-            name: {"pixels": pixels, "images": images}
-            for name, pixels, images in zip(
-                report.classes, report.class_pixels, report.class_images, strict=True
-            )
-        }
-        found = {"ok": report.ok, "findings": findings, "images": report.images, "labeled": report.labeled}
-        print(json.dumps(found | {"classes": counts}, ensure_ascii=False))
+        print(json.dumps(report_as_data(report), ensure_ascii=False))
     else:
         print(format_report(report))
-    return 0 if report.ok else _EXIT_FAULT
+    checked = report if report.copy is None else report.copy.report
+    return 0 if checked.ok else _EXIT_FAULT
 
 
 def _compare(arguments: dict[str, Any], as_json: bool) -> int:

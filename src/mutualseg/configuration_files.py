@@ -93,7 +93,7 @@ def _normalized(values: dict[str, Any], name: str) -> dict[str, Any]:
             continue
         if key == "method" and isinstance(value, str):
             value = {"name": value}
-        if key in ("method", "views", "optimization") and not isinstance(value, dict):
+        if key in ("method", "views", "optimization", "supervision") and not isinstance(value, dict):
             raise ConfigError(f"'{key}' in '{name}' must hold options and their values.")
         normalized[key] = value
     return normalized

@@ -21,7 +21,8 @@ from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.samples import is_image_file
 from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
 from mutualseg.errors import ConfigError, DataError, ImageError
-from mutualseg.evaluation.inference import BATCH, batch_logits
+from mutualseg.evaluation.inference import BATCH, ONCE, batch_logits
+from mutualseg.evaluation.inference_options import AUTO, InferenceOptions, inference_options
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.reporting.pictures import save_indexed
 from mutualseg.reporting.progress import file_progress
@@ -39,6 +40,10 @@ class Predictor:
     classes: tuple[str, ...]
     device: str
     precision: str
+    window: int | None = None
+    """Side of the windows in which its run looked at val images; None: whole images."""
+    colors: tuple[tuple[int, int, int], ...] | None = None
+    """RGB of each class, where the data set that it learned from has its own."""
     images: ImageCode = RGB
 
     @classmethod
@@ -64,35 +69,59 @@ class Predictor:
             refuse_compilation(resolved)
             # Not `network.compile()`: segmenting calls `forward` itself, past what that compiles.
             network.forward = torch.compile(network.forward, dynamic=False)  # type: ignore[method-assign]
-        return cls(network, tuple(str(name) for name in names), resolved, precision, image_code_of(facts))
+        window = facts.get("window")  # older files do not say, and their runs had none
+        colors = tuple((int(r), int(g), int(b)) for r, g, b in facts.get("colors") or ())
+        own = None if window is None else int(window)
+        return cls(
+            network,
+            tuple(str(name) for name in names),
+            resolved,
+            precision,
+            own,
+            colors or None,
+            image_code_of(facts),
+        )
 
     def predict(
-        self, image: str | Path | Image.Image | npt.NDArray[Any], *, window: int | None = None
+        self,
+        image: str | Path | Image.Image | npt.NDArray[Any],
+        *,
+        window: int | str = AUTO,
+        scales: float | str | Sequence[float | str] = (),
+        flip: bool = False,
     ) -> Pixels:
         """Return class indices, uint8 [H,W], at the image's own size.
+
+        Class probabilities are averaged over all looks at the image.
 
         Args:
             image: A path, a PIL image, or the numbers of a file: RGB pixels uint8 [H,W,3]; for a network
                 trained on other images [H,W,C], or [H,W] of one channel, of their type (uint8, uint16, or any
                 real numbers for floating-point images).
-            window: Side of the windows that the image is cut into; whole if not given.
+            window: Side in pixels of the windows that the image is cut into, overlapping by a third; whole
+                is no windows; auto is what the run that trained the network had.
+            scales: Factors from 0.25 to 4 by which the image is resized before the network sees it; 1 if
+                not given.
+            flip: Look at the mirrored image too.
 
         Raises:
+            ConfigError: window or scales are unknown or out of range.
             ImageError: the image cannot be read, or the array is something else.
         """
+        options = inference_options(window, scales, flip, own=self.window)
         if isinstance(image, str | Path):
             pixels = self.images.read(Path(image))
         elif isinstance(image, Image.Image):
             pixels = self.images.from_image(image)
         else:
             pixels = self.images.from_array(image)
-        indices: Pixels = self.segment([_planes(pixels)], window=window)[0].numpy()
+        indices: Pixels = self.segment([_planes(pixels)], options)[0].numpy()
         return indices
 
-    def segment(self, images: Sequence[Tensor], *, window: int | None = None) -> list[Tensor]:
+    def segment(self, images: Sequence[Tensor], options: InferenceOptions = ONCE) -> list[Tensor]:
         """Return class indices, uint8 [H,W] on the CPU, of each image [C,H,W] as `ImageCode.read` has it."""
         logits = batch_logits(
-            self.network, images, device=self.device, precision=self.precision, window=window
+            self.network, images, device=self.device, precision=self.precision, options=options
         )
         return [own.argmax(0).to(torch.uint8).cpu() for own in logits]
 
@@ -112,7 +141,15 @@ class Predictions:
 
 
 def predict_files(
-    weights: Path, images: Sequence[Path], out: Path, *, window: int | None, compile: bool, quiet: bool
+    weights: Path,
+    images: Sequence[Path],
+    out: Path,
+    *,
+    window: int | str,
+    scales: float | str | Sequence[float | str],
+    flip: bool,
+    compile: bool,
+    quiet: bool,
 ) -> Predictions:
     """Segment files and folders of them; see `mutualseg.predict`.
 
@@ -123,18 +160,19 @@ def predict_files(
         raise DataError(f"There is no image in {', '.join(str(path) for path in images)}; check the path.")
     _refuse_clashes(pairs)
     predictor = Predictor.load(weights, compile=compile)
+    options = inference_options(window, scales, flip, own=predictor.window)
     size = BATCH[predictor.device]
     written: list[Path] = []
     skipped: list[tuple[Path, str]] = []
 
     def save(result: _Segmented) -> _Segmented:
         if isinstance(result.found, Tensor):
-            save_indexed(result.target, result.found.numpy(), len(predictor.classes))
+            save_indexed(result.target, result.found.numpy(), len(predictor.classes), predictor.colors)
         return result
 
     with file_progress("predicting", quiet=quiet) as progress:
         read = look_ahead(partial(_read, images=predictor.images), pairs, ahead=2 * size)
-        saved = look_ahead(save, _segmented(predictor, read, window, size), ahead=2 * size)
+        saved = look_ahead(save, _segmented(predictor, read, options, size), ahead=2 * size)
         for done, result in enumerate(saved, start=1):
             if isinstance(result.found, str):
                 skipped.append((result.source, result.found))
@@ -161,12 +199,12 @@ def _read(pair: tuple[Path, Path], images: ImageCode) -> _Segmented:
 
 
 def _segmented(
-    predictor: Predictor, read: Iterator[_Segmented], window: int | None, size: int
+    predictor: Predictor, read: Iterator[_Segmented], options: InferenceOptions, size: int
 ) -> Iterator[_Segmented]:
     """Yield each file with its class indices, `size` images at a time."""
     while files := list(islice(read, size)):
         images = [file.found for file in files if isinstance(file.found, Tensor)]
-        indices = iter(predictor.segment(images, window=window))
+        indices = iter(predictor.segment(images, options))
         yield from (
             file._replace(found=next(indices)) if isinstance(file.found, Tensor) else file for file in files
         )

@@ -11,13 +11,16 @@ from statistics import median
 from typing import Any, get_args
 
 from mutualseg.data.cache_choice import Cache
+from mutualseg.data.class_balance import median_frequency_weights, pixels_per_class
 from mutualseg.data.decoded_images import can_share
 from mutualseg.data.duplicates import identical_to
 from mutualseg.data.encoding import Encoding
-from mutualseg.data.folder import DataFolder, read_folder
+from mutualseg.data.folder import DataFolder
 from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.image_survey import find_code
 from mutualseg.data.images import image_size
+from mutualseg.data.layouts import LAYOUTS
+from mutualseg.data.layouts.reading import read_layout
 from mutualseg.data.mask_codes import MaskCode
 from mutualseg.data.masks import check_mask
 from mutualseg.data.sample_index import SampleIndex
@@ -26,7 +29,9 @@ from mutualseg.data.splits import Split
 from mutualseg.errors import ConfigError, RunError
 from mutualseg.machine import cores
 from mutualseg.nearest import unknown_name
+from mutualseg.reporting.progress import file_progress
 from mutualseg.settings import Settings
+from mutualseg.supervision import BALANCED
 
 AUTO = "auto"
 GENERATED = "generated"
@@ -53,17 +58,33 @@ def data_root(data: str) -> Path:
 
 
 def read_data(
-    data: str, *, layout: str = AUTO, ignore: int | None = None, images: ImageCode = RGB
+    data: str,
+    *,
+    layout: str = AUTO,
+    ignore: int | None = None,
+    images: ImageCode = RGB,
+    quiet: bool = False,
 ) -> DataFolder:
-    """Return the data folder of `--data`.
+    """Return the data folder of `--data`; on a terminal a bar shows how far files are that are unpacked.
 
     Args:
         data: of `--data`.
         layout: of `--layout`.
         ignore: of `--ignore`.
         images: how images are read.
+        quiet: show no bar.
     """
-    return read_folder(data_root(data), ignore=ignore, images=images)
+    root = data_root(data)
+    with file_progress("unpacking", quiet=quiet) as progress:
+        return read_layout(root, layout, ignore=ignore, images=images, progress=progress)
+
+
+def read_other_data(data: str, settings: Settings) -> DataFolder:
+    """Return a data folder that a run is measured on, read as its own is where it has the same layout."""
+    kin = LAYOUTS.get(settings.layout)
+    layout = settings.layout if kin is not None and kin.is_here(Path(data)) else AUTO
+    images = ImageCode.from_plain(settings.image_code)
+    return read_data(data, layout=layout, ignore=settings.ignore, images=images)
 
 
 def reopen_data(settings: Settings) -> DataFolder:
@@ -158,6 +179,56 @@ def resolve_optimization(optimization: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         _fill(Optimization, optimization, "optimization.{}")
     return _plain(vars(Optimization(**optimization)))
+
+
+def resolve_supervision(supervision: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every argument of the supervised loss, defaults filled in; `balanced` weights stay a word."""
+    from mutualseg.supervision import Supervision
+
+    filled = _fill(Supervision, supervision, "supervision.{}")
+    return dict(vars(Supervision(**filled)))
+
+
+def refuse_other_class_count(
+    supervision: Mapping[str, Any], classes: Sequence[str], shown: str = "--supervision.class_weights"
+) -> None:
+    """Raise ConfigError, which calls the weights as `shown`, if there are some and not one for each class."""
+    weights = supervision["class_weights"]
+    if not isinstance(weights, str) and len(weights) != len(classes):
+        plural = "s" if len(weights) > 1 else ""
+        raise ConfigError(
+            f"{shown} holds {len(weights)} number{plural}, but there are {len(classes)} "
+            f"classes ({classes[0]} to {classes[-1]}); give one number for each, in this order."
+        )
+
+
+def resolve_class_weights(
+    supervision: Mapping[str, Any], labeled: Sequence[Sample], classes: Sequence[str], code: MaskCode
+) -> tuple[dict[str, Any], str | None]:
+    """Return the supervised loss with `balanced` weights as numbers, and what to say of them.
+
+    They are counted on the labeled masks.
+
+    Args:
+        supervision: as `resolve_supervision` returns it.
+        labeled: training images whose masks have been checked.
+        classes: names.
+        code: of the masks.
+
+    Raises:
+        ConfigError: there are weights, and not one for each class.
+    """
+    refuse_other_class_count(supervision, classes)
+    if supervision["class_weights"] != BALANCED:
+        return dict(supervision), None
+    pixels = pixels_per_class(labeled, code, len(classes))
+    weights = median_frequency_weights(pixels)
+    low, high = weights.index(min(weights)), weights.index(max(weights))
+    note = f"class weights: {weights[low]:g} ({classes[low]}) to {weights[high]:g} ({classes[high]})"
+    missing = [name for name, count in zip(classes, pixels.sum(axis=0), strict=True) if count == 0]
+    if missing:
+        note += f"; no labeled mask holds {', '.join(missing)}, so 1 there"
+    return {**supervision, "class_weights": weights}, note
 
 
 def resolve_rates(optimization: Mapping[str, Any], network: str, encoder: str) -> dict[str, Any]:

@@ -6,30 +6,37 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mutualseg.data.class_balance import refuse_unlabeled
 from mutualseg.data.folder import DataFolder
-from mutualseg.data.image_codes import ImageCode
 from mutualseg.data.samples import Sample
 from mutualseg.data.split_file import read_val
 from mutualseg.errors import DataError, MutualSegError
+from mutualseg.evaluation.inference_options import inference_options
 from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.predictor import Predictor
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.progress import file_progress
-from mutualseg.resolving import read_data, reopen_data
+from mutualseg.resolving import read_other_data, reopen_data
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 
 
-def score_run(root: Path, *, data: str | None, part: str, window: int | None, quiet: bool) -> dict[str, Any]:
+def score_run(
+    root: Path,
+    *,
+    data: str | None,
+    part: str,
+    window: int | str,
+    scales: float | str | Sequence[float | str],
+    flip: bool,
+    quiet: bool,
+) -> dict[str, Any]:
     """Score a run's deployed network; see `mutualseg.evaluate`."""
     folder = RunFolder(root)
     settings = Settings.from_dict(folder.read_config(), str(folder.config))
     predictor = Predictor.load(root)
-    source = (
-        reopen_data(settings)
-        if data is None
-        else read_data(data, ignore=settings.ignore, images=ImageCode.from_plain(settings.image_code))
-    )
+    options = inference_options(window, scales, flip, own=predictor.window)
+    source = reopen_data(settings) if data is None else read_other_data(data, settings)
     if source.classes != predictor.classes:
         raise DataError(
             f"{source.root} has the classes {', '.join(source.classes)}, but the run learned "
@@ -37,6 +44,7 @@ def score_run(root: Path, *, data: str | None, part: str, window: int | None, qu
         )
     is_own = data is None or Path(data).resolve() == Path(settings.data).resolve()
     shown, samples = _part(source, folder, part, is_own=is_own)
+    refuse_unlabeled(samples, source.encoding.masks, shown)
     with file_progress("evaluating", quiet=quiet) as progress:
         done = 0
 
@@ -52,16 +60,20 @@ def score_run(root: Path, *, data: str | None, part: str, window: int | None, qu
             encoding=source.encoding,
             device=predictor.device,
             precision=predictor.precision,
-            window=window,
+            options=options,
             advance=advance,
         )["deployed"]
     per_class = dict(zip(predictor.classes, scores.per_class, strict=True))
     console = RunConsole(quiet=quiet)
-    console.per_class(per_class, f"{shown}: {len(samples)} images, mIoU {scores.miou:.2f}")
+    looks = ", ".join(part for part in (f"{len(samples)} images", options.in_words()) if part)
+    console.per_class(per_class, f"{shown}: {looks}, mIoU {scores.miou:.2f}")
     return {
         "run": str(root),
         "split": shown,
         "images": len(samples),
+        "window": options.window,
+        "scales": list(options.scales),
+        "flip": options.flip,
         "miou": round(scores.miou, 4),
         "per_class_iou": {name: None if v is None else round(v, 4) for name, v in per_class.items()},
         "pixel_accuracy": round(scores.pixel_accuracy, 4),

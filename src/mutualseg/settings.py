@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
 from mutualseg.errors import RunError
+from mutualseg.supervision import Supervision
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,11 @@ class Settings:
     select: str
     views: dict[str, Any]
     optimization: dict[str, Any]
+    supervision: dict[str, Any] = field(default_factory=lambda: dict(vars(Supervision())))
+    """Left open only by runs from before there was a choice."""
     with_baseline: bool = False
+    window: int | None = None
+    """Side of the windows in which val images are looked at; None: whole images."""
 
     @property
     def processes(self) -> int:
@@ -67,8 +72,8 @@ class Settings:
         Raises:
             RunError: a value is missing or unknown.
         """
-        names = {field.name for field in fields(cls)}
-        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        names = {each.name for each in fields(cls)}
+        needed = {each.name for each in fields(cls) if each.default is each.default_factory is MISSING}
         wrong = sorted((needed - set(values)) | (set(values) - names))
         if wrong:
             raise another_version(source, wrong[0])

@@ -30,9 +30,11 @@ from tests.comparison import stand_ins
 from tests.comparison.test_running import PLANNED
 
 SHARED = Shared(
-    **dict.fromkeys(("data", "network", "encoder", "weights", "device", "precision"), "x"),  # type: ignore[arg-type]  # all of them are texts
-    **dict.fromkeys(("group", "steps", "budget", "unlabeled_batch", "evaluate_every", "workers")),  # type: ignore[arg-type]  # all of them may be None
-    **dict.fromkeys(("split_seed", "batch", "accumulate", "crop"), 1),  # type: ignore[arg-type]  # all of them are numbers
+    **dict.fromkeys(("data", "layout", "network", "encoder", "weights", "device", "precision"), "x"),  # type: ignore[arg-type]  # all of them are texts
+    **dict.fromkeys(
+        ("group", "steps", "budget", "unlabeled_batch", "evaluate_every", "window", "workers", "ignore")
+    ),  # type: ignore[arg-type]  # all of them may be None
+    **dict.fromkeys(("split_seed", "batch", "accumulate", "crop", "channels"), 1),  # type: ignore[arg-type]  # all of them are numbers
     unlabeled=[],
     cache="auto",
     checkpoint_every=5,

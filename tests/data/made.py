@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from PIL import Image
 
 from mutualseg.addressing import address
@@ -33,13 +34,15 @@ def write_mask(path: Path, values: Sequence[int] = (0, 1, 2, 255), height: int =
     return path
 
 
-def write_folder(root: Path, labeled: Iterable[str], unlabeled: Iterable[str] = ()) -> Path:
+def write_folder(
+    root: Path, labeled: Iterable[str], unlabeled: Iterable[str] = (), height: int = 6, width: int = 8
+) -> Path:
     """Write a data folder of PNG images by name, such as "train/a" or "a"."""
     for name in labeled:
-        write_image(root / "images" / f"{name}.png")
-        write_mask(root / "masks" / f"{name}.png")
+        write_image(root / "images" / f"{name}.png", height, width)
+        write_mask(root / "masks" / f"{name}.png", height=height, width=width)
     for name in unlabeled:
-        write_image(root / "images" / f"{name}.png")
+        write_image(root / "images" / f"{name}.png", height, width)
     return root
 
 
@@ -62,3 +65,12 @@ def write_png(path: Path, array: npt.NDArray[np.uint16], color_type: int | None 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
     return path
+
+
+def camvid_or_skip() -> Path:
+    """Return CamVid where it lies beside the checkout; it is not part of the product."""
+    for folder in Path(__file__).resolve().parents:
+        for root in (folder / "shared/data/camvid", folder.parent / "shared/data/camvid"):
+            if (root / "images").is_dir():
+                return root
+    pytest.skip("CamVid is not there")

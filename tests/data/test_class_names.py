@@ -11,6 +11,7 @@ from PIL import Image
 from mutualseg.data.class_names import Classes, read_classes
 from mutualseg.data.mask_codes import BINARY, INDICES
 from mutualseg.errors import DataError, MaskError
+from tests.data.made import write_mask
 
 ROAD, SKY, TREE = (128, 64, 128), (70, 130, 180), (107, 142, 35)
 
@@ -194,3 +195,17 @@ def test_an_all_black_mask_among_colored_ones_is_no_index(tmp_path: Path) -> Non
     found, paths = classes_of(tmp_path, [[(0, 0, 0), (0, 0, 0)]], [[ROAD, (0, 0, 0)]])
     assert found.code.read(paths[0]).tolist() == [[0, 0]]
     assert found.code.read(paths[1]).tolist() == [[1, 0]]
+
+
+def test_colors_of_a_class_list_are_those_of_pictures(tmp_path: Path) -> None:
+    mask = write_mask(tmp_path / "masks/a.png", (0, 1, 255))
+    (tmp_path / "label_colors.txt").write_text("9 8 7 ground\n1 2 3 disc\n0 0 0 Void\n4 5 6 box\n")
+    assert read_classes(tmp_path, [mask]).colors == ((9, 8, 7), (1, 2, 3), (4, 5, 6))
+    (tmp_path / "label_colors.txt").unlink()
+    assert read_classes(tmp_path, [mask]).colors is None
+
+
+def test_colors_of_masks_are_those_of_pictures(tmp_path: Path) -> None:
+    pixels = np.array([[[0, 0, 0], [7, 8, 9]]], np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert read_classes(tmp_path, [tmp_path / "a.png"]).colors == ((0, 0, 0), (7, 8, 9))

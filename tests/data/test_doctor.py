@@ -20,17 +20,17 @@ def find(report: Report, text: str) -> Finding:
 
 def test_a_sound_folder(tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
-    root = write_folder(tmp_path, ["train/a", "train/b", "val/c", "test/d"], ["train/e"])
+    root = write_folder(tmp_path, ["train/a", "train/b", "val/c", "test/d"], ["train/e"], 32, 48)
     report = inspect(root, progress=lambda done, total: steps.append((done, total)))
     assert report.findings == ()
     assert report.ok
     assert report.images == {"train": 3, "val": 1, "test": 1}
     assert report.labeled == {"train": 2, "val": 1, "test": 1}
-    assert report.smallest == report.largest == (6, 8)
+    assert report.smallest == report.largest == (32, 48)
     assert report.classes == ("class 0", "class 1", "class 2")
-    assert report.class_pixels == (48, 48, 48)
+    assert report.class_pixels == (1536, 1536, 1536)
     assert report.class_images == (4, 4, 4)
-    assert report.ignored_pixels == 48
+    assert report.ignored_pixels == 1536
     assert steps == [(done, 5) for done in range(1, 6)]
 
 
@@ -74,7 +74,8 @@ def test_everything_wrong_at_once(tmp_path: Path) -> None:
     assert find(report, "has no mask and is left out").count == 1
     assert find(report, "beside train/").count == 1
     assert find(report, ".txt file").count == 1
-    assert len(warnings) == 7
+    assert find(report, "smaller than 32").count == 9
+    assert len(warnings) == 9
     severities = [finding.severity for finding in report.findings]
     assert severities == sorted(severities)
     assert all(finding.cure for finding in report.findings)
@@ -136,7 +137,7 @@ def test_nothing_to_inspect(tmp_path: Path) -> None:
 
 def test_the_text_fits_80_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    root = write_folder(Path("data"), ["train/a", "train/b", "train/c"])
+    root = write_folder(Path("data"), ["train/a", "train/b", "train/c"], (), 40, 40)
     (root / "classes.txt").write_text("road\n" + "a very long class name " * 4 + "\nsky\n")
     for index in range(5):
         (root / f"images/train/broken{index}.png").write_bytes(b"")

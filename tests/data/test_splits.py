@@ -260,7 +260,7 @@ def test_lists_name_images_in_several_ways(tmp_path: Path, line: str) -> None:
     [
         ("v03_f03", r"no training image is called 'v03_f03'; the nearest name is 'v03_f003'"),
         ("val/1", "'val/1' belongs to the val part, which is never trained on"),
-        ("a.jpg b.png", "is an image and mask pair, which is not read yet; keep the first column"),
+        ("a.jpg b.png", r"1 of its 2 names is unknown, line 2: no training image is called 'a.jpg b.png'"),
         ("../../etc/passwd", "no training image is called"),
     ],
 )

@@ -106,3 +106,22 @@ def test_counts_beyond_what_float32_holds() -> None:
     matrix.update(torch.tensor([1]), torch.tensor([0]))
     assert matrix.counts[0].tolist() == [2**26, 2]
     assert matrix.scores().per_class[0] == pytest.approx(100 * 2**26 / (2**26 + 2), rel=1e-12)
+
+
+def test_borders_of_255_count_neither_as_hit_nor_as_miss() -> None:
+    """VOC draws a rim of 255 around every object; what is predicted there changes no score."""
+    masks = torch.zeros(12, 12, dtype=torch.int64)
+    masks[2:9, 3:10] = 255
+    masks[3:8, 4:9] = 1
+    right = torch.where(masks == 1, 1, 0)
+    for on_the_rim in range(3):
+        matrix = ConfusionMatrix(3)
+        predicted = right.where(masks != 255, on_the_rim)
+        matrix.update(predicted, masks)
+        scores = matrix.scores()
+        assert scores.per_class == (100.0, 100.0, None)
+        assert scores.miou == scores.pixel_accuracy == 100.0
+        assert int(matrix.counts.sum()) == int((masks != 255).sum())
+    nothing = ConfusionMatrix(3)
+    nothing.update(torch.full((4, 4), 2), torch.full((4, 4), 255))
+    assert int(nothing.counts.sum()) == 0

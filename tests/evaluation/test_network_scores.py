@@ -26,7 +26,7 @@ MASK = torch.tensor([[0, 1, 1]], dtype=torch.uint8)
 def test_the_monitor_sees_the_labels_that_teach(
     guide: str, accuracy: float, kept: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(network_scores, "load_image", lambda sample: torch.zeros(3, 1, 3))
+    monkeypatch.setattr(network_scores, "load_image", lambda *given: torch.zeros(3, 1, 3))
     monkeypatch.setattr(network_scores, "load_mask", lambda *others: MASK)
     monkeypatch.setattr(
         network_scores, "batch_logits", lambda network, images, **others: [PROBABILITIES[network].log()]

@@ -5,6 +5,7 @@ Nothing here calls the library, and nothing avoids the pixels x K x D tensor.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -64,3 +65,57 @@ def mutual(
             total = total + (values * inside * kept).sum() / inside.sum()
         terms.append(total)
     return terms[0], terms[1]
+
+
+def hard_pixels(probability: Tensor, valid: Tensor, threshold: float, keep: float) -> Tensor:
+    """Return which pixels OHEM keeps, by sorting: those of at most max(threshold, the k-th smallest)."""
+    flat = sorted(probability[valid].tolist())
+    count = min(int(keep), len(flat)) if keep > 1 else math.ceil(keep * len(flat))
+    limit = max(threshold, flat[count - 1]) if count else threshold
+    return valid & (probability <= limit)
+
+
+def supervised(
+    name: str,
+    logits: Tensor,
+    masks: Tensor,
+    weights: Sequence[float] | None = None,
+    *,
+    threshold: float = 0.7,
+    keep: float = 0.1,
+    gamma: float = 2.0,
+    dice_weight: float = 1.0,
+) -> Tensor:
+    """Return a supervised loss of logits [B,K,H,W] at the masks' size, pixel by pixel in float64."""
+    logits = logits.double()
+    batch, num_classes, height, width = logits.shape
+    weights = [1.0] * num_classes if weights is None else weights
+    p = logits.exp() / logits.exp().sum(dim=1, keepdim=True)
+    pixels = [
+        (b, int(masks[b, y, x]), y, x)
+        for b in range(batch)
+        for y in range(height)
+        for x in range(width)
+        if masks[b, y, x] != 255
+    ]
+    zero = torch.zeros((), dtype=torch.float64)
+    if not pixels:
+        return zero
+    own = torch.stack([p[b, c, y, x] for b, c, y, x in pixels])
+    weight = torch.tensor([weights[c] for _, c, _, _ in pixels], dtype=torch.float64)
+    if name == "ohem":
+        kept = hard_pixels(own.detach(), torch.ones(len(own), dtype=torch.bool), threshold, keep)
+        own, weight = own[kept], weight[kept]
+    values = -own.log() * ((1 - own) ** gamma if name == "focal" else 1)
+    mean = (weight * values).sum() / weight.sum()
+    if name not in ("dice", "cross_entropy_dice"):
+        return mean
+    top, bottom = zero, 0.0
+    for c in range(num_classes):
+        hits = sum((p[b, c, y, x] for b, true, y, x in pixels if true == c), zero)
+        said = sum((p[b, c, y, x] for b, _, y, x in pixels), zero)
+        there = sum(true == c for _, true, _, _ in pixels)
+        if there:
+            top, bottom = top + weights[c] * (1 - 2 * hits / (said + there)), bottom + weights[c]
+    dice = top / bottom
+    return dice if name == "dice" else mean + dice_weight * dice

@@ -12,10 +12,18 @@ from torch import Tensor, distributed
 from mutualseg.losses.consistency import probability_distance, pseudo_label_loss, pseudo_labels
 from mutualseg.losses.mutual import mutual_distillation_loss
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
-from mutualseg.losses.supervised import supervised_loss
+from mutualseg.losses.supervised import SupervisedLoss, supervised_loss
 from mutualseg.types import BranchOutput
 
 CLASSES, WIDTH = 4, 3
+LOSSES = (
+    SupervisedLoss(class_weights=[0.5, 2.0, 1.0, 3.0]),
+    SupervisedLoss("ohem", ohem_threshold=0.3, ohem_keep=0.6),  # more than are below the threshold
+    SupervisedLoss("ohem", ohem_threshold=0.3, ohem_keep=20.0, class_weights=[0.5, 2.0, 1.0, 3.0]),
+    SupervisedLoss("focal", class_weights=[0.5, 2.0, 1.0, 3.0]),
+    SupervisedLoss("dice"),
+    SupervisedLoss("cross_entropy_dice", class_weights=[0.5, 2.0, 1.0, 3.0], dice_weight=0.7),
+)
 
 
 def step(images: slice) -> dict[str, Tensor]:
@@ -41,7 +49,9 @@ def step(images: slice) -> dict[str, Tensor]:
             logits = scale * torch.einsum("kd,bdhw->bkhw", weights[i], maps - 30)
             branch = BranchOutput(logits, maps, weights[i], statistics[i])
             augmented.append(perturb(branch, masks[images], 1.0, valid=own_valid))
-            total = total + supervised_loss(logits[: len(masks[images])], masks[images])
+            seen = logits[: len(masks[images])]
+            total = total + supervised_loss(seen, masks[images])
+            total = total + torch.stack([loss(seen, masks[images]) for loss in LOSSES]).sum()
         pair = (augmented[0], augmented[1])
         total = total + probability_distance(pair[0], pair[1], own_valid, 0.4)
         total = total + pseudo_label_loss(pair[1], pseudo_labels(pair[0], 0.4), own_valid)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 import torch
 from torch.nn import functional as F
 
@@ -29,12 +28,3 @@ def test_labels_keep_their_type_and_values() -> None:
     assert resize_labels(labels, (2, 2)).tolist() == [[[0, 2], [255, 10]]]
     assert resize_labels(labels, (2, 2)).dtype == torch.int64
     assert resize_labels(labels < 5, (2, 2)).tolist() == [[[True, True], [False, False]]]
-
-
-def test_pixels_beyond_the_labels_are_filled() -> None:
-    labels = torch.arange(9).view(1, 3, 3)
-    assert resize_labels(labels, (2, 3), stride=2).tolist() == [[[0, 2, 255], [6, 8, 255]]]
-    valid = resize_labels(torch.ones(1, 3, 3, dtype=torch.bool), (2, 3), stride=2, fill=0)
-    assert valid.tolist() == [[[True, True, False], [True, True, False]]]
-    with pytest.raises(ValueError, match="does not cover"):
-        resize_labels(labels, (1, 1), stride=2)

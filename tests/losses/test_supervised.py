@@ -30,15 +30,6 @@ def test_equals_torch_on_the_upsampled_logits() -> None:
     )
 
 
-def test_stride_crops_what_the_network_padded() -> None:
-    torch.manual_seed(0)
-    logits = torch.randn(1, 3, 4, 4)
-    masks = torch.randint(0, 3, (1, 13, 15))
-    padded = F.pad(masks, (0, 1, 0, 3), value=255)
-    torch.testing.assert_close(supervised_loss(logits, masks, stride=4), supervised_loss(logits, padded))
-    assert supervised_loss(logits, masks, stride=4) != supervised_loss(logits, masks)
-
-
 def test_ignored_pixels_change_nothing() -> None:
     torch.manual_seed(0)
     logits = torch.randn(2, 3, 4, 4)
@@ -72,11 +63,9 @@ def test_gradcheck() -> None:
     torch.manual_seed(0)
     logits = torch.randn(1, 3, 2, 2, dtype=torch.float64, requires_grad=True)
     masks = torch.tensor([[[0, 1, 2], [255, 2, 1], [0, 0, 255]]])
-    assert torch.autograd.gradcheck(lambda z: supervised_loss(z, masks, stride=2), logits)
+    assert torch.autograd.gradcheck(lambda z: supervised_loss(z, masks), logits)
 
 
 def test_misfits_are_refused() -> None:
-    with pytest.raises(ValueError, match="cover 8 x 8"):
-        supervised_loss(torch.zeros(1, 2, 2, 2), torch.zeros(1, 9, 8, dtype=torch.int64), stride=4)
     with pytest.raises(ValueError, match="one per image"):
         supervised_loss(torch.zeros(1, 2, 2, 2), torch.zeros(2, 2, 2, dtype=torch.int64))

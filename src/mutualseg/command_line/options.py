@@ -14,7 +14,7 @@ from jsonargparse import ArgumentParser
 from mutualseg import api
 
 _POSITIONAL = {"evaluate": ("run",), "predict": ("run", "images")}
-SETTINGS = ("method", "views", "optimization")
+SETTINGS = ("method", "views", "optimization", "supervision")
 """Parameters of `train` that are themselves constructors' arguments, dotted on the command line."""
 BARE = ("resume",)
 """Options besides switches that may stand without a value."""
@@ -43,14 +43,16 @@ def add_function(parser: ArgumentParser, verb: str) -> None:
 
 
 def add_settings(parser: ArgumentParser, method: str | None) -> None:
-    """Add the dotted options: the method's, unless several are compared, the views' and the optimizer's."""
+    """Add the dotted options: of the method, unless several are compared, and of what all methods have."""
     from mutualseg.methods import METHODS, method_class
     from mutualseg.optimization import Optimization
+    from mutualseg.supervision import Supervision
     from mutualseg.views.pipelines import NOT_SET_BY_USERS, UnlabeledViews
 
     constructors: list[tuple[str, type[Any], tuple[str, ...]]] = [
         ("views", UnlabeledViews, NOT_SET_BY_USERS),
         ("optimization", Optimization, ()),
+        ("supervision", Supervision, ()),
     ]
     if method is not None:
         names = ", ".join(METHODS)

@@ -23,12 +23,12 @@ _DATA_FIRST = ("check", "split")
 """Verbs whose data folder may stand without `--data`."""
 _CONFIG_HELP = "YAML file with these options as keys, or the name of a preset; flags win over it."
 _MORE_HELP = (
-    "The method's own options (--method.*), the views' (--views.*) and the optimizer's (--optimization.*): "
-    "mutualseg train --method mutual --help"
+    "The method's own options (--method.*), the views' (--views.*), the optimizer's (--optimization.*) and "
+    "the supervised loss's (--supervision.*): mutualseg train --method mutual --help"
 )
 _COMPARED_HELP = (
-    "The views' own options (--views.*) and the optimizer's (--optimization.*) are those of train, for every "
-    "run: mutualseg train --method mutual --help"
+    "The views' own options (--views.*), the optimizer's (--optimization.*) and the supervised loss's "
+    "(--supervision.*) are those of train, for every run: mutualseg train --method mutual --help"
 )
 
 
@@ -59,6 +59,8 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
     words = [spelled(word) for word in words]
     if verb == "compare":
         words = repeated(words, list_options(verb))
+    if verb in ("evaluate", "predict"):
+        words = repeated(words, (), ["--scales"])  # the images of predict may follow
     if verb in _DATA_FIRST and words and not words[0].startswith("-"):
         words = ["--data", *words]
     wants_help = any(word in ("-h", "--help") for word in words)

@@ -73,6 +73,8 @@ def _expected(annotation: Any) -> str:
             parts.append("one of " + ", ".join(str(choice) for choice in typing.get_args(part)))
         elif typing.get_origin(part) is tuple:
             parts.append("a list such as [0.5, 2.0]")
+        elif typing.get_origin(part) is list:
+            parts.append("numbers such as 1,2.5")
         else:
             parts.append(_WORDS.get(part, "another value"))
     return " or ".join(parts) or "another value"

@@ -32,14 +32,15 @@ def value_of(option: str, words: Sequence[str]) -> str | None:
     return found
 
 
-def repeated(words: Sequence[str], lists: Iterable[str]) -> list[str]:
+def repeated(words: Sequence[str], lists: Iterable[str], numbers: Iterable[str] = ()) -> list[str]:
     """Return `--seeds 0 1` as `--seeds=0 --seeds=1`, and a bare `--ablation` as all of them.
 
     Args:
         words: in their one spelling.
         lists: options that take several values.
+        numbers: options that take several numbers; after the first value another word ends them.
     """
-    many = set(lists)
+    many, numeric = {*lists, *numbers}, set(numbers)
     found: list[str] = []
     option, is_bare = None, False
     for word in [*words, "--"]:
@@ -50,9 +51,18 @@ def repeated(words: Sequence[str], lists: Iterable[str]) -> list[str]:
             if option is None:
                 found.append(word)
         else:
+            if option in numeric and not is_bare and not _is_number(word):
+                option = None
             found.append(word if option is None else f"{option}={word}")
             is_bare = False
     return found[:-1]
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return bool([float(part) for part in word.split(",")])
+    except ValueError:
+        return False
 
 
 def without_config(words: Sequence[str]) -> Iterator[str]:

@@ -10,11 +10,14 @@ from typing import Any
 from mutualseg.comparison.ablations import ABLATIONS
 from mutualseg.errors import ConfigError
 from mutualseg.methods import METHODS
+from mutualseg.resolving import resolve_supervision
 
 _GROWS = ("variants", "labeled")
 """Settings to which a later call may add entries, and must not change one."""
 _LATER = ("unlabeled_images", "masks", "val_masks")
 """Facts that records of before did not have."""
+_USED_TO_BE = {"supervision": resolve_supervision({})}
+"""Settings that records of before did not have because there was no choice, and what they were."""
 _FOLDERS = ("data", "unlabeled")
 """Settings that are paths: several lead to one folder."""
 _CONTENTS = {
@@ -40,13 +43,14 @@ def merge_settings(before: Mapping[str, Any] | None, now: Mapping[str, Any], out
         if name in _FOLDERS:
             _refuse_other_folders(name, before.get(name), now[name], out)
         elif name not in _GROWS and (name in before or name not in _LATER):
-            _refuse_difference(name, before.get(name), now[name], out)
+            _refuse_difference(name, before.get(name, _USED_TO_BE.get(name)), now[name], out)
     merged = dict(now)
     for name in _GROWS:
         for key, value in now[name].items():
             if key in before[name]:
                 known = before[name][key]
                 known = {fact: value[fact] for fact in _LATER if fact in value} | known
+                known = {fact: usual for fact, usual in _USED_TO_BE.items() if fact in value} | known
                 is_default = name == "variants" and (key in METHODS or key in ABLATIONS)
                 _refuse_difference(f"{name} {key}", known, value, out, is_default=is_default)
         merged[name] = {**before[name], **now[name]}

@@ -70,6 +70,8 @@ def _statistics(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         name: [row[name] for row in finished if row.get(name) is not None]
         for name in ("miou", "miou_best", "minutes", "peak_memory_mb", "test_miou")
     }
+    per_class = [row["per_class_iou"] for row in finished if row.get("per_class_iou")]
+    known_classes = {"per_class_iou": _class_means(per_class)} if per_class else {}
     return {
         "seeds": sorted(row["seed"] for row in finished),
         "runs": len(rows),
@@ -81,7 +83,14 @@ def _statistics(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "test_miou_spread": _rounded(spread(values["test_miou"]) if len(values["test_miou"]) > 1 else None),
         "minutes": _rounded(mean(values["minutes"]) if finished else None),
         "peak_memory_mb": max(values["peak_memory_mb"], default=None),
+        **known_classes,
     }
+
+
+def _class_means(runs: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """Return each class's mean over runs, which share their val images; None for a class absent from them."""
+    known = {name: [iou for run in runs if (iou := run.get(name)) is not None] for name in runs[0]}
+    return {name: _rounded(mean(values)) if values else None for name, values in known.items()}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -17,6 +17,7 @@ from mutualseg.devices import resolve_device, resolve_precision
 from mutualseg.durations import parse_duration, parse_interval
 from mutualseg.engine.preparation import require_at_least
 from mutualseg.errors import ConfigError
+from mutualseg.evaluation.inference_options import read_window
 from mutualseg.methods import method_class
 from mutualseg.networks.build import resolve_encoder
 
@@ -53,9 +54,11 @@ def asked_comparison(
     workers: int | None,
     cache: str,
     evaluate_every: int | None,
+    window: int | str | None,
     checkpoint_every: str | int,
     views: Mapping[str, Any],
     optimization: Mapping[str, Any],
+    supervision: Mapping[str, Any],
     quiet: bool,
 ) -> Comparison:
     """Return what `mutualseg.compare` is asked for; see there. Nothing is written yet.
@@ -77,16 +80,22 @@ def asked_comparison(
     if budget is not None:
         parse_duration(budget, "budget")
     parse_interval(checkpoint_every, "checkpoint-every")
+    side = read_window(window)
     resolving.resolve_cache(cache)
     chosen_encoder = resolve_encoder(network, encoder)
     base = {
         "views": resolving.resolve_views(views),
         "optimization": resolving.resolve_rates(optimization, network, chosen_encoder),
+        "supervision": resolving.resolve_supervision(supervision),
     }
     chosen = make_variants(listed(methods, "methods"), listed(ablation, "ablation"), variants, **base)
     known_seeds = seeds_of(seeds, _DEFAULT_SEEDS)
     resolved_device = resolve_device(device)
-    source = resolving.read_data(data, layout=layout, ignore=ignore)
+    source = resolving.read_data(data, layout=layout, ignore=ignore, quiet=quiet)
+    resolving.refuse_other_class_count(base["supervision"], source.classes)
+    for variant in chosen:
+        shown = f"supervision.class_weights of '{variant.label}'"
+        resolving.refuse_other_class_count(variant.supervision, source.classes, shown)
     # Of all labels, so that what images are read as and the crop do not depend on the amounts compared.
     whole = make_split(source, unlabeled=unlabeled, split_seed=split_seed, group=group)
     source, _ = resolving.resolve_images(source, whole, channels)
@@ -118,6 +127,7 @@ def asked_comparison(
         device=resolved_device,
         precision=resolve_precision(precision, resolved_device),
         evaluate_every=evaluate_every,
+        window=side,
         workers=workers,
         cache=cache,
         checkpoint_every=checkpoint_every,

@@ -137,4 +137,5 @@ def _draw(comparison: Comparison, record: Mapping[str, Any]) -> None:
         comparison.out,
         comparison.out / "pictures.png",
         encoding=comparison.source.encoding,
+        colors=comparison.source.colors,
     )

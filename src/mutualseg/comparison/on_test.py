@@ -15,6 +15,7 @@ from mutualseg.data.folder import DataFolder
 from mutualseg.data.image_codes import ImageCode
 from mutualseg.engine.summary import named_iou
 from mutualseg.errors import Interrupted, WeightsError
+from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.runs import RunFolder
@@ -48,6 +49,7 @@ def score_on_test(
             encoding=replace(source.encoding, images=images),
             device=shared.device,
             precision=shared.precision,
+            options=InferenceOptions(shared.window),
         )
     except Interrupted:
         raise

@@ -65,7 +65,7 @@ def prepare(
         variants: what this call compares.
         amounts: numbers of labeled images.
         seeds: of the runs.
-        base: the views and the optimization that variants start from.
+        base: the views, the optimization and the supervision that variants start from.
         split: part of the data that is scored at the end.
     """
     if place_from(os.environ) is not None:

@@ -22,7 +22,7 @@ Train = Callable[..., dict[str, Any]]
 """`mutualseg.train`."""
 
 _RESULTS = (
-    *("steps", "miou", "miou_best", "counted", "deployed", "networks"),
+    *("steps", "miou", "miou_best", "per_class_iou", "counted", "deployed", "networks"),
     *("minutes", "training_seconds", "peak_memory_mb", "threads", "commit"),
 )
 """What is unknown until a run is finished."""
@@ -85,6 +85,7 @@ def finished_row(planned: PlannedRun, folder: RunFolder) -> dict[str, Any]:
         "steps": summary["steps"],
         "miou": miou,
         "miou_best": max([*recorded, miou]),
+        "per_class_iou": summary.get("networks_per_class_iou", {}).get(counted),
         "counted": counted,
         "deployed": summary["deployed"],
         "networks": summary["networks"],

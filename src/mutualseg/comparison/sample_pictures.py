@@ -18,7 +18,7 @@ from mutualseg.data.samples import Sample
 from mutualseg.errors import WeightsError
 from mutualseg.predictor import Predictor
 from mutualseg.reporting.display import as_rgb
-from mutualseg.reporting.pictures import Pixels, overlay, sheet
+from mutualseg.reporting.pictures import Colors, Pixels, overlay, sheet
 from mutualseg.runs import RunFolder
 
 _PICTURES = 4
@@ -34,6 +34,7 @@ def draw_samples(
     path: Path,
     *,
     encoding: Encoding,
+    colors: Colors | None = None,
 ) -> None:
     """Write rows of image, truth and each method's prediction, all of one number of labels and one seed.
 
@@ -44,6 +45,7 @@ def draw_samples(
         out: folder of the comparison.
         path: the picture to write.
         encoding: how the images' files are read.
+        colors: of the classes.
     """
     runs = shown_runs(record["runs"])
     if not runs:
@@ -53,7 +55,10 @@ def draw_samples(
     images = [as_rgb(encoding.images.read(sample.image)) for sample in chosen]
     columns = [
         images,
-        [_truth(sample, image, len(classes), encoding) for sample, image in zip(chosen, images, strict=True)],
+        [
+            _truth(sample, image, len(classes), encoding, colors)
+            for sample, image in zip(chosen, images, strict=True)
+        ],
     ]
     labels = []
     for row in runs:
@@ -64,7 +69,7 @@ def draw_samples(
         labels.append(row["label"])
         columns.append(
             [
-                overlay(image, predictor.predict(sample.image), len(classes), opacity=0.75)
+                overlay(image, predictor.predict(sample.image), len(classes), opacity=0.75, colors=colors)
                 for sample, image in zip(chosen, images, strict=True)
             ]
         )
@@ -72,7 +77,7 @@ def draw_samples(
         return
     rows = [[_narrowed(picture) for picture in pictures] for pictures in zip(*columns, strict=True)]
     partial = path.with_name(f"{path.stem}.partial.png")
-    sheet(rows, ["image", "truth", *labels], classes).save(partial)
+    sheet(rows, ["image", "truth", *labels], classes, colors).save(partial)
     partial.replace(path)
 
 
@@ -97,9 +102,9 @@ def shown_runs(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [row for row in finished if (row["labeled_images"], row["seed"]) == place]
 
 
-def _truth(sample: Sample, image: Pixels, classes: int, encoding: Encoding) -> Pixels:
+def _truth(sample: Sample, image: Pixels, classes: int, encoding: Encoding, colors: Colors | None) -> Pixels:
     assert sample.mask is not None  # val images have one
-    return overlay(image, encoding.masks.read(sample.mask), classes, opacity=0.75)
+    return overlay(image, encoding.masks.read(sample.mask), classes, opacity=0.75, colors=colors)
 
 
 def _narrowed(picture: Pixels) -> Pixels:

@@ -33,6 +33,7 @@ class Shared:
     device: str
     precision: str
     evaluate_every: int | None
+    window: int | None
     workers: int | None
     cache: str
     checkpoint_every: str | int

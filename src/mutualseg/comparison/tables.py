@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -50,9 +50,26 @@ def table_markdown(record: Mapping[str, Any]) -> str:
     parts = []
     for images, rows in _blocks(record):
         lines = [heads, ["---", *(["---:"] * (len(heads) - 1))], *(_cells(record, row) for row in rows)]
-        parts.append(f"## {_title(images)}\n\n" + "".join(f"| {' | '.join(cells)} |\n" for cells in lines))
+        parts.append(f"## {_title(images)}\n\n" + _markdown_lines(lines))
+        if per_class := _per_class_lines(rows):
+            parts.append("IoU of each class on val, in percent:\n\n" + _markdown_lines(per_class))
     parts.append("".join(f"- {line}\n" for line in notes_of(record)))
     return "\n".join(parts)
+
+
+def _markdown_lines(lines: Iterable[Sequence[str]]) -> str:
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _per_class_lines(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Return a line per class, a column per row of a table that has finished runs; none without any."""
+    columns = {row["label"]: row["per_class_iou"] for row in rows if row.get("per_class_iou")}
+    if not columns:
+        return []
+    lines = [["class", *columns], ["---", *(["---:"] * len(columns))]]
+    for name in next(iter(columns.values())):
+        lines.append([name, *(_number(iou.get(name), ".2f", "absent") for iou in columns.values())])
+    return lines
 
 
 def _title(images: int) -> str:
@@ -96,5 +113,5 @@ def _share(finished: int, planned: int) -> str:
     return str(finished) if finished == planned else f"{finished}/{planned}"
 
 
-def _number(value: float | None, style: str) -> str:
-    return "-" if value is None else format(value, style)
+def _number(value: float | None, style: str, missing: str = "-") -> str:
+    return missing if value is None else format(value, style)

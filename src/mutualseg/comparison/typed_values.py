@@ -43,8 +43,8 @@ def typed_values(
         except ArgumentError:
             hint = hints[name]
             one = typing.get_args(hint)[0] if isinstance(hint, UnionType) else hint  # None is not typed
-            kind = getattr(one, "__name__", str(one))
-            raise ConfigError(
-                f"{shown.format(name)} is '{value}'; give a value of the type {kind}."
-            ) from None
+            wanted = f"a value of the type {getattr(one, '__name__', str(one))}"
+            if typing.get_origin(one) is typing.Literal:
+                wanted = f"one of {', '.join(map(str, typing.get_args(one)))}"
+            raise ConfigError(f"{shown.format(name)} is '{value}'; give {wanted}.") from None
     return typed

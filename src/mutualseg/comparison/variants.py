@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from mutualseg.methods import METHODS, method_class
 from mutualseg.nearest import unknown_name
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.optimization import Optimization
+from mutualseg.supervision import Supervision
 from mutualseg.views.pipelines import UnlabeledViews
 
-_PARTS = ("method", "views", "optimization")
+_PARTS = ("method", "views", "optimization", "supervision")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Variant:
     """`name` and the method's own arguments."""
     views: dict[str, Any]
     optimization: dict[str, Any]
+    supervision: dict[str, Any] = field(default_factory=lambda: resolving.resolve_supervision({}))
+    """Left open only by records from before there was a choice."""
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of `train` that it stands for."""
@@ -45,6 +48,7 @@ def make_variants(
     *,
     views: Mapping[str, Any],
     optimization: Mapping[str, Any],
+    supervision: Mapping[str, Any] | None = None,
 ) -> list[Variant]:
     """Return everything that is compared, the full recipe of an ablation first.
 
@@ -54,6 +58,7 @@ def make_variants(
         file: YAML of further variants, by label.
         views: arguments that all have in common.
         optimization: likewise.
+        supervision: likewise.
 
     Raises:
         ConfigError: a name or an argument is unknown, or does not fit.
@@ -75,20 +80,17 @@ def make_variants(
                 kind = "a method" if label in METHODS else "an ablation"
                 raise ConfigError(f"'{label}' in {file} is the name of {kind}; choose another label.")
         asked |= own
-    return [
-        _resolve(label, wanted, views=views, optimization=optimization) for label, wanted in asked.items()
-    ]
+    base = {"views": views, "optimization": optimization, "supervision": supervision or {}}
+    return [_resolve(label, wanted, base) for label, wanted in asked.items()]
 
 
-def resolved_again(
-    labels: Iterable[str], *, views: Mapping[str, Any], optimization: Mapping[str, Any]
-) -> list[Variant]:
+def resolved_again(labels: Iterable[str], **base: Mapping[str, Any]) -> list[Variant]:
     """Return the methods and ablations among the labels of a record as they are by now."""
     known = set(labels)
     methods, parts = known & METHODS.keys(), known & ABLATIONS.keys()
     if not methods and not parts:
         return []
-    made = make_variants(sorted(methods), sorted(parts), None, views=views, optimization=optimization)
+    made = make_variants(sorted(methods), sorted(parts), None, **base)
     return [variant for variant in made if variant.label in known]
 
 
@@ -109,9 +111,7 @@ class _ArgumentsAreFineError(Exception):
     """A method's constructor has come to where it builds networks."""
 
 
-def _resolve(
-    label: str, wanted: Mapping[str, Any], *, views: Mapping[str, Any], optimization: Mapping[str, Any]
-) -> Variant:
+def _resolve(label: str, wanted: Mapping[str, Any], base: Mapping[str, Mapping[str, Any]]) -> Variant:
     given = dict(wanted.get("method", {}))
     name = str(given.pop("name", FULL))
     found = method_class(name)
@@ -119,6 +119,7 @@ def _resolve(
     own_views = typed_values(UnlabeledViews, wanted.get("views", {}), f"views.{{}} of '{label}'", skip="crop")
     own_rates = typed_values(Optimization, wanted.get("optimization", {}), f"optimization.{{}} of '{label}'")
     own_rates = {key: value for key, value in own_rates.items() if value is not None}  # left open
+    own_loss = typed_values(Supervision, wanted.get("supervision", {}), f"supervision.{{}} of '{label}'")
     resolved = resolving.resolve_method({"name": name, **of_method})
 
     def build(role: str) -> Segmenter:
@@ -129,8 +130,9 @@ def _resolve(
     return Variant(
         label,
         resolved,
-        resolving.resolve_views({**views, **own_views}),
-        resolving.resolve_optimization({**optimization, **own_rates}),
+        resolving.resolve_views({**base["views"], **own_views}),
+        resolving.resolve_optimization({**base["optimization"], **own_rates}),
+        resolving.resolve_supervision({**base["supervision"], **own_loss}),
     )
 
 
@@ -144,7 +146,7 @@ def _read_file(file: Path) -> dict[str, Mapping[str, Any]]:
         if not re.fullmatch(r"[A-Za-z0-9._+-]+", label) or label.startswith("."):
             raise ConfigError(f"'{label}' in {file} becomes a folder's name; use letters, digits, . _ + -.")
         if not isinstance(content, dict):
-            raise ConfigError(f"'{label}' in {file} must hold method:, views: or optimization:.")
+            raise ConfigError(f"'{label}' in {file} must hold {', '.join(_PARTS[:-1])} or {_PARTS[-1]}.")
         if isinstance(content.get("method"), str):
             content["method"] = {"name": content["method"]}
         for part, values in content.items():

@@ -28,6 +28,14 @@ class ClassFile:
     """Class index by RGB color; empty where the file does not say."""
 
 
+def color_of_each(colors: Mapping[Color, int], count: int) -> tuple[Color, ...] | None:
+    """Return the first color of each of `count` classes, None if one has none."""
+    first: dict[int, Color] = {}
+    for color, index in colors.items():
+        first.setdefault(index, color)
+    return tuple(first[index] for index in range(count)) if first.keys() >= set(range(count)) else None
+
+
 def read_class_file(root: Path) -> ClassFile | None:
     """Return the class list of a data folder, None if it has none.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mutualseg.data.class_files import ClassFile, read_class_file
-from mutualseg.data.mask_codes import BINARY, IGNORE, INDICES, MaskCode, color_name
+from mutualseg.data.class_files import ClassFile, color_of_each, read_class_file
+from mutualseg.data.mask_codes import BINARY, IGNORE, INDICES, Color, MaskCode, color_name
 from mutualseg.data.mask_pixels import unpack_color
 from mutualseg.data.mask_survey import Survey, survey_masks
 from mutualseg.errors import MaskError
@@ -31,6 +31,8 @@ class Classes:
     code: MaskCode
     notes: tuple[str, ...] = ()
     """Sentences for the user about what was found out."""
+    colors: tuple[Color, ...] | None = None
+    """RGB of each class, where the class file or the masks have one."""
 
 
 def read_classes(
@@ -51,6 +53,16 @@ def read_classes(
         MaskError: The masks hold no usable classes.
     """
     named = read_class_file(root)
+    found = _find(root, masks, named, ignore, skip_broken)
+    colors = named.colors if named is not None else {}
+    if not colors and found.code.kind == "colors":
+        colors = {unpack_color(color): index for color, index in found.code.table}
+    return replace(found, colors=color_of_each(colors, len(found.names)))
+
+
+def _find(
+    root: Path, masks: Sequence[Path], named: ClassFile | None, ignore: int | None, skip_broken: bool
+) -> Classes:
     if ignore is not None and not 0 <= ignore < 2**16:
         raise MaskError(f"--ignore {ignore} is no mask value; give a whole number from 0 to 65535.")
 
@@ -82,9 +94,7 @@ def _declared(named: ClassFile, survey: Survey, ignore: int | None) -> MaskCode:
     colors = dict(named.colors)
     plain = not survey.colored and not survey.palette and survey.values
     if plain and max(survey.values - {IGNORE}, default=0) < len(named.names):
-        return _with_ignore(
-            INDICES, len(named.names), ignore
-        )  # gray masks of indices: colors for pictures alone
+        return INDICES.ignoring(ignore, len(named.names))  # the colors are for pictures alone
     if ignore is not None and ignore <= IGNORE:
         colors[ignore, ignore, ignore] = IGNORE
     return MaskCode.of_colors(colors)
@@ -133,24 +143,17 @@ def _of_values(root: Path, found: set[int], named: ClassFile | None, ignore: int
     values = found - {IGNORE, ignore}
     if named is not None:
         shifted = ignore == 0 and len(named.names) in values  # 0 is no class: they count from 1
-        code = _from_one(len(named.names)) if shifted else _with_ignore(INDICES, len(named.names), ignore)
+        code = _from_one(len(named.names)) if shifted else INDICES.ignoring(ignore, len(named.names))
         return Classes(named.names, named.source, code)
     if ignore == 0:
         names = counted_classes(root, {value - 1 for value in values})
         return Classes(tuple(f"class {i + 1}" for i in range(len(names))), "masks", _from_one(len(names)))
     names = counted_classes(root, values)
-    return Classes(names, "masks", _with_ignore(INDICES, len(names), ignore))
+    return Classes(names, "masks", INDICES.ignoring(ignore, len(names)))
 
 
 def _from_one(count: int) -> MaskCode:
     return MaskCode.of_values({0: IGNORE, IGNORE: IGNORE} | {index + 1: index for index in range(count)})
-
-
-def _with_ignore(code: MaskCode, count: int, ignore: int | None) -> MaskCode:
-    if ignore in (None, IGNORE):
-        return code
-    assert ignore is not None
-    return MaskCode.of_values({index: index for index in range(count)} | {IGNORE: IGNORE, ignore: IGNORE})
 
 
 def counted_classes(root: Path, values: Iterable[int]) -> tuple[str, ...]:

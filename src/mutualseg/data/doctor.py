@@ -4,39 +4,42 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from mutualseg.data.findings import Finding, Report, finding_from_text, format_report
-from mutualseg.data.folder import load_listing, pair
-from mutualseg.data.folder_findings import leak_findings, listing_findings, misnamed_findings, part_findings
+from mutualseg.data.class_names import Classes
+from mutualseg.data.findings import SEVERITIES, Finding, Report, finding_from_text, make_finding
+from mutualseg.data.folder_findings import list_findings, part_findings
+from mutualseg.data.folder_survey import FolderSurvey, Progress, ReadImage, ReadMask, survey_folder
+from mutualseg.data.image_findings import image_findings
 from mutualseg.data.images import read_image
-from mutualseg.data.mask_codes import IGNORE, INDICES, MaskCode
-from mutualseg.data.mask_findings import find_classes, value_findings
-from mutualseg.data.masks import size_problem
-from mutualseg.data.samples import PARTS, Sample
-from mutualseg.data.unlabeled import list_unlabeled
+from mutualseg.data.inventory import take_inventory
+from mutualseg.data.layouts.reading import AUTO
+from mutualseg.data.mask_codes import IGNORE, INDICES
+from mutualseg.data.mask_findings import value_findings
+from mutualseg.data.rare_classes import rare_class_findings
+from mutualseg.data.repeat_findings import repeat_findings
+from mutualseg.data.report_text import format_report
+from mutualseg.data.sample_index import SampleIndex
+from mutualseg.data.samples import PARTS
+from mutualseg.data.unlabeled import find_unlabeled
 from mutualseg.errors import DataError
+from mutualseg.machine import cores
 
-__all__ = ["Finding", "Report", "format_report", "inspect"]
+__all__ = ["Examination", "Finding", "Report", "examine", "format_report", "inspect"]
 
 
-@dataclass(frozen=True)
-class _Look:
-    """What one sample turned out to be."""
+class Examination(NamedTuple):
+    """What a cured copy or a picture sheet is made from."""
 
-    sample: Sample
-    size: tuple[int, int] | None
-    histogram: npt.NDArray[np.int64] | None
-    """Pixels per mask value, [256]; None without a readable mask."""
-    problems: tuple[tuple[Path, str], ...]
-    """A file and what is wrong with it, as "what; cure"."""
+    survey: FolderSurvey
+    report: Report
+    classes: Classes | None
+    """None if they cannot be told."""
+    read_mask: ReadMask
 
 
 def inspect(
@@ -44,15 +47,23 @@ def inspect(
     *,
     unlabeled: Sequence[Path] = (),
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
+    read_image: ReadImage = read_image,
+    read_mask: ReadMask | None = None,
+    layout: str = AUTO,
+    ignore: int | None = None,
 ) -> Report:
     """Read every image and mask of a data folder and report all that is wrong.
 
     Args:
-        root: Folder that holds images/ and masks/.
+        root: The data folder.
         unlabeled: Folders of further images.
         workers: Threads; None takes as many as there are processors.
         progress: Called with (files done, files in all) as they are read.
+        read_image: Decodes an image file.
+        read_mask: Decodes a mask file into class indices; None finds out how from class list and masks.
+        layout: How the folder is laid out; "auto" finds out.
+        ignore: A further mask value that means "class unknown".
 
     Returns:
         The report; `report.ok` tells whether a run can start.
@@ -60,80 +71,101 @@ def inspect(
     Raises:
         DataError: There is nothing to inspect: no such folder, or no image in it.
     """
-    images, masks = load_listing(root)
-    findings = list(listing_findings(images, masks))
-    samples = [sample for part in PARTS for sample in pair(images, masks, part)]
-    further: Sequence[Sample] = ()
+    return examine(
+        root,
+        unlabeled=unlabeled,
+        workers=workers,
+        progress=progress,
+        read_image=read_image,
+        read_mask=read_mask,
+        layout=layout,
+        ignore=ignore,
+    ).report
+
+
+def examine(
+    root: Path,
+    *,
+    unlabeled: Sequence[Path] = (),
+    workers: int | None = None,
+    progress: Progress | None = None,
+    read_image: ReadImage = read_image,
+    read_mask: ReadMask | None = None,
+    layout: str = AUTO,
+    ignore: int | None = None,
+) -> Examination:
+    """Do what `inspect` does, and return what was seen of each file beside the report."""
+    inventory = take_inventory(root, layout, ignore=ignore)
+    root, found, findings = inventory.root, inventory.classes, list(inventory.findings)
+    samples = inventory.train + inventory.scored
+    further = SampleIndex.empty()
     try:
-        further = list_unlabeled(unlabeled, [sample.name for sample in samples])
+        named = find_unlabeled(unlabeled, root, inventory.train, inventory.scored)
+        further = named.outside
+        findings += list_findings(named.lists)
     except DataError as error:
         findings.append(finding_from_text(str(error)))
-    found, class_findings = find_classes(root, [sample.mask for sample in samples if sample.mask])
     code = INDICES if found is None else found.code
-    looks = []
-    with ThreadPoolExecutor(workers) as pool:
-        for look in pool.map(partial(_look, code=code), [*samples, *further]):
-            looks.append(look)
-            if progress:
-                progress(len(looks), len(samples) + len(further))
-    findings += _file_findings(looks)
+    read_mask = read_mask or code.read
+    seen = survey_folder(
+        samples,
+        further,
+        read_image=read_image,
+        read_mask=read_mask,
+        workers=workers or cores(),
+        progress=progress,
+    )
+    findings += _file_findings(seen)
     findings += part_findings(root, samples, further)
-    findings += misnamed_findings(root)
-    findings += leak_findings(samples, further)
-    histograms = {look.sample: look.histogram for look in looks if look.histogram is not None}
+    findings += image_findings(seen)
+    histograms = {seen.samples[place]: histogram for place, histogram in seen.histograms.items()}
     total = sum(histograms.values(), np.zeros(256, np.int64))
     classes, source = (found.names, found.source) if found is not None else ((), "none")
-    findings += class_findings
+    for note in found.notes if found is not None else ():
+        findings.append(
+            make_finding("note", note.rstrip("."), "nothing needs doing if that is what they mean")
+        )
     findings += value_findings(classes, histograms)
-    sizes = sorted((look.size for look in looks if look.size), key=lambda size: size[0] * size[1])
+    findings += rare_class_findings(
+        classes, [histogram for sample, histogram in histograms.items() if sample.part == "train"]
+    )
+    findings += repeat_findings(seen, root, unlabeled)
     present = sum(((histogram > 0) for histogram in histograms.values()), np.zeros(256, np.int64))
-    return Report(
+    counts = {part: len(seen.places(part)) for part in PARTS}
+    counts["train"] -= len(further)
+    report = Report(
         root=root,
-        findings=tuple(sorted(findings, key=lambda finding: finding.severity != "error")),
-        images={part: sum(sample.part == part for sample in samples) for part in PARTS},
-        labeled={part: sum(s.part == part and s.mask is not None for s in samples) for part in PARTS},
+        findings=tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))),
+        images=counts,
+        labeled={part: len(np.intersect1d(seen.places(part), samples.masked)) for part in PARTS},
         further=len(further),
-        smallest=sizes[0] if sizes else None,
-        largest=sizes[-1] if sizes else None,
+        smallest=_extreme(seen, -1),
+        largest=_extreme(seen, 1),
         classes=classes,
         class_source=source,
         class_pixels=tuple(total[: len(classes)].tolist()),
         class_images=tuple(present[: len(classes)].tolist()),
         ignored_pixels=int(total[IGNORE]),
+        kinds=tuple((name, int((seen.kinds == number).sum())) for number, name in enumerate(seen.kind_names)),
     )
+    return Examination(seen, report, found, read_mask)
 
 
-def _look(sample: Sample, code: MaskCode) -> _Look:
-    problems = []
-    size = histogram = None
-    try:
-        height, width, _ = read_image(sample.image).shape
-        size = (height, width)
-    except DataError as error:
-        problems.append((sample.image, _without_name(error, sample.image)))
-    if sample.mask is not None:
-        try:
-            mask = code.read(sample.mask)
-            histogram = np.bincount(mask.ravel(), minlength=256)
-            mismatch = size_problem(mask.shape, size) if size else None
-            if mismatch:
-                problems.append((sample.mask, mismatch))
-        except DataError as error:
-            problems.append((sample.mask, _without_name(error, sample.mask)))
-    return _Look(sample, size, histogram, tuple(problems))
+def _extreme(seen: FolderSurvey, sign: int) -> tuple[int, int] | None:
+    """Return (height, width) of the image with the most pixels, or with the fewest if the sign is -1."""
+    sizes = seen.size[seen.readable].astype(np.int64)
+    if not len(sizes):
+        return None
+    height, width = sizes[(sign * sizes.prod(axis=1)).argmax()].tolist()
+    return height, width
 
 
-def _file_findings(looks: Sequence[_Look]) -> Iterator[Finding]:
+def _file_findings(seen: FolderSurvey) -> Iterator[Finding]:
     """Join the files whose problems read alike but for numbers and what stands in brackets."""
     alike: dict[str, list[tuple[Path, str]]] = defaultdict(list)
-    for look in looks:
-        for path, problem in look.problems:
-            kind = "mask" if path == look.sample.mask else "image"
-            text = f"{kind} {problem}"
-            alike[re.sub(r"\(.*\)|\d+", "", text)].append((path, text))
+    for place, path, problem in seen.problems:
+        kind = "mask" if path != seen.samples[place].image else "image"
+        text = f"{kind} {problem}"
+        alike[re.sub(r"\(.*\)|\d+", "", text)].append((path, text))
     for found in alike.values():
         yield finding_from_text(found[0][1], [path for path, _ in found])
-
-
-def _without_name(error: DataError, path: Path) -> str:
-    return str(error).removeprefix(f"{path} ")

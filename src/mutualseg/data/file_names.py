@@ -4,6 +4,19 @@ from __future__ import annotations
 
 import unicodedata
 
+KIND_ENDINGS = (
+    "_leftImg8bit",
+    "_gtFine_labelTrainIds",
+    "_gtFine_labelIds",
+    "_gtFine_instanceIds",
+    "_gtFine_color",
+    "_gtCoarse_labelTrainIds",
+    "_gtCoarse_labelIds",
+    "_gtCoarse_instanceIds",
+    "_gtCoarse_color",
+)
+"""What Cityscapes appends to the name that an image and its masks have in common, to say which is which."""
+
 
 def suffix_of(path: str) -> str:
     """Return the suffix with its dot, "" where there is none; a name's first and last dot begin none.
@@ -30,3 +43,11 @@ def stem_of(relative: str) -> str:
 def last_part(path: str) -> str:
     """Return what follows the last /."""
     return path[path.rfind("/") + 1 :]
+
+
+def without_ending(stem: str) -> str:
+    """Return a stem without the one of `KIND_ENDINGS` that it ends in."""
+    if stem.endswith(KIND_ENDINGS):  # one look, for there may be a million
+        ending = next(ending for ending in KIND_ENDINGS if stem.endswith(ending))
+        return stem[: -len(ending)] or stem
+    return stem

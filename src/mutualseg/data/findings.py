@@ -1,30 +1,52 @@
-"""What the doctor reports: findings with their cures, counts, and all of it as text."""
+"""What the doctor reports: findings with their cures, counts, and what it changed in a cured copy."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from mutualseg.data.samples import PARTS, Part
+from mutualseg.data.samples import Part
 
-_WIDTH = 80
-_FILES_SHOWN = 3
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 @dataclass(frozen=True)
 class Finding:
     """One kind of problem, however many files have it."""
 
-    severity: Literal["error", "warning"]
-    """A run refuses to start with an error; a warning is worth a look."""
+    severity: Severity
+    """A run refuses to start with an error; a warning is worth a look; a note is good to know."""
     what: str
     count: int
     files: tuple[Path, ...]
-    """The first few files, where the finding is about files."""
+    """All files that it is about, if it is about files."""
     cure: str
+    like: tuple[Path, ...] = ()
+    """For images that repeat others: which other, file by file."""
+
+
+class Change(NamedTuple):
+    """How a cured copy differs from its source in one file."""
+
+    file: Path
+    """Of the source."""
+    what: str
+
+
+@dataclass(frozen=True)
+class CuredCopy:
+    """What `check --fix` wrote."""
+
+    root: Path
+    images: int
+    masks: int
+    changes: tuple[Change, ...]
+    """Every file that was left out, renamed or rewritten."""
+    report: Report
+    """On the copy itself."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +55,7 @@ class Report:
 
     root: Path
     findings: tuple[Finding, ...]
-    """Errors first."""
+    """Errors first, then warnings, then notes."""
     images: dict[Part, int]
     labeled: dict[Part, int]
     """Images with a mask."""
@@ -50,6 +72,12 @@ class Report:
     class_images: tuple[int, ...]
     """Masks that each class occurs in."""
     ignored_pixels: int
+    kinds: tuple[tuple[str, int], ...] = ()
+    """How many images there are of each kind, such as ("8-bit RGB", 12)."""
+    copy: CuredCopy | None = None
+    """What `--fix` wrote, if it was asked for."""
+    sheet: Path | None = None
+    """The picture that `--sheet` wrote, if it was asked for."""
 
     @property
     def ok(self) -> bool:
@@ -58,80 +86,18 @@ class Report:
 
 
 def make_finding(
-    severity: Literal["error", "warning"],
+    severity: Severity,
     what: str,
     cure: str,
-    files: list[Path] | None = None,
+    files: Sequence[Path] = (),
     count: int = 1,
+    like: Sequence[Path] = (),
 ) -> Finding:
     """Make a finding; the count is that of the files, if any are given."""
-    files = files or []
-    return Finding(severity, what, len(files) or count, tuple(files[:_FILES_SHOWN]), cure)
+    return Finding(severity, what, len(files) or count, tuple(files), cure, tuple(like))
 
 
-def finding_from_text(text: str, files: list[Path] | None = None) -> Finding:
+def finding_from_text(text: str, files: Sequence[Path] = ()) -> Finding:
     """Make an error of a message of the form "what; cure."."""
     what, _, cure = text.rstrip(".").rpartition("; ")
     return make_finding("error", what, cure, files)
-
-
-def format_report(report: Report) -> str:
-    """Return a report as plain text of 80 columns (only names too long to break may exceed them)."""
-    return "\n".join(_lines(report)) + "\n"
-
-
-def _lines(report: Report) -> Iterator[str]:
-    yield f"Data folder: {report.root}"
-    if report.smallest and report.largest:
-        yield f"Image sizes: {_size(report.smallest)} to {_size(report.largest)}"
-    yield ""
-    yield f"{'part':<12}{'images':>10}{'with mask':>12}{'without':>10}"
-    for part in PARTS:
-        images, labeled = report.images[part], report.labeled[part]
-        yield f"{part:<12}{images:>10}{labeled:>12}{images - labeled:>10}"
-    if report.further:
-        yield f"{'--unlabeled':<12}{report.further:>10}{0:>12}{report.further:>10}"
-    if report.classes:
-        yield from _class_table(report)
-    yield ""
-    for finding in report.findings:
-        yield from _finding_lines(finding)
-    errors = sum(finding.severity == "error" for finding in report.findings)
-    warnings = len(report.findings) - errors
-    yield f"{_plural(errors, 'error')}, {_plural(warnings, 'warning')}"
-
-
-def _class_table(report: Report) -> Iterator[str]:
-    total = sum(report.class_pixels)
-    yield ""
-    yield f"{len(report.classes)} classes (from {report.class_source})"
-    yield f"{'index':>5}  {'name':<32}{'pixels':>14}{'share':>9}{'masks':>8}"
-    rows = zip(report.classes, report.class_pixels, report.class_images, strict=True)
-    for index, (name, pixels, images) in enumerate(rows):
-        share = 100 * pixels / total if total else 0.0
-        yield f"{index:>5}  {textwrap.shorten(name, 31):<32}{pixels:>14}{share:>8.2f}%{images:>8}"
-    yield f"{255:>5}  {'(ignored)':<32}{report.ignored_pixels:>14}"
-
-
-def _finding_lines(finding: Finding) -> Iterator[str]:
-    label = f"{finding.severity}: "
-    times = f"{finding.count} x " if finding.count > 1 else ""
-    yield from textwrap.wrap(
-        f"{label}{times}{finding.what}", _WIDTH, subsequent_indent="  ", break_long_words=False
-    )
-    for path in finding.files:
-        yield f"    {path}"
-    if finding.count > len(finding.files) > 0:
-        yield f"    and {finding.count - len(finding.files)} more"
-    yield from textwrap.wrap(
-        f"cure: {finding.cure}", _WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False
-    )
-    yield ""
-
-
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[1]}x{size[0]}"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

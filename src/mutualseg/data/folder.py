@@ -6,14 +6,15 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import compress
 from pathlib import Path
 
 from mutualseg.data.class_names import read_classes
 from mutualseg.data.encoding import PLAIN, Encoding
 from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.listing import Tree, list_tree, misnamed_parts
-from mutualseg.data.sample_index import Head, SampleIndex
+from mutualseg.data.mask_codes import Color
+from mutualseg.data.pairing import index_files
+from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import IMAGE_SUFFIXES, PARTS, Part, Sample
 from mutualseg.errors import DataError
 
@@ -33,6 +34,8 @@ class DataFolder:
     """Names in index order."""
     class_source: str
     """Where the names come from: a file's name, "masks", or the layout's."""
+    colors: tuple[Color, ...] | None = None
+    """RGB of each class in pictures, where the data set has its own."""
     encoding: Encoding = PLAIN
     """How its images and masks are read."""
     layout: str = "folder"
@@ -100,6 +103,7 @@ def read_folder(root: Path, *, ignore: int | None = None, images: ImageCode = RG
         test=scored["test"],
         classes=classes.names,
         class_source=classes.source,
+        colors=classes.colors,
         encoding=Encoding(images, classes.code),
         unscored=unscored,
         notes=(
@@ -131,20 +135,8 @@ def load_listing(root: Path) -> tuple[Tree, Tree]:
 
 def pair(images: Tree, masks: Tree, part: Part) -> SampleIndex:
     """Return the samples of one part, sorted by name; of files that clash, the first."""
-    files, their_masks = images.files[part], masks.files[part]
-    mask_of: dict[str, str] = {}
-    for stem, path in zip(their_masks.stems, their_masks.paths, strict=True):
-        mask_of.setdefault(stem, f"{their_masks.folder}/{path}")
-    order = sorted(range(len(files.stems)), key=files.stems.__getitem__)
-    stems = [files.stems[place] for place in order]
-    if len(set(stems)) < len(stems):
-        first = [place == 0 or stem != stems[place - 1] for place, stem in enumerate(stems)]
-        order, stems = list(compress(order, first)), list(compress(stems, first))
-    return SampleIndex.below(
-        Head(f"{files.folder}/", f"{part}/" if images.has_parts else "", "stem", part),
-        (files.paths[place] for place in order),
-        {place: mask_of[stem] for place, stem in enumerate(stems) if stem in mask_of},
-    )
+    prefix = f"{part}/" if images.has_parts else ""
+    return index_files(images.files[part], prefix, part, masks.files[part].first_of_each())
 
 
 def orphan_masks(images: Tree, masks: Tree) -> list[Path]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mutualseg.data.duplicates import identical_files, identical_to
 from mutualseg.data.findings import Finding, make_finding
 from mutualseg.data.folder import orphan_masks
 from mutualseg.data.labeled_choice import HELD_OUT_LEAST
 from mutualseg.data.listing import Tree, misnamed_parts
 from mutualseg.data.samples import Sample
+from mutualseg.data.unlabeled_lists import UnlabeledList
 
 
 def listing_findings(images: Tree, masks: Tree) -> Iterator[Finding]:
@@ -86,27 +86,13 @@ def misnamed_findings(root: Path) -> Iterator[Finding]:
         )
 
 
-def leak_findings(samples: Sequence[Sample], further: Sequence[Sample]) -> Iterator[Finding]:
-    """Yield the training images that are, byte for byte, in val or test too."""
-    scored = [sample.image for sample in samples if sample.part != "train"]
-    copies = identical_to([sample.image for sample in further], scored)
-    if copies:
-        yield make_finding(
-            "warning",
-            "--unlabeled image is identical to one of val or test and will be dropped",
-            "nothing needs doing; remove it to be rid of this line",
-            sorted(copies),
-        )
-    part_of = {sample.image: sample.part for sample in samples}
-    leaks = []
-    for group in identical_files(part_of):
-        parts = {part_of[path] for path in group}
-        if "train" in parts and len(parts) > 1:
-            leaks += [path for path in group if part_of[path] == "train"]
-    if leaks:
-        yield make_finding(
-            "warning",
-            "training image is identical to one of val or test, so that scores come out too high",
-            "remove it from one of the parts",
-            leaks,
-        )
+def list_findings(lists: Sequence[UnlabeledList]) -> Iterator[Finding]:
+    """Yield what is worth a look in lists of unlabeled images."""
+    for one in lists:
+        if one.others:
+            yield make_finding(
+                "warning",
+                f"image that {one.path} lists is one of val or test and will be dropped",
+                "nothing needs doing; take it off the list to be rid of this line",
+                count=len(one.others),
+            )

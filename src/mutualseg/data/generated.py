@@ -5,15 +5,12 @@ It needs no download, so that every machine can train, compare and test on the s
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 
 from PIL import Image
 
+from mutualseg.data.cache_folder import cache_root, kept_folder
 from mutualseg.data.scenes import CLASSES, draw_scene
-from mutualseg.errors import DataError
 
 __all__ = ["CLASSES", "GENERATED_LABELED", "PARTS", "SEED", "VERSION", "draw_scene", "generated_folder"]
 
@@ -43,29 +40,10 @@ def generated_folder(cache: Path | None = None) -> Path:
     Raises:
         DataError: The cache folder cannot be written.
     """
-    cache = _default_cache() if cache is None else cache
-    folder = cache / f"generated-v{VERSION}-seed{SEED}"
-    if _is_complete(folder):
-        return folder
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        # Drawn beside its place, on the same file system, so that one rename makes all of it appear.
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=cache) as workshop:
-            fresh = Path(workshop) / "fresh"
-            _write(fresh)
-            _put_in_place(fresh, folder)
-    except OSError as error:
-        raise DataError(
-            f"The generated data set cannot be written to {cache} ({error.strerror or error}): "
-            "free or choose another folder with the environment variable MUTUALSEG_CACHE."
-        ) from error
-    return folder
-
-
-def _default_cache() -> Path:
-    if own := os.environ.get("MUTUALSEG_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mutualseg"
+    cache = cache_root() if cache is None else cache
+    return kept_folder(
+        cache, f"generated-v{VERSION}-seed{SEED}", _write, _is_complete, "The generated data set"
+    )
 
 
 def _files(folder: Path) -> set[Path]:
@@ -93,16 +71,3 @@ def _write(folder: Path) -> None:
             Image.fromarray(image).save(images / f"{index:03d}.png", compress_level=1)
             Image.fromarray(mask).save(masks / f"{index:03d}.png")
     (folder / "classes.txt").write_text("".join(f"{name}\n" for name in CLASSES))
-
-
-def _put_in_place(fresh: Path, folder: Path) -> None:
-    """Rename the fresh folder to its place, unless another process put a complete one there first."""
-    if folder.exists() and not _is_complete(folder):
-        # Moved, not deleted in place, so that nobody meets half of it; it goes with the workshop.
-        with contextlib.suppress(FileNotFoundError):
-            folder.rename(fresh.with_name("damaged"))
-    try:
-        fresh.rename(folder)
-    except OSError:
-        if not _is_complete(folder):
-            raise

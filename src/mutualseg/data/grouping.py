@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence, Set
+
+import numpy as np
 
 from mutualseg.data.file_names import without_suffix
 from mutualseg.data.sample_index import SampleIndex
@@ -78,3 +80,29 @@ def nearest_prefix(groups: Sequence[Sequence[Sample]], count: int) -> int:
         if distance is None or abs(total - count) < distance:
             best, distance = taken, abs(total - count)
     return best
+
+
+def without_groups_of(
+    scored: Sequence[Sample],
+    samples: SampleIndex,
+    grouping: Grouping,
+    notes: list[str],
+    expected: Set[str] = frozenset(),
+) -> SampleIndex:
+    """Return the samples whose group is not among the scored ones, and note how many others there were.
+
+    Args:
+        scored: Samples of val and test.
+        samples: Training samples.
+        grouping: What a group is.
+        notes: Receives how many were left out.
+        expected: Names of samples that leave without a note.
+    """
+    places = grouping.places_in(samples, {grouping.key(sample) for sample in scored})
+    dropped = [name for name in samples.select(places).names() if name not in expected]
+    if dropped:
+        notes.append(
+            f"{len(dropped)} training images are left out, since images of their group are in val or test "
+            f"({dropped[0]})."
+        )
+    return samples.select(np.delete(np.arange(len(samples)), places))

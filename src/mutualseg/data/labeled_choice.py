@@ -8,8 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from mutualseg.addressing import address
+from mutualseg.data.class_pixels import ClassPixels
 from mutualseg.data.grouping import Grouping, nearest_prefix
+from mutualseg.data.natural_order import natural_key
 from mutualseg.data.samples import Sample
+from mutualseg.data.stratified_choice import keep_classes, lost_classes, stratify
 from mutualseg.errors import SplitError
 
 _HELD_OUT_SHARE = 10  # one in ten
@@ -52,7 +55,7 @@ def _spread(samples: Sequence[Sample], grouping: Grouping, seed: int) -> list[li
     Neighbors in a folder look alike: frames of a video, slices of a body, shots of one place. Labels at
     random take some twice and miss others; whoever labels by hand spreads them out.
     """
-    groups = sorted(grouping.gather(samples).values(), key=lambda group: _natural(group[0].name))
+    groups = sorted(grouping.gather(samples).values(), key=lambda group: natural_key(group[0].name))
     bits = max(1, (len(groups) - 1).bit_length())
     places = (_scrambled(rank, bits, seed) * len(groups) >> bits for rank in range(2**bits))
     return [groups[place] for place in dict.fromkeys(places)]
@@ -77,19 +80,24 @@ def _flip(seed: int, prefix: int) -> int:
     return address(seed, "labeled", prefix) & 1
 
 
-def _natural(name: str) -> list[str | int]:
-    """Return a key that sorts frame_2 before frame_10."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
-
-
 def hold_out(
-    masked: Sequence[Sample], listed: Sequence[Sample], grouping: Grouping, seed: int
+    masked: Sequence[Sample],
+    listed: Sequence[Sample],
+    grouping: Grouping,
+    seed: int,
+    notes: list[str],
+    pixels: ClassPixels | None = None,
 ) -> list[Sample]:
-    """Return a tenth of the images with masks; those that a list wants to train on come last."""
+    """Return a tenth of the images with masks; those that a list wants to train on come last.
+
+    Given the pixels of each class in the images, no class leaves training with them if that can be helped.
+    """
     wanted = {sample.name for sample in listed}
-    groups = _shuffled(masked, grouping, seed)
-    groups.sort(key=lambda group: any(sample.name in wanted for sample in group))
+    groups = drawn = _shuffled(masked, grouping, seed)
     count = max(HELD_OUT_LEAST, -(-len(masked) // _HELD_OUT_SHARE))
+    if pixels is not None and drawn:
+        groups = keep_classes(drawn, count, pixels)
+    groups.sort(key=lambda group: any(sample.name in wanted for sample in group))
     taken = nearest_prefix(groups, count) if groups else 0
     while taken < len(groups) and sum(map(len, groups[:taken])) < HELD_OUT_LEAST:
         taken += 1
@@ -99,7 +107,22 @@ def hold_out(
             f"There is no val part, and {len(groups)} {kind} are too few to hold some out; label more "
             "images, or add a val/ part."
         )
-    return [sample for group in groups[:taken] for sample in group]
+    held = [sample for group in groups[:taken] for sample in group]
+    notes.append(
+        f"There is no val part with masks: {len(held)} of {len(masked)} labeled images are held out "
+        "as val and never trained on."
+    )
+    if pixels is not None:
+        first = {sample.name for group in drawn[:taken] for sample in group}
+        spared = len(first - {sample.name for sample in held})
+        if spared:
+            notes.append(
+                f"{spared} others were drawn, without which training would lose a class, and stay in it."
+            )
+        lost = lost_classes([sample for group in groups[taken:] for sample in group], masked, pixels)
+        if lost:
+            notes.append(f"All images that hold {', '.join(lost)} are held out; label more of them.")
+    return held
 
 
 def choose(
@@ -108,16 +131,22 @@ def choose(
     grouping: Grouping,
     seed: int,
     notes: list[str],
+    pixels: ClassPixels | None = None,
 ) -> list[Sample]:
-    """Return the labeled training images that `labeled` keeps, spread over the sorted names."""
+    """Return the labeled training images that `labeled` keeps, spread over the sorted names.
+
+    Given the pixels of each class in the images, rare classes are kept too (see `stratify`).
+    """
     if not masked:
         raise SplitError("No labeled image is left to train on; label more images, or change --group.")
     count = len(masked) if labeled is None else labeled_count(labeled, len(masked))
     if count is None or count == len(masked):
         return list(masked)
     groups = _spread(masked, grouping, seed)
-    taken = nearest_prefix(groups, count)
-    chosen = [sample for group in groups[:taken] for sample in group]
+    if pixels is None:
+        chosen = [sample for group in groups[: nearest_prefix(groups, count)] for sample in group]
+    else:
+        chosen = stratify(groups, count, pixels, notes)
     if len(chosen) != count:
         notes.append(f"--labeled {labeled} means {count} images; whole groups make it {len(chosen)}.")
     return chosen

@@ -22,6 +22,15 @@ class Files:
     """Relative to the folder, with / between their parts."""
     stems: list[str] = field(default_factory=list)
     """The same without suffix, accents spelled in one way: what pairs an image with its mask."""
+    ending: str = ""
+    """What each stem ended with before it was cut off, such as "_leftImg8bit"."""
+
+    def first_of_each(self) -> dict[str, str]:
+        """Return the path of the first file of each stem."""
+        found: dict[str, str] = {}
+        for stem, path in zip(self.stems, self.paths, strict=True):
+            found.setdefault(stem, f"{self.folder}/{path}")
+        return found
 
     def by_stem(self) -> dict[str, list[Path]]:
         """Return the files of each stem; all but one of them clash."""
@@ -90,6 +99,18 @@ def list_tree(root: Path) -> Tree:
         files.paths.append(path)
         files.stems.append(stem_of(path))
     return tree
+
+
+def list_files(folder: Path, ending: str = "") -> Files:
+    """List the image files below a folder whose names end with `ending` before the suffix, without parts."""
+    files = Files(folder, ending=ending)
+    for path in walk_names(folder):
+        if suffix_of(path).lower() in IMAGE_SUFFIXES:
+            stem = stem_of(path)
+            if stem.endswith(ending):
+                files.paths.append(path)
+                files.stems.append(stem.removesuffix(ending))
+    return files
 
 
 _NEARLY_PARTS: dict[str, Part] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -53,6 +53,28 @@ class MaskCode:
         """Return the code that gives each RGB color a class index, or 255 to ignore it."""
         packed = {int(pack_colors(np.array(color, np.uint8))): index for color, index in index_of.items()}
         return cls("colors", tuple(sorted(packed.items())), others)
+
+    def ignoring(self, value: int | None, count: int) -> MaskCode:
+        """Return the code of `count` classes to which one more gray value means "class unknown".
+
+        Raises:
+            MaskError: It is no value that a mask can hold.
+        """
+        if value is None:
+            return self
+        if not 0 <= value < 2**16:
+            raise MaskError(f"--ignore {value} is no mask value; give a whole number from 0 to 65535.")
+        if self.kind == "indices":
+            if value == IGNORE:
+                return self
+            return MaskCode.of_values(
+                {index: index for index in range(count)} | {IGNORE: IGNORE, value: IGNORE}
+            )
+        if self.kind == "colors":
+            extra = {value * 0x010101: IGNORE} if value <= IGNORE else {}
+        else:
+            extra = {value: IGNORE}
+        return replace(self, table=tuple(sorted((dict(self.table) | extra).items())))
 
     def read(self, path: Path) -> Indices:
         """Read a mask file as class indices.

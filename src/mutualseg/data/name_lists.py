@@ -1,96 +1,88 @@
-"""Lists of image names, one a line: which images `--labeled list.txt` means."""
+"""Text files of image names, as the published code bases write them: one image a line, or image and mask."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from mutualseg.data.file_names import last_part, without_suffix
-from mutualseg.data.grouping import bare_name
-from mutualseg.data.sample_index import SampleIndex
-from mutualseg.data.samples import Sample, is_image_file
+from mutualseg.data.samples import is_image_file
 from mutualseg.errors import SplitError
-from mutualseg.nearest import nearest_name
+
+_GAP = re.compile(r"\s*,\s*|\s+")
+"""What separates two columns."""
 
 
-def read_names(path: Path) -> list[str]:
-    """Read a list: one stem or file name a line; blank lines and those that start with # are skipped."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise SplitError(f"{path} is not a text file of names; give one stem or file name a line.") from None
-    names = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    if not names:
-        raise SplitError(f"{path} names no image; give one stem or file name a line.")
-    return names
+@dataclass(frozen=True)
+class Line:
+    """One line that names an image."""
+
+    number: int
+    """Counted from 1, with blank lines and comments."""
+    text: str
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield every way to read the line as two columns: names may hold blanks and commas too."""
+        for gap in _GAP.finditer(self.text):
+            if gap.start() and gap.end() < len(self.text):
+                yield self.text[: gap.start()], self.text[gap.end() :]
+
+    def likely_pairs(self) -> list[tuple[str, str]]:
+        """Return the ways to read the line as two columns of one kind: two files, or two stems."""
+        return [pair for pair in self.pairs() if is_image_file(pair[0]) == is_image_file(pair[1])]
+
+    def readings(self) -> list[str]:
+        """Return what may be the image's name if the whole line does not spell one out, the likeliest first.
+
+        A line that looks like a pair is never taken for a path with foreign folders: it would end as the
+        mask's name does.
+        """
+        likely = [first for first, _ in self.likely_pairs()]
+        others = [first for first, _ in self.pairs() if first not in likely]
+        return [*likely, *others] if likely else [self.text, *others]
 
 
-def find_listed(
-    names: Sequence[str], path: Path, root: Path, train: SampleIndex, others: Sequence[Sample]
-) -> list[Sample]:
-    """Return the training samples that a list names, sorted by name, each once.
-
-    Args:
-        names: A sample's name, its stem, file name, path below the data folder, or bare file name.
-        path: The list's file, for messages.
-        root: The data folder.
-        train: The training samples.
-        others: The samples of val and test, which a list must not name.
+def read_lines(path: Path) -> list[Line]:
+    """Read a list; blanks around a line, blank lines and lines that start with # are skipped.
 
     Raises:
-        SplitError: A name is unknown, ambiguous, without a mask, or not of the training part.
+        SplitError: The file is not text, or names nothing.
     """
-    index = _index(_alike(names, train), root)
-    listed: dict[str, Sample] = {}
-    for name in names:
-        matches = index.get(name.removeprefix("./").replace("\\", "/"), {})
-        if not matches:
-            raise SplitError(_unknown(name, path, _index(train, root), _index(others, root)))
-        if len(matches) > 1:
-            first, second = sorted(matches)[:2]
-            raise SplitError(f"{path}: {name!r} may mean {first} or {second}; write the whole name.")
-        sample = next(iter(matches.values()))
-        if sample.mask is None:
-            raise SplitError(f"{path}: {name!r} has no mask; add the mask, or take the name off the list.")
-        listed[sample.name] = sample
-    return [listed[name] for name in sorted(listed)]
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # \r\n and \r arrive as \n
+    except UnicodeDecodeError:
+        raise SplitError(f"{path} is not a text file of names; give one stem or file name a line.") from None
+    if "\0" in text:
+        raise SplitError(f"{path} is not a text file of names; give one stem or file name a line.")
+    stripped = (line.strip() for line in text.split("\n"))
+    lines = [
+        Line(number, line)
+        for number, line in enumerate(stripped, start=1)
+        if line and not line.startswith("#")
+    ]
+    if not lines:
+        raise SplitError(f"{path} names no image; give one stem or file name a line.")
+    return lines
 
 
-def _alike(names: Sequence[str], train: SampleIndex) -> SampleIndex:
-    """Return the few samples of many that a name may mean: what follows the last / is the same."""
-    lasts = {last_part(name.replace("\\", "/")) for name in names}
-    lasts |= {without_suffix(last) for last in lasts}
-    return train.select([place for place, name in enumerate(train.names()) if last_part(name) in lasts])
+def image_texts(lines: Iterable[Line]) -> Iterator[str]:
+    """Yield everything in lines that may be the name of an image."""
+    for line in lines:
+        yield line.text
+        for first, _ in line.pairs():
+            yield first
 
 
-def _index(samples: Iterable[Sample], root: Path) -> dict[str, dict[str, Sample]]:
-    """Return the samples by everything a list may call them; exact names win over bare file names."""
-    exact: dict[str, dict[str, Sample]] = defaultdict(dict)
-    bare: dict[str, dict[str, Sample]] = defaultdict(dict)
-    for sample in samples:
-        suffix = sample.image.suffix
-        stem = bare_name(sample)
-        for key in (sample.name, stem, sample.name + suffix, stem + suffix):
-            exact[key][sample.name] = sample
-        if sample.image.is_relative_to(root):
-            exact[sample.image.relative_to(root).as_posix()][sample.name] = sample
-        last = stem.rsplit("/", 1)[-1]
-        for key in (last, last + suffix):
-            bare[key][sample.name] = sample
-    return {**bare, **exact}
+def counted_repeats(repeats: int, path: Path) -> list[str]:
+    """Return a note if lines of a list name an image that an earlier line names."""
+    if not repeats:
+        return []
+    lines, name = ("1 line", "names") if repeats == 1 else (f"{repeats} lines", "name")
+    return [f"{lines} of {path} {name} an image again; each image is taken once."]
 
 
-def _unknown(
-    name: str, path: Path, index: dict[str, dict[str, Sample]], others: dict[str, dict[str, Sample]]
-) -> str:
-    if name in others:
-        part = next(iter(others[name].values())).part
-        return (
-            f"{path}: {name!r} belongs to the {part} part, which is never trained on; take it off the list."
-        )
-    if len(name.split()) > 1 and all(is_image_file(Path(word)) for word in name.split()):
-        return f"{path}: {name!r} is an image and mask pair, which is not read yet; keep the first column."
-    nearest = nearest_name(name, index)
-    hint = f"; the nearest name is {nearest!r}" if nearest else ""
-    return f"{path}: no training image is called {name!r}{hint}; correct the list."
+def unknown_names(unknown: Sequence[Line], lines: Sequence[Line]) -> str:
+    """Say how many of a list's names are unknown, and where the first one stands."""
+    are = "is" if len(unknown) == 1 else "are"
+    return f"{len(unknown)} of its {len(lines)} names {are} unknown, line {unknown[0].number}"

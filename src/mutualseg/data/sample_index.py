@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise, repeat
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, overload
@@ -203,6 +203,11 @@ class SampleIndex(Sequence[Sample]):
             np.flatnonzero(rows >= 0),
             self.masks.select(rows[rows >= 0]),
         )
+
+    def without(self, labeled: Container[str]) -> SampleIndex:
+        """Return the samples but those that have a mask and one of the names."""
+        places = [place for place in self.masked.tolist() if self[place].name in labeled]
+        return self.select(np.delete(np.arange(len(self)), places))
 
     def sorted_by_name(self) -> SampleIndex:
         """Return the same samples in the order of their names."""

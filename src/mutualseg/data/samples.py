@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mutualseg.data.class_shares import ClassRow
 from mutualseg.data.file_names import suffix_of
 
 Part = Literal["train", "val", "test"]
@@ -48,6 +49,8 @@ class Split:
     group: str | None = None
     notes: tuple[str, ...] = ()
     """Sentences for the user about what was left out, dropped or held out."""
+    class_rows: tuple[ClassRow, ...] = field(default=(), compare=False)
+    """What each class has in it, where that was counted; it is not part of split.json."""
 
 
 def is_image_file(path: Path | str) -> bool:

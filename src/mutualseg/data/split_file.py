@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mutualseg.data.folder import DataFolder, shown
+from mutualseg.data.grouping import Grouping, without_groups_of
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample, Split
-from mutualseg.data.unlabeled import drop_used, list_unlabeled
+from mutualseg.data.unlabeled import choose_unlabeled, find_unlabeled
 from mutualseg.errors import SplitError
 
 _FORMAT = 1
@@ -128,17 +129,23 @@ def reuse_split(path: Path, folder: DataFolder, unlabeled: Sequence[Path]) -> Sp
     Args:
         path: A file that `write_split` wrote.
         folder: The data folder, or a copy of it.
-        unlabeled: Folders that replace the file's own `--unlabeled` images; none keeps them.
+        unlabeled: Folders that replace the file's own `--unlabeled` images; none keeps them. Lists also
+            replace its unlabeled images of the data folder.
     """
     if not unlabeled:
         return read_split(path, folder)
     split = _build(_load(path), path, folder, SampleIndex.empty())
-    inside = SampleIndex.of(split.unlabeled)
-    measured = (*folder.val, *folder.test, *folder.unscored)
-    taken = chain(SampleIndex.of(folder.train).names(), (sample.name for sample in measured))
-    found = list_unlabeled(unlabeled, taken)
-    kept, notes = drop_used(found, (*split.val, *split.test, *measured), split.labeled, inside)
-    return replace(split, unlabeled=(inside + kept).sorted_by_name(), notes=(*split.notes, *notes))
+    train = SampleIndex.of(folder.train)
+    named = find_unlabeled(unlabeled, folder.root, train, (*folder.val, *folder.test, *folder.unscored))
+    scored = (*split.val, *split.test, *folder.val, *folder.test, *folder.unscored)
+    grouping, notes = Grouping(split.group), list(split.notes)
+    rest = SampleIndex.of(split.unlabeled)
+    if named.lists:
+        names = {sample.name for sample in split.val}
+        rest = without_groups_of(scored, train, grouping, notes, names)
+        rest = rest.without({sample.name for sample in split.labeled}).without_masks()
+    kept, dropped = choose_unlabeled(named, rest, split.labeled, scored, grouping)
+    return replace(split, unlabeled=kept, notes=(*dict.fromkeys(notes), *dropped))
 
 
 def _build(content: Mapping[str, Any], path: Path, folder: DataFolder, outside: SampleIndex) -> Split:

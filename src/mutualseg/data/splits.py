@@ -1,26 +1,25 @@
 """Which training images are labeled, which unlabeled, and which are held out to measure on.
 
 Choices follow from the seed and the sorted names: they do not depend on the order in which a file system
-lists files, and fewer labels are always a subset of more (1/32 lies within 1/16).
+lists files, and fewer labels are a subset of more (1/32 lies within 1/16). Stratified ones follow from the
+masks too, and are a subset unless so few are asked for that only another choice holds every class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 
-import numpy as np
-
+from mutualseg.data.class_pixels import ClassPixels
 from mutualseg.data.folder import DataFolder
-from mutualseg.data.grouping import Grouping
+from mutualseg.data.grouping import Grouping, without_groups_of
 from mutualseg.data.labeled_choice import choose, hold_out, labeled_count, whole_groups
-from mutualseg.data.name_lists import find_listed, read_names
+from mutualseg.data.labeled_list import find_listed
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample, Split
 from mutualseg.data.split_file import reuse_split
-from mutualseg.data.unlabeled import drop_used, list_unlabeled
+from mutualseg.data.unlabeled import choose_unlabeled, find_unlabeled
 from mutualseg.errors import DataError, SplitError
 
 __all__ = ["Split", "make_split", "require_unlabeled"]
@@ -33,6 +32,7 @@ def make_split(
     unlabeled: Sequence[Path] = (),
     split_seed: int = 0,
     group: str | None = None,
+    class_pixels: ClassPixels | None = None,
 ) -> Split:
     """Split a data folder into labeled, unlabeled, val and test.
 
@@ -44,21 +44,26 @@ def make_split(
         folder: The data folder.
         labeled: "1/16" keeps ceil(labeled / 16) images, 23 keeps 23, a path names a list of
             images or a file that `mutualseg split` wrote; None keeps all that have a mask.
-        unlabeled: Folders of further images.
+        unlabeled: Folders of further images, and .txt lists of images. With a list, the data folder's own
+            unlabeled images are those that lists name.
         split_seed: Chooses the held-out and the labeled images.
         group: Regular expression on names; images for which its group 1 (else its match) is equal
             are never divided between labeled, unlabeled and val. Counts are then met as
-            nearly as whole groups allow. Unlabeled images of a labeled group remain unlabeled.
+            nearly as whole groups allow. Unlabeled images of a labeled group remain unlabeled. None
+            takes the pattern of the folder's layout, where it has one.
+        class_pixels: The pixels of each class in all masks of the training part. Held-out and labeled
+            images are then chosen so that no class is lost if that can be helped; a list decides itself.
 
     Returns:
         The split.
 
     Raises:
         SplitError: The asked-for split cannot be made.
-        DataError: An `unlabeled` folder is missing or empty.
+        DataError: An `unlabeled` folder or list is missing or empty.
     """
+    everything = SampleIndex.of(folder.train)
     listed_in = None
-    if labeled is not None and labeled_count(labeled, len(folder.labeled)) is None:
+    if labeled is not None and labeled_count(labeled, len(everything.masked)) is None:
         listed_in = Path(str(labeled).strip())
         if listed_in.suffix.lower() == ".json":
             split = reuse_split(listed_in, folder, unlabeled)
@@ -67,44 +72,44 @@ def make_split(
             if split_seed not in (0, split.split_seed):
                 raise SplitError(f"{listed_in} already fixes the split; leave out --split-seed.")
             return split
-    grouping = Grouping(group)
-    everything = SampleIndex.of(folder.train)
-    grouping.require_match(everything)
     notes = list(folder.notes)
+    if group is None and folder.group is not None:
+        group = folder.group
+        notes.append(
+            f"Images whose names agree in {group} stay on one side, as is usual for {folder.layout}; "
+            "--group changes that."
+        )
+    grouping = Grouping(group)
+    grouping.require_match(everything)
     scored = (*folder.val, *folder.test, *folder.unscored)
-    train = _without_groups_of(scored, everything, grouping, notes)
+    train = without_groups_of(scored, everything, grouping, notes)
     listed: list[Sample] = []
     if listed_in is not None:
-        listed = find_listed(read_names(listed_in), listed_in, folder.root, everything, scored)
+        class_pixels = None  # the list decides
+        listed = find_listed(listed_in, folder.root, everything, scored, notes)
     masked = train.labeled()
     val = list(folder.val)
     if not folder.val:
-        val = hold_out(masked, listed, grouping, split_seed)
-        notes.append(
-            f"There is no val part with masks: {len(val)} of {len(masked)} labeled images are held out "
-            "as val and never trained on."
-        )
-        train = _without_groups_of(val, train, grouping, notes, expected={sample.name for sample in val})
+        val = hold_out(masked, listed, grouping, split_seed, notes, class_pixels)
+        train = without_groups_of(val, train, grouping, notes, expected={sample.name for sample in val})
         masked = train.labeled()
         scored = (*scored, *val)
     if listed_in is not None:
         chosen = whole_groups(listed, masked, grouping, listed_in, notes)
     else:
-        chosen = choose(masked, labeled, grouping, split_seed, notes)
-    rest = _without(train, chosen).without_masks()
-    found = list_unlabeled(unlabeled, chain(everything.names(), (sample.name for sample in scored)))
-    found, dropped = drop_used(found, scored, chosen, rest)
-    notes += dropped
-    found = _without_groups_of(scored, found, grouping, notes)
+        chosen = choose(masked, labeled, grouping, split_seed, notes, class_pixels)
+    named = find_unlabeled(unlabeled, folder.root, everything, (*folder.val, *folder.test, *folder.unscored))
+    rest = train.without({sample.name for sample in chosen}).without_masks()
+    kept, dropped = choose_unlabeled(named, rest, chosen, scored, grouping)
     return Split(
         labeled=_by_name(chosen),
-        unlabeled=(rest + found).sorted_by_name(),
+        unlabeled=kept,
         val=_by_name([replace(sample, part="val") for sample in val]),
         test=folder.test,
         split_seed=split_seed,
         val_from="part" if folder.val else "held out",
         group=group,
-        notes=tuple(notes),
+        notes=(*notes, *dropped),
     )
 
 
@@ -119,27 +124,3 @@ def require_unlabeled(split: Split) -> None:
 
 def _by_name(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     return tuple(sorted(samples, key=lambda sample: sample.name))
-
-
-def _without(train: SampleIndex, labeled: Sequence[Sample]) -> SampleIndex:
-    names = {sample.name for sample in labeled}
-    places = [place for place in train.masked.tolist() if train[place].name in names]
-    return train.select(np.delete(np.arange(len(train)), places))
-
-
-def _without_groups_of(
-    scored: Sequence[Sample],
-    samples: SampleIndex,
-    grouping: Grouping,
-    notes: list[str],
-    expected: frozenset[str] | set[str] = frozenset(),
-) -> SampleIndex:
-    """Return the samples whose group is not among the scored ones, and note how many others there were."""
-    places = grouping.places_in(samples, {grouping.key(sample) for sample in scored})
-    dropped = [name for name in samples.select(places).names() if name not in expected]
-    if dropped:
-        notes.append(
-            f"{len(dropped)} training images are left out, since images of their group are in val or test "
-            f"({dropped[0]})."
-        )
-    return samples.select(np.delete(np.arange(len(samples)), places))

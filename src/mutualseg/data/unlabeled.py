@@ -1,49 +1,93 @@
-"""`--unlabeled` folders: images from anywhere, without those that must not be trained on again."""
+"""`--unlabeled` folders and lists: images from anywhere, without those that must not be trained on again."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from mutualseg.data.duplicates import identical_to
 from mutualseg.data.file_facts import file_facts, first_of_each
+from mutualseg.data.grouping import Grouping, without_groups_of
 from mutualseg.data.listing import walk_names
 from mutualseg.data.sample_index import Head, SampleIndex
 from mutualseg.data.samples import Sample, is_image_file
+from mutualseg.data.unlabeled_lists import UnlabeledList, is_list, read_unlabeled_list
 from mutualseg.errors import DataError
 
 
-def list_unlabeled(folders: Sequence[Path], taken: Iterable[str]) -> SampleIndex:
-    """List the images below folders as unlabeled training samples, folder by folder, each sorted.
+@dataclass(frozen=True)
+class Unlabeled:
+    """What all `--unlabeled` folders and lists of a run name."""
+
+    outside: SampleIndex
+    """Images that the data folder does not list."""
+    lists: tuple[UnlabeledList, ...] = ()
+
+
+def find_unlabeled(
+    given: Sequence[Path], root: Path, train: SampleIndex, others: Sequence[Sample]
+) -> Unlabeled:
+    """Find the images that `--unlabeled` names, in the order given.
 
     Args:
-        folders: Searched recursively. Of a data folder (images/ beside masks/) only images/ is.
-        taken: Names in use. A sample's name is its folder's name and its path below it, suffix included.
+        given: Folders, searched recursively (of a data folder, images/ beside masks/, only images/ is), and
+            lists: .txt files that name images of the data folder, or files.
+        root: The data folder.
+        train: Its training samples.
+        others: Its samples of val and test.
+
+    Returns:
+        The images, those that are not of the data folder named by the folder's name and the path below it,
+        suffix included; of a list's files the folder is the one that all of them have in common.
 
     Raises:
-        DataError: A folder is missing or holds no image.
+        DataError: A folder or list is missing, holds no image, or names one that there is not.
     """
-    samples = SampleIndex.empty()
-    if not folders:
-        return samples
-    heads = {name.split("/", 1)[0] for name in taken}
-    for folder in folders:
-        if not folder.is_dir():
-            raise DataError(f"--unlabeled {folder} is not a folder; check the path.")
-        is_data_folder = (folder / "images").is_dir() and (folder / "masks").is_dir()
-        # Absolute, so that a run resumed from another place finds them.
-        top = (folder / "images" if is_data_folder else folder).absolute()
-        name = _unused(folder.resolve().name or "unlabeled", heads)
-        head = Head(os.path.join(top, ""), f"{name}/", "whole", "train")  # noqa: PTH118  # ends with one /
-        found = SampleIndex.below(head, filter(is_image_file, walk_names(top)), {})
-        if not found:
-            raise DataError(f"--unlabeled {folder} holds no image; check the path.")
-        heads.add(name)
-        samples += found
-    return samples
+    outside, lists = SampleIndex.empty(), []
+    if not given:
+        return Unlabeled(outside)
+    heads = {name.split("/", 1)[0] for name in chain(train.names(), (sample.name for sample in others))}
+    for path in given:
+        if not is_list(path):
+            found = _below(path, heads)
+        elif path.is_file():
+            lists.append(read_unlabeled_list(path, root, train, others))
+            found = _of_files(lists[-1].files, heads)
+        else:
+            raise DataError(f"--unlabeled {path} does not exist; check the path.")
+        outside += found
+    return Unlabeled(outside, tuple(lists))
+
+
+def choose_unlabeled(
+    named: Unlabeled,
+    rest: SampleIndex,
+    labeled: Sequence[Sample],
+    scored: Sequence[Sample],
+    grouping: Grouping,
+) -> tuple[SampleIndex, list[str]]:
+    """Return the unlabeled training images, sorted by name, and notes on what was dropped.
+
+    Args:
+        named: What `--unlabeled` names.
+        rest: Images of the data folder that may be trained on without label. If there are lists, those
+            that they name are kept.
+        labeled: Labeled training images.
+        scored: Images of val and test, with and without masks.
+        grouping: Groups of which no image is trained on if another is scored.
+    """
+    notes: list[str] = []
+    if named.lists:
+        rest = _listed(rest, named.lists, labeled, scored, notes)
+    found, dropped = drop_used(named.outside, scored, labeled, rest)
+    notes += dropped
+    found = without_groups_of(scored, found, grouping, notes)
+    return (rest + found).sorted_by_name(), notes
 
 
 def drop_used(
@@ -54,7 +98,7 @@ def drop_used(
     Each file is looked at once for its size; only those of a used image's size are opened.
 
     Args:
-        found: Samples of `--unlabeled` folders.
+        found: Samples of `--unlabeled` folders and lists.
         scored: Images of val and test, with and without masks.
         labeled: Labeled training images.
         other: Unlabeled training images, of which only the very file is not taken twice.
@@ -80,8 +124,65 @@ def drop_used(
     return found, notes
 
 
-def _unused(name: str, taken: set[str]) -> str:
-    candidate, number = name, 2
-    while candidate in taken:
+def _below(folder: Path, heads: set[str]) -> SampleIndex:
+    """Return the images below a folder, sorted; the head of their names is added to those in use."""
+    if not folder.is_dir():
+        if folder.is_file():
+            raise DataError(
+                f"--unlabeled {folder} is not a folder; give the folder, or a list of names in a .txt file."
+            )
+        raise DataError(f"--unlabeled {folder} is not a folder; check the path.")
+    is_data_folder = (folder / "images").is_dir() and (folder / "masks").is_dir()
+    # Absolute, so that a run resumed from another place finds them.
+    top = (folder / "images" if is_data_folder else folder).absolute()
+    head = _head(top, folder.resolve().name, heads)
+    found = SampleIndex.below(head, filter(is_image_file, walk_names(top)), {})
+    if not found:
+        raise DataError(f"--unlabeled {folder} holds no image; check the path.")
+    return found
+
+
+def _of_files(files: Sequence[str], heads: set[str]) -> SampleIndex:
+    """Return image files anywhere as samples below the folder that they have in common."""
+    if not files:
+        return SampleIndex.empty()
+    top = Path(os.path.commonpath([os.path.dirname(file) for file in files]))  # noqa: PTH120
+    head = _head(top, top.name, heads)
+    return SampleIndex.below(head, (file[len(head.image) :] for file in files), {})
+
+
+def _head(top: Path, name: str, heads: set[str]) -> Head:
+    """Return what the images below a folder have in common, under a name that no others have."""
+    candidate, number = name or "unlabeled", 2
+    while candidate in heads:
         candidate, number = f"{name}#{number}", number + 1
-    return candidate
+    heads.add(candidate)
+    return Head(os.path.join(top, ""), f"{candidate}/", "whole", "train")  # noqa: PTH118  # ends with one /
+
+
+def _listed(
+    rest: SampleIndex,
+    lists: Sequence[UnlabeledList],
+    labeled: Sequence[Sample],
+    scored: Sequence[Sample],
+    notes: list[str],
+) -> SampleIndex:
+    """Return the unlabeled images of the data folder that lists name, and note what they name besides."""
+    labeled_names = {sample.name for sample in labeled}
+    scored_names = {sample.name for sample in scored}
+    for one in lists:
+        notes += one.notes
+        again = len(one.train & labeled_names)
+        if again:
+            notes.append(f"{again} images of {one.path} are labeled, and not used again as unlabeled ones.")
+        measured = len((one.train | one.others) & scored_names)
+        if measured:
+            notes.append(f"{measured} images of {one.path} are in val or test and were dropped.")
+    named = frozenset().union(*(one.train for one in lists))
+    places = [place for place, name in enumerate(rest.names()) if name in named]
+    if len(places) < len(rest):
+        notes.append(
+            f"{len(rest) - len(places)} training images are neither labeled nor on an --unlabeled list, "
+            "and are not used."
+        )
+    return rest.select(places)

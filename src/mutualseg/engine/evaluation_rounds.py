@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
@@ -30,6 +30,7 @@ class EvaluationRounds(pl.Callback):
     Args:
         folder: where metrics.csv, monitor.csv and timing.csv are.
         console: prints the scores.
+        classes: names in index order.
         evaluate: returns the scores of every network, and what the monitor saw.
         every: steps between evaluations.
         after: called with the step and the scores, once they are recorded.
@@ -40,12 +41,14 @@ class EvaluationRounds(pl.Callback):
         folder: RunFolder,
         console: RunConsole,
         *,
+        classes: Sequence[str],
         evaluate: Callable[[], Evaluation],
         every: int,
         after: Callable[[int, dict[str, Scores]], None],
     ) -> None:
         self.folder = folder
         self.console = console
+        self.classes = classes
         self.evaluate = evaluate
         self.every = every
         self.after = after
@@ -99,7 +102,9 @@ class EvaluationRounds(pl.Callback):
             },
         )
         if trainer.logger is not None:
-            known = {f"monitor/{name}": v for name, v in found.monitor.items() if v is not None}
+            per_class = zip(self.classes, found.scores[method.deployed].per_class, strict=True)
+            known = {f"iou_{method.deployed}/{name}": iou for name, iou in per_class if iou is not None}
+            known |= {f"monitor/{name}": v for name, v in found.monitor.items() if v is not None}
             trainer.logger.log_metrics(
                 {key: float(value) for key, value in scored.items()} | known, step=step
             )

@@ -10,6 +10,7 @@ from mutualseg.engine.calibration import Calibration, calibrate
 from mutualseg.engine.memory_forecast import Forecast, forecast
 from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.session import Session
+from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.freed_memory import freed_memory_kept
 from mutualseg.methods.base import Method
@@ -78,6 +79,7 @@ def fit_steps(session: Session, seconds: float, evaluate_every: int | None) -> C
             encoding=session.data.encoding,
             device=settings.device,
             precision=settings.precision,
+            options=InferenceOptions(settings.window),
         )
         per_image = (time.perf_counter() - started) / len(few)
         return calibrate(

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from mutualseg import resolving
+from mutualseg.data.class_balance import refuse_unlabeled
 from mutualseg.data.split_file import write_split
 from mutualseg.data.splits import make_split, require_unlabeled
 from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
@@ -19,6 +20,7 @@ from mutualseg.engine.memory_forecast import free_bytes, in_words
 from mutualseg.engine.processes import Place, check_processes, share_of
 from mutualseg.engine.session import Session
 from mutualseg.errors import ConfigError
+from mutualseg.evaluation.inference_options import read_window
 from mutualseg.methods import method_class
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import resolve_encoder
@@ -67,7 +69,9 @@ def prepare(
     select: str,
     views: Mapping[str, Any],
     optimization: Mapping[str, Any],
+    supervision: Mapping[str, Any],
     with_baseline: bool,
+    window: int | str | None,
     overwrite: bool,
     quiet: bool,
 ) -> tuple[Session, Method]:
@@ -86,8 +90,10 @@ def prepare(
         channels=(channels, 1),
     )
     parse_interval(checkpoint_every, "checkpoint-every")
+    side = read_window(window)
     seconds = None if budget is None else parse_duration(budget, "budget")
     resolved_method = resolving.resolve_method(method)
+    wanted_loss = resolving.resolve_supervision(supervision)
     resolved_device = resolve_device(device)
     if compile:
         if activation_checkpointing:
@@ -101,13 +107,19 @@ def prepare(
     for option, given in (("init", init), ("weights", weights)):
         if given is not None and Path(given).exists() and Path(given).resolve().is_relative_to(out.resolve()):
             raise ConfigError(f"--{option} {given} is in --out {out} and would be lost; name another folder.")
-    source = resolving.read_data(data, layout=layout, ignore=ignore)
+    source = resolving.read_data(data, layout=layout, ignore=ignore, quiet=quiet)
     wanted = resolving.default_labeled(data) if labeled is None else labeled
     split = make_split(source, labeled=wanted, unlabeled=unlabeled, split_seed=split_seed, group=group)
     if method_class(resolved_method["name"]).uses_unlabeled:
         require_unlabeled(split)
+    resolving.refuse_other_class_count(wanted_loss, source.classes)
     source, seen = resolving.resolve_images(source, split, channels)
     resolving.refuse_bad_files(split, source.num_classes, source.encoding)
+    refuse_unlabeled(split.labeled, source.encoding.masks, "labeled")
+    refuse_unlabeled(split.val, source.encoding.masks, "val")
+    resolved_loss, weights_note = resolving.resolve_class_weights(
+        wanted_loss, split.labeled, source.classes, source.encoding.masks
+    )
     length = steps or resolving.default_steps(resolved_device)
     chosen_encoder = resolve_encoder(network, encoder)
     settings = Settings(
@@ -145,7 +157,9 @@ def prepare(
         select=select,
         views=resolving.resolve_views(views),
         optimization=resolving.resolve_rates(optimization, network, chosen_encoder),
+        supervision=resolved_loss,
         with_baseline=with_baseline,
+        window=side,
     )
     console = RunConsole(quiet=quiet)
     session = Session(settings, source, split, folder, console)
@@ -169,7 +183,7 @@ def prepare(
     write_split(split, source.root, folder.split)
     folder.write_classes(source.classes)
     images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
-    session.introduce(*seen, resolving.leak_note(source), origin)
+    session.introduce(*seen, resolving.leak_note(source), weights_note, origin)
     console.say(in_words(memory.bytes(images, settings.crop), free))
     return session, networks
 

@@ -16,10 +16,12 @@ from mutualseg.engine.checkpoints import drop_damaged_checkpoints
 from mutualseg.engine.processes import connect, others_started, place_from
 from mutualseg.engine.session import Session
 from mutualseg.errors import ConfigError, RunError
+from mutualseg.evaluation.inference_options import WHOLE
 from mutualseg.methods import method_class
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings, another_version
+from mutualseg.supervision import BALANCED
 
 
 def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str, Any]:
@@ -88,6 +90,9 @@ def _refuse_changes(settings: Settings, root: Path, given: Mapping[str, Any]) ->
         first, _, inner = name.partition(".")
         saved = getattr(settings, first, None)
         saved = saved.get(inner) if inner and isinstance(saved, dict) else saved
+        saved = _UNSET.get(name) if saved is None else saved
+        if name == "supervision.class_weights" and value == BALANCED and isinstance(saved, list):
+            continue  # the list is what `balanced` became when the run began
         if isinstance(value, str) and Path(value).exists():
             value = str(Path(value).absolute())
         if str(value) != str(saved):
@@ -116,8 +121,11 @@ def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _USUAL = "mutual"
+_UNSET = {"window": WHOLE}
+"""What an option that was left open is called where it can be given too."""
 _NESTED: dict[str, Callable[[Any], dict[str, Any]]] = {
     "method": resolving.resolve_method,
     "views": resolving.resolve_views,
     "optimization": resolving.resolve_optimization,
+    "supervision": resolving.resolve_supervision,
 }

@@ -25,6 +25,7 @@ from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.engine.training import Training
 from mutualseg.errors import Interrupted, NetworkError, UnusableFileError
+from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.evaluation.pseudo_label_monitor import PseudoLabelMonitor
@@ -40,6 +41,7 @@ from mutualseg.reporting.training_pictures import draw_pseudo_labels, draw_views
 from mutualseg.runs import RunFolder, weights_of
 from mutualseg.seeding import address
 from mutualseg.settings import Settings
+from mutualseg.supervision import Supervision
 from mutualseg.views.pipelines import UnlabeledViews
 from mutualseg.weights_files import load_network, save_network
 
@@ -84,7 +86,9 @@ class Session:
     def build_method(self) -> Method:
         """Return a fresh method; the same settings give the same weights."""
         arguments = {key: value for key, value in self.settings.method.items() if key != "name"}
-        return method_class(self.settings.method["name"])(self._build_network, **arguments)
+        method = method_class(self.settings.method["name"])(self._build_network, **arguments)
+        method.supervised_loss = Supervision(**self.settings.supervision).build()
+        return method
 
     def _build_network(self, role: str, network: str | None = None) -> Segmenter:
         settings = self.settings
@@ -188,6 +192,7 @@ class Session:
             encoding=self.data.encoding,
             device=self.settings.device,
             precision=self.settings.precision,
+            options=InferenceOptions(self.settings.window),
             total=lambda counts: sum_over_processes(counts, device),
             monitor=monitor,
         )
@@ -200,13 +205,14 @@ class Session:
         training = self.build_training(method)
         streams = self.build_streams(method)
         if not resume and self.leads:
-            draw_views(streams, self.data.classes, self.folder.views)
+            draw_views(streams, self.data.classes, self.folder.views, colors=self.data.colors)
         steps, seconds = parse_interval(settings.checkpoint_every, "checkpoint-every")
         checkpoints = Checkpoints(self.folder, steps=steps, seconds=seconds)
         signals = Signals(checkpoints)
         rounds = EvaluationRounds(
             self.folder,
             self.console,
+            classes=self.data.classes,
             evaluate=lambda: self.evaluate(method),
             every=settings.evaluate_every,
             after=lambda step, scores: self._after_evaluation(method, streams, step, scores),
@@ -253,6 +259,7 @@ class Session:
             picture,
             device=settings.device,
             precision=settings.precision,
+            colors=self.data.colors,
         )
         # Rounded like the recorded ones, among which this one is already.
         miou = round(scores[method.deployed].miou, 4)
@@ -265,10 +272,12 @@ class Session:
     def _save(self, method: Method, path: Path, step: int) -> None:
         facts = {
             "classes": list(self.data.classes),
+            "colors": self.data.colors,
             "role": method.deployed,
             "method": self.settings.method["name"],
             "step": step,
             "precision": self.settings.precision,
+            "window": self.settings.window,
             "image_code": self.settings.image_code,
         }
         save_network(path, method.networks()[method.deployed], self.network, facts)
@@ -295,4 +304,6 @@ class Session:
         )
         if self.leads:
             self.folder.write_summary(summary)
+            per_class = summary["networks_per_class_iou"][method.deployed]
+            self.console.per_class(per_class, f"val, {method.deployed} at the last step")
         return summary

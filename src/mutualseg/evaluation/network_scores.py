@@ -12,7 +12,8 @@ from mutualseg.data.encoding import PLAIN, Encoding
 from mutualseg.data.loading import load_image, load_mask
 from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.samples import Sample
-from mutualseg.evaluation.inference import BATCH, batch_logits
+from mutualseg.evaluation.inference import BATCH, ONCE, batch_logits
+from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.metrics import ConfusionMatrix, Scores
 from mutualseg.evaluation.pseudo_label_monitor import PseudoLabelMonitor
 from mutualseg.networks.segmenter import Segmenter
@@ -32,7 +33,7 @@ def evaluate_networks(
     encoding: Encoding = PLAIN,
     device: str,
     precision: str,
-    window: int | None = None,
+    options: InferenceOptions = ONCE,
     advance: Callable[[], None] = lambda: None,
     total: Callable[[Tensor], Tensor] = lambda counts: counts,
     monitor: PseudoLabelMonitor | None = None,
@@ -46,7 +47,7 @@ def evaluate_networks(
         encoding: how their files are read.
         device: where the networks are.
         precision: `32` or `bf16`.
-        window: see `batch_logits`.
+        options: see `batch_logits`.
         advance: called after each image, for a progress bar.
         total: from this process's counts, int64, such as [R,K,K] of R networks, to those of all processes.
         monitor: looks at the labels too, and at how sure one network is of them.
@@ -75,7 +76,7 @@ def evaluate_networks(
         named: list[dict[str, Tensor]] = [{} for _ in pairs]
         sure: list[Tensor] = []
         for role, network in networks.items():
-            logits = batch_logits(network, images, device=device, precision=precision, window=window)
+            logits = batch_logits(network, images, device=device, precision=precision, options=options)
             for own, mask, labels in zip(logits, masks, named, strict=True):
                 labels[role] = own.argmax(0)
                 matrices[role].update(labels[role], mask)

@@ -1,8 +1,8 @@
-"""Sliding windows: where they lie on an image, and how their logits are put together again."""
+"""Sliding windows: where they lie on an image, and how what they say is put together again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import ceil
 
 import torch
@@ -36,20 +36,21 @@ def cut_windows(image: Tensor, window: int, corners: Sequence[Corner]) -> list[T
     return [image[..., top : top + window, left : left + window] for top, left in corners]
 
 
-def join_windows(logits: Sequence[Tensor], corners: Sequence[Corner], size: tuple[int, int]) -> Tensor:
-    """Return the mean over windows of each pixel's logits.
+def join_windows(parts: Iterable[Tensor], corners: Sequence[Corner], size: tuple[int, int]) -> Tensor:
+    """Return the mean over windows at each pixel; no window is kept once it is added.
 
     Args:
-        logits: of each window, [K,h,w] floating.
-        corners: of each window.
+        parts: of each window, [K,h,w] floating; may be made while they are read.
+        corners: of each window; there is at least one.
         size: height and width of the image.
 
     Returns:
         [K,H,W].
     """
-    total = logits[0].new_zeros(len(logits[0]), *size)
-    count = logits[0].new_zeros(size)
-    for part, (top, left) in zip(logits, corners, strict=True):
+    total = count = torch.empty(0)
+    for index, (part, (top, left)) in enumerate(zip(parts, corners, strict=True)):
+        if index == 0:
+            total, count = part.new_zeros(len(part), *size), part.new_zeros(size)
         height, width = part.shape[-2:]
         total[:, top : top + height, left : left + width] += part
         count[top : top + height, left : left + width] += 1

@@ -34,6 +34,43 @@ def valid_per_process(valid: Tensor) -> Tensor:
     return count_everywhere(valid).clamp(min=1).to(torch.float32) / process_count()
 
 
+def weight_per_process(weight: Tensor, valid: Tensor) -> Tensor:
+    """Sum the weights of the valid pixels of all processes, divided by the number of processes.
+
+    The divisor of a weighted mean, as `valid_per_process` is that of a plain one.
+
+    Args:
+        weight: floating, any shape, not negative; without gradient.
+        valid: bool, the shape of `weight`.
+
+    Returns:
+        Positive scalar; 1 / processes when no valid pixel of any process has a weight.
+    """
+    total = torch.where(valid, weight, 0.0).sum()
+    if process_count() > 1:
+        dist.all_reduce(total)
+    return torch.where(total > 0, total, 1.0) / process_count()
+
+
+def sum_over_processes(values: Tensor) -> Tensor:
+    """Sum a tensor over all processes, differentiably; every process must call it as often.
+
+    Args:
+        values: floating, any shape, the same on each process.
+
+    Returns:
+        The sum, on every process. Its gradient flows to this process's part, times the number of processes:
+        after DDP has averaged it over them, it is the gradient of one process with all the pixels.
+    """
+    processes = process_count()
+    if processes == 1:
+        return values
+    total = values.detach().clone()
+    dist.all_reduce(total)
+    own = processes * values
+    return own + (total - own.detach())
+
+
 def count_everywhere(event: Tensor) -> Tensor:
     """Return the number of True of all processes, int64; every process must call it as often."""
     count = event.sum()

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mutualseg.losses.pixelwise import at_least_float32
-from mutualseg.types import IGNORE_INDEX, BranchOutput
+from mutualseg.types import BranchOutput
 
 
 def resize_branch(branch: BranchOutput, scale: float) -> BranchOutput:
@@ -31,30 +31,15 @@ def resize_branch(branch: BranchOutput, scale: float) -> BranchOutput:
     return branch._replace(logits=logits, features=features)
 
 
-def resize_labels(
-    labels: Tensor, size: tuple[int, int], *, stride: int | None = None, fill: int = IGNORE_INDEX
-) -> Tensor:
+def resize_labels(labels: Tensor, size: tuple[int, int]) -> Tensor:
     """Bring label maps to the grid of the logits by nearest neighbor (torch's 'nearest').
 
     Args:
-        labels: [B,H,W], integer or bool (a map of valid pixels, with fill=0).
-        size: (h, w) of the logits.
-        stride: of that grid when it may reach beyond the labels, because the network padded its
-            input at the right and the bottom. None: the grid covers the labels exactly.
-        fill: label of the pixels beyond the labels.
+        labels: [B,H,W], integer or bool (a map of valid pixels).
+        size: (h, w) of the logits, whose grid covers the labels exactly.
 
     Returns:
         [B,h,w] of the type of `labels`.
-
-    Raises:
-        ValueError: the grid at this stride does not cover the labels.
     """
     maps = labels[:, None].float()  # exact for any class index; 'nearest' takes no int64
-    if stride is not None:
-        right, bottom = size[1] * stride - labels.shape[2], size[0] * stride - labels.shape[1]
-        if right < 0 or bottom < 0:
-            raise ValueError(
-                f"a grid of {size} at stride {stride} does not cover labels of {tuple(labels.shape[1:])}"
-            )
-        maps = F.pad(maps, (0, right, 0, bottom), value=fill)
     return F.interpolate(maps, size=size, mode="nearest")[:, 0].to(labels.dtype)

@@ -1,53 +1,139 @@
-"""Cross entropy on labeled pixels, at the resolution of the masks."""
+"""The supervised term of every method: how far a network is from the labels, at the masks' resolution."""
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Sequence
+from typing import get_args
+
+import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mutualseg.losses.class_weighted import labeled_mean
+from mutualseg.losses.dice import dice_loss
+from mutualseg.losses.focal import focal_loss
+from mutualseg.losses.names import LossName
+from mutualseg.losses.ohem import ohem_loss
 from mutualseg.losses.pixelwise import at_least_float32, log_probabilities, negative_log_likelihood
-from mutualseg.losses.reduction import masked_mean
 from mutualseg.types import IGNORE_INDEX
 
 
-def supervised_loss(logits: Tensor, masks: Tensor, *, stride: int | None = None) -> Tensor:
+class SupervisedLoss(nn.Module):
+    """The supervised loss that a run has chosen; as it comes, the mean cross entropy over labeled pixels.
+
+    Logits are upsampled bilinearly (`align_corners=False`) to the masks first. Pixels of mask 255 count
+    nowhere, and a batch of nothing else gives 0.
+
+    Args:
+        loss: `cross_entropy`, `ohem` (see `ohem.ohem_loss`), `focal` (`focal.focal_loss`), `dice`
+            (`dice.dice_loss`), or `cross_entropy_dice`, the sum of two.
+        class_weights: one per class, none negative; None weighs all alike.
+        ohem_threshold: of `ohem`.
+        ohem_keep: of `ohem`.
+        focal_gamma: of `focal`.
+        dice_weight: factor on the second of `cross_entropy_dice`.
+    """
+
+    class_weights: Tensor | None
+    """[K] float32 on the device of the networks; no part of a checkpoint, the settings have it."""
+
+    def __init__(
+        self,
+        loss: LossName = "cross_entropy",
+        *,
+        class_weights: Sequence[float] | None = None,
+        ohem_threshold: float = 0.7,
+        ohem_keep: float = 0.1,
+        focal_gamma: float = 2.0,
+        dice_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if loss not in get_args(LossName):
+            raise ValueError(f"there is no supervised loss '{loss}'")
+        self.loss = loss
+        self.ohem_threshold = ohem_threshold
+        self.ohem_keep = ohem_keep
+        self.focal_gamma = focal_gamma
+        self.dice_weight = dice_weight
+        weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
+        self.register_buffer("class_weights", weights, persistent=False)
+
+    def forward(self, logits: Tensor, masks: Tensor) -> Tensor:
+        """Return the loss.
+
+        Args:
+            logits: [B,K,h,w], any floating type; computed in float32 at least.
+            masks: [B,H,W] int64 class indices, 255 where unknown or padded.
+
+        Returns:
+            Scalar: a mean over the whole batch, over all processes, as the chosen loss says; zero with a
+            graph when every pixel is 255.
+
+        Raises:
+            ValueError: batch sizes differ, or class weights and logits are of another number of classes.
+        """
+        weights = self.class_weights
+        if weights is not None and len(weights) != logits.shape[1]:
+            raise ValueError(f"{len(weights)} class weights, but logits of {logits.shape[1]} classes")
+        log_p, masks = log_probabilities(upsampled(logits, masks)), masks.long()
+        if self.loss == "ohem":
+            threshold, keep = self.ohem_threshold, self.ohem_keep
+            return ohem_loss(log_p, masks, threshold=threshold, keep=keep, class_weights=weights)
+        if self.loss == "focal":
+            return focal_loss(log_p, masks, gamma=self.focal_gamma, class_weights=weights)
+        if self.loss == "dice":
+            return dice_loss(log_p, masks, class_weights=weights)
+        cross_entropy = cross_entropy_loss(log_p, masks, class_weights=weights)
+        if self.loss == "cross_entropy":
+            return cross_entropy
+        return cross_entropy + self.dice_weight * dice_loss(log_p, masks, class_weights=weights)
+
+
+def supervised_loss(logits: Tensor, masks: Tensor) -> Tensor:
     """Average the cross entropy of the upsampled logits over labeled pixels.
 
-    The supervised term L_sup of MKD (Yuan et al., arXiv 2208.11499): logits are upsampled
-    bilinearly (`align_corners=False`) to the masks, then compared pixel by pixel.
+    The supervised term L_sup of MKD (Yuan et al., arXiv 2208.11499), and `SupervisedLoss` as it comes.
 
     Args:
         logits: [B,K,h,w], any floating type; computed in float32 at least.
         masks: [B,H,W] int64 class indices, 255 where unknown or padded.
-        stride: of the logits' grid. A network that pads its input to a multiple of its stride
-            returns a grid of h * stride >= H: given the stride, logits are upsampled by exactly
-            that factor and the padding is cropped at the right and the bottom. None: the grid
-            covers the masks exactly and is stretched to H x W.
 
     Returns:
-        Scalar: mean over pixels != 255 of the whole batch, over all processes (see
-        `reduction.masked_mean`); zero with a graph when every pixel is 255.
+        Scalar, as `cross_entropy_loss` says.
 
     Raises:
-        ValueError: batch sizes differ, or the upsampled grid is smaller than the masks.
+        ValueError: batch sizes differ.
     """
-    height, width = masks.shape[-2:]
+    return cross_entropy_loss(log_probabilities(upsampled(logits, masks)), masks.long())
+
+
+def cross_entropy_loss(
+    log_probabilities: Tensor, masks: Tensor, *, class_weights: Tensor | None = None
+) -> Tensor:
+    """Average -log p of the true class over labeled pixels.
+
+    Args:
+        log_probabilities: [B,K,H,W] log softmax, float32 or float64.
+        masks: [B,H,W] int64 class indices, 255 where unknown.
+        class_weights: [K], or None.
+
+    Returns:
+        Scalar: mean over pixels != 255 of the whole batch, over all processes (see `reduction.masked_mean`),
+        weighted by class as `labeled_mean` says; zero with a graph when every pixel is 255.
+    """
+    values = negative_log_likelihood(log_probabilities, masks)
+    return labeled_mean(values, masks, masks != IGNORE_INDEX, class_weights)
+
+
+def upsampled(logits: Tensor, masks: Tensor) -> Tensor:
+    """Return logits [B,K,h,w] at the size of masks [B,H,W], in float32 at least.
+
+    Raises:
+        ValueError: batch sizes differ.
+    """
     if len(logits) != len(masks):
         raise ValueError(f"{len(logits)} logit maps and {len(masks)} masks: expected one per image")
-    size = (height, width)
-    if stride is not None:
-        size = (logits.shape[-2] * stride, logits.shape[-1] * stride)
-        if size[0] < height or size[1] < width:
-            raise ValueError(
-                f"logits cover {size[0]} x {size[1]} pixels at stride {stride}, "
-                f"less than the masks' {height} x {width}"
-            )
     logits = at_least_float32(logits)
-    if tuple(logits.shape[-2:]) != size:
-        logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
-    logits = logits[..., :height, :width]
-    masks = masks.long()
-    return masked_mean(
-        negative_log_likelihood(log_probabilities(logits), masks),
-        masks != IGNORE_INDEX,
-    )
+    if logits.shape[-2:] == masks.shape[-2:]:
+        return logits
+    return F.interpolate(logits, size=masks.shape[-2:], mode="bilinear", align_corners=False)

@@ -11,7 +11,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from mutualseg.errors import ConfigError
-from mutualseg.losses.supervised import supervised_loss
+from mutualseg.losses.supervised import SupervisedLoss
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.schedules import ema_momentum, reachable_momentum, unlabeled_weight
 from mutualseg.types import Batch, LabeledBatch, StepOutput
@@ -94,6 +94,8 @@ class Method(nn.Module, ABC):
         self.burn_in = burn_in
         self.ramp = ramp
         self.cooldown = cooldown
+        self.supervised_loss = SupervisedLoss()
+        """The loss of every method on labeled pixels; a run puts the one there that it is given."""
         self.student_a = build_network("student_a")
 
     @abstractmethod
@@ -130,7 +132,7 @@ class Method(nn.Module, ABC):
         students = self.students()
         return StepOutput(
             {
-                "supervised" if len(students) == 1 else f"supervised_{role[-1]}": supervised_loss(
+                "supervised" if len(students) == 1 else f"supervised_{role[-1]}": self.supervised_loss(
                     student(labeled.images).logits, labeled.masks
                 )
                 for role, student in students.items()

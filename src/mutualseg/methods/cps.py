@@ -13,7 +13,6 @@ import torch
 
 from mutualseg.losses.consistency import pseudo_label_loss, pseudo_labels
 from mutualseg.losses.pseudo_label import disagreement, share_kept
-from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import BuildNetwork, Method, Progress, require_between
 from mutualseg.methods.mixed_view import mixed_view
 from mutualseg.networks.ema import MeanTeacher
@@ -85,8 +84,8 @@ class CrossPseudoSupervision(Method):
         cross = pseudo_label_loss(unseen_a, taught_b, valid) + pseudo_label_loss(unseen_b, taught_a, valid)
         return StepOutput(
             losses={
-                "supervised_a": supervised_loss(seen_a, labeled.masks),
-                "supervised_b": supervised_loss(seen_b, labeled.masks),
+                "supervised_a": self.supervised_loss(seen_a, labeled.masks),
+                "supervised_b": self.supervised_loss(seen_b, labeled.masks),
                 "peer": weight * self.weight * cross,
             },
             logs={

@@ -12,7 +12,6 @@ import torch
 
 from mutualseg.losses.consistency import pseudo_label_loss, pseudo_labels
 from mutualseg.losses.pseudo_label import disagreement, hard_labels, share_kept
-from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import BuildNetwork, Progress, require_between
 from mutualseg.methods.mixed_view import mixed_view
 from mutualseg.methods.one_student import OneStudent
@@ -73,7 +72,7 @@ class FixMatch(OneStudent):
         valid = view.valid_on(strong)
         return StepOutput(
             losses={
-                "supervised": supervised_loss(seen, labeled.masks),
+                "supervised": self.supervised_loss(seen, labeled.masks),
                 "strong": weight * self.weight * pseudo_label_loss(strong, taught, valid),
             },
             logs={

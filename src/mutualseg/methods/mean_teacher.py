@@ -13,7 +13,6 @@ import torch
 
 from mutualseg.losses.consistency import probability_distance, pseudo_labels
 from mutualseg.losses.pseudo_label import disagreement, hard_labels, share_kept
-from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import BuildNetwork, Progress, require_between
 from mutualseg.methods.mixed_view import mixed_view
 from mutualseg.methods.one_student import OneStudent
@@ -76,7 +75,7 @@ class MeanTeacherCutMix(OneStudent):
         consistency = probability_distance(unseen, taught, valid, self.threshold)
         return StepOutput(
             losses={
-                "supervised": supervised_loss(seen, labeled.masks),
+                "supervised": self.supervised_loss(seen, labeled.masks),
                 "consistency": weight * self.weight * consistency,
             },
             logs={

@@ -19,7 +19,6 @@ from mutualseg.losses.pixelwise import log_mean_probabilities
 from mutualseg.losses.pseudo_label_weights import PseudoLabelWeights
 from mutualseg.losses.resize import resize_branch, resize_labels
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
-from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import BuildNetwork, Method, Progress, require_between
 from mutualseg.methods.mixed_view import MixedView, mixed_view
 from mutualseg.methods.monitor import monitor
@@ -170,7 +169,9 @@ class Mutual(Method):
         images = torch.cat([labeled.images, view.images])
         seen = {role: student(images) for role, student in self.students().items()}
         supervised = {
-            f"supervised_{role[-1]}": supervised_loss(output.logits[: len(labeled.images)], labeled.masks)
+            f"supervised_{role[-1]}": self.supervised_loss(
+                output.logits[: len(labeled.images)], labeled.masks
+            )
             for role, output in seen.items()
         }
 

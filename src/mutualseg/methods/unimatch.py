@@ -15,7 +15,6 @@ import torch
 from mutualseg.losses.consistency import pseudo_label_loss, pseudo_labels
 from mutualseg.losses.pseudo_label import disagreement, hard_labels, share_kept
 from mutualseg.losses.resize import resize_labels
-from mutualseg.losses.supervised import supervised_loss
 from mutualseg.methods.base import BuildNetwork, Progress, require_between
 from mutualseg.methods.mixed_view import mixed_view, second_mixed_view
 from mutualseg.methods.one_student import OneStudent
@@ -95,7 +94,7 @@ class UniMatch(OneStudent):
         loss_2 = pseudo_label_loss(strong_2, taught_2, valid_2)
         return StepOutput(
             losses={
-                "supervised": supervised_loss(seen, labeled.masks),
+                "supervised": self.supervised_loss(seen, labeled.masks),
                 "strong": weight * (self.strong_weight / 2) * (loss_1 + loss_2),
                 "features": weight * self.feature_weight * pseudo_label_loss(dropped, taught, valid),
             },

@@ -10,9 +10,11 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from mutualseg.data.catalog import IGNORE_COLOR, class_colors, palette
-from mutualseg.types import IGNORE_INDEX
+from mutualseg.data.mask_codes import IGNORE
 
 Pixels = npt.NDArray[np.uint8]
+Colors = Sequence[tuple[int, int, int]]
+"""RGB of each class; where a data set has none of its own, None stands for those of the catalog."""
 
 _GAP = 4
 _LINE = 16
@@ -21,27 +23,33 @@ _LEAST_WIDTH = 128
 _INK = (30, 30, 30)
 
 
-def save_indexed(path: Path, indices: Pixels, num_classes: int) -> None:
+def save_indexed(path: Path, indices: Pixels, num_classes: int, colors: Colors | None = None) -> None:
     """Write class indices [H,W] as a palette PNG: readable as indices, colorful to look at."""
     image = Image.fromarray(indices).convert("P")
-    image.putpalette(palette(num_classes))
+    image.putpalette(palette(colors or class_colors(num_classes)))
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path)
 
 
-def colorize(indices: Pixels, num_classes: int) -> Pixels:
+def colorize(indices: Pixels, num_classes: int, colors: Colors | None = None) -> Pixels:
     """Return [H,W,3] colors of class indices [H,W]; 255 is black."""
     table = np.zeros((256, 3), np.uint8)
-    table[:num_classes] = class_colors(num_classes)
-    table[IGNORE_INDEX] = IGNORE_COLOR
+    table[:num_classes] = colors or class_colors(num_classes)
+    table[IGNORE] = IGNORE_COLOR
     return table[indices]
 
 
-def overlay(image: Pixels, indices: Pixels, num_classes: int, opacity: float = 0.55) -> Pixels:
+def overlay(
+    image: Pixels,
+    indices: Pixels,
+    num_classes: int,
+    opacity: float = 0.55,
+    colors: Colors | None = None,
+) -> Pixels:
     """Return the image [H,W,3] with its classes painted over; ignored pixels show the image."""
-    colors = colorize(indices, num_classes).astype(np.float32)
-    mixed = (1 - opacity) * image + opacity * colors
-    mixed[indices == IGNORE_INDEX] = image[indices == IGNORE_INDEX]
+    painted = colorize(indices, num_classes, colors).astype(np.float32)
+    mixed = (1 - opacity) * image + opacity * painted
+    mixed[indices == IGNORE] = image[indices == IGNORE]
     return mixed.round().astype(np.uint8)
 
 
@@ -53,7 +61,10 @@ def hide(image: Pixels, visible: npt.NDArray[np.bool_]) -> Pixels:
 
 
 def sheet(
-    rows: Sequence[Sequence[Pixels]], titles: Sequence[str], classes: Sequence[str] = ()
+    rows: Sequence[Sequence[Pixels]],
+    titles: Sequence[str],
+    classes: Sequence[str] = (),
+    colors: Colors | None = None,
 ) -> Image.Image:
     """Lay pictures out in rows under column titles, with a class legend below.
 
@@ -61,6 +72,7 @@ def sheet(
         rows: pictures [h,w,3]; those of a row have one size.
         titles: one per column.
         classes: names for the legend; none leaves it out.
+        colors: of the classes.
     """
     narrowest = min(picture.shape[1] for row in rows for picture in row)
     factor = -(-_LEAST_WIDTH // narrowest)
@@ -84,7 +96,7 @@ def sheet(
             canvas.paste(Image.fromarray(picture), (left, top))
             left += column_width + _GAP
         top += row_height + _GAP
-    colors = class_colors(len(classes))
+    colors = colors or class_colors(len(classes))
     for line in legend_rows:
         for left, index in line:
             draw.rectangle((left, top + 2, left + 10, top + 12), fill=colors[index], outline=_INK)

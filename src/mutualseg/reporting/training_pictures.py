@@ -20,14 +20,16 @@ from mutualseg.losses.pseudo_label import keep_confident
 from mutualseg.methods.base import Method
 from mutualseg.pixel_values import to_unit
 from mutualseg.reporting.display import Range, as_rgb, display_range
-from mutualseg.reporting.pictures import Pixels, hide, overlay, sheet
+from mutualseg.reporting.pictures import Colors, Pixels, hide, overlay, sheet
 from mutualseg.types import IGNORE_INDEX
 from mutualseg.views import cutmix
 
 _IMAGES = 4
 
 
-def draw_views(streams: TwoStreams, classes: Sequence[str], path: Path) -> None:
+def draw_views(
+    streams: TwoStreams, classes: Sequence[str], path: Path, *, colors: Colors | None = None
+) -> None:
     """Write what the networks see of the first images of each stream.
 
     Columns: labeled crop, its mask, then the weak view, the strong view, the strong view after CutMix
@@ -35,7 +37,10 @@ def draw_views(streams: TwoStreams, classes: Sequence[str], path: Path) -> None:
     """
     labeled = _load(streams.labeled.views_at)
     rows = [
-        [_pixels(image), hide(overlay(_pixels(image), _indices(mask), len(classes)), valid.numpy())]
+        [
+            _pixels(image),
+            hide(overlay(_pixels(image), _indices(mask), len(classes), colors=colors), valid.numpy()),
+        ]
         for image, mask, valid in labeled
     ]
     titles = ["labeled crop", "its mask"]
@@ -52,7 +57,7 @@ def draw_views(streams: TwoStreams, classes: Sequence[str], path: Path) -> None:
             shown = display_range(_bands(weak[index]))  # the same for all three, or their colors looked equal
             row += [_pixels(each[index], shown) for each in (weak, strong, mixed)]
             row.append(hide(np.full((*area.shape, 3), 120, np.uint8), area))
-    sheet(rows, titles, classes).save(path)
+    sheet(rows, titles, classes, colors).save(path)
 
 
 @torch.no_grad()
@@ -64,6 +69,7 @@ def draw_pseudo_labels(
     *,
     device: str,
     precision: str,
+    colors: Colors | None = None,
 ) -> None:
     """Write the labels that teach of the first unlabeled crops, all and those that are sure enough."""
     source = streams.unlabeled
@@ -82,12 +88,15 @@ def draw_pseudo_labels(
         confidence, labels = torch.stack(probabilities).mean(0).max(0)
         kept = labels.where(keep_confident(confidence, method.label_threshold(), labels), IGNORE_INDEX)
         picture, area = _pixels(weak), valid.numpy()
-        drawn = [hide(overlay(picture, _indices(each.cpu()), len(classes)), area) for each in (labels, kept)]
+        drawn = [
+            hide(overlay(picture, _indices(each.cpu()), len(classes), colors=colors), area)
+            for each in (labels, kept)
+        ]
         rows.append([picture, *drawn])
     for network, was_training in zip(networks, were_training, strict=True):
         network.train(was_training)
     titles = ["unlabeled, weak", "pseudo-labels", "sure enough to teach"]
-    sheet(rows, titles, classes).save(path)
+    sheet(rows, titles, classes, colors).save(path)
 
 
 def _load(at: Callable[[int], tuple[Tensor, ...] | BadFile]) -> list[tuple[Tensor, ...]]:

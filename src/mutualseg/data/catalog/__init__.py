@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 
 # Okabe and Ito's palette first: made to be told apart by color-blind people.
 _FIRST = (
@@ -34,8 +35,7 @@ def class_colors(count: int) -> list[tuple[int, int, int]]:
     return colors
 
 
-def palette(count: int) -> list[int]:
+def palette(colors: Sequence[tuple[int, int, int]]) -> list[int]:
     """Return a flat 256-color palette for an indexed PNG: classes first, 255 for ignore."""
-    colors = class_colors(min(count, 255))
-    colors += [IGNORE_COLOR] * (256 - len(colors))
-    return [channel for color in colors for channel in color]
+    filled = [*colors[:255], *[IGNORE_COLOR] * (256 - min(len(colors), 255))]
+    return [channel for color in filled for channel in color]
