@@ -19,7 +19,8 @@ def test_others_are_stretched_band_by_band(bands: int, is_gray: bool, scale: flo
     image = np.random.default_rng(0).random((40, 50, bands)).astype(np.float32)
     image *= (scale * np.arange(1, bands + 1)).astype(np.float32)
     picture = as_rgb(image)
-    assert (picture.shape, picture.dtype) == ((40, 50, 3), np.uint8)
+    assert picture.shape == (40, 50, 3)
+    assert picture.dtype == np.uint8
     for shown in range(3):
         band = image[..., 0 if is_gray else shown].astype(np.float64)
         low, high = np.percentile(band, (1, 99))

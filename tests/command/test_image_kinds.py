@@ -31,7 +31,7 @@ Write = Callable[[Path, Pixels], Path]
 
 
 def gray_16_png(path: Path, image: Pixels) -> Path:
-    return write(path.with_suffix(".png"), (image.mean(2) * 16).astype(np.uint16))  # type: ignore[arg-type]
+    return write(path.with_suffix(".png"), (image.mean(2) * 16).astype(np.uint16))
 
 
 def color_16_png(path: Path, image: Pixels) -> Path:

@@ -68,7 +68,8 @@ def test_a_plain_code_reads_what_is_read_as_rgb(tmp_path: Path) -> None:
     picture.save(tmp_path / "lzw.tif", compression="tiff_lzw")
     for path in (*files, tmp_path / "lzw.tif"):
         read = RGB.read(path)
-        assert (read.dtype, read.shape) == (np.uint8, (20, 30, 3))
+        assert read.dtype == np.uint8
+        assert read.shape == (20, 30, 3)
         assert np.array_equal(read, read_image(path))
         kind = image_kind(path)
         assert (kind.depth, kind.size) == ("8-bit", (20, 30)) == ("8-bit", image_size(path))
@@ -154,7 +155,8 @@ def test_gray_and_rgb_stand_in_for_each_other(tmp_path: Path) -> None:
     eight = pixels("b", 20, 30)
     Image.fromarray(eight).save(tmp_path / "8.png")
     luma = of(1, "8-bit").read(tmp_path / "8.png")
-    assert (luma.shape, luma.dtype) == ((20, 30, 1), np.uint8)
+    assert luma.shape == (20, 30, 1)
+    assert luma.dtype == np.uint8
     assert abs(luma[..., 0] - eight @ [0.299, 0.587, 0.114]).max() <= 1
     Image.fromarray(eight[..., 0]).save(tmp_path / "g.png")
     assert np.array_equal(of(1, "8-bit").read(tmp_path / "g.png")[..., 0], eight[..., 0])

@@ -14,6 +14,7 @@ from PIL import Image
 
 from mutualseg.data import image_survey
 from mutualseg.data.image_codes import RGB, ImageCode
+from mutualseg.data.image_kinds import ImageKind, image_kind
 from mutualseg.data.image_survey import find_code
 from mutualseg.data.samples import Sample
 from mutualseg.errors import ConfigError, ImageError
@@ -138,15 +139,21 @@ def test_of_many_images_some_are_looked_at(tmp_path: Path, monkeypatch: pytest.M
         tmp_path, {f"{place:02d}.png": drawn(place, 5, 6, high=900, dtype=np.uint16) for place in range(30)}
     )
     seen: list[Path] = []
+    measured: list[Path] = []
+    read = ImageCode.read_unscaled
+
+    def look(path: Path) -> ImageKind:
+        seen.append(path)
+        return image_kind(path)
+
+    def measure(code: ImageCode, path: Path) -> Array:
+        measured.append(path)
+        return read(code, path)
+
     monkeypatch.setattr(image_survey, "LOOKED_AT", 10)
     monkeypatch.setattr(image_survey, "MEASURED", 5)
-    look = image_survey.image_kind
-    monkeypatch.setattr(image_survey, "image_kind", lambda path: (seen.append(path), look(path))[1])
-    read = ImageCode.read_unscaled
-    measured: list[Path] = []
-    monkeypatch.setattr(
-        ImageCode, "read_unscaled", lambda code, path: (measured.append(path), read(code, path))[1]
-    )
+    monkeypatch.setattr(image_survey, "image_kind", look)
+    monkeypatch.setattr(ImageCode, "read_unscaled", measure)
     find_code(found, found[:1])
     assert len(set(seen)) == 10
     assert len(seen) == 11
