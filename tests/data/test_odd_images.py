@@ -90,6 +90,9 @@ def test_kinds_given_by_a_reader() -> None:
     (found,) = image_kind_findings(kinds)
     assert found.files == (Path("c"),)
     assert "2 8-bit RGB, 1 16-bit gray images" in found.what
+    assert found.severity == "error"  # as train refuses them
+    (mixed,) = image_kind_findings({"8-bit RGB": [Path("a")], "8-bit gray": [Path("b")]})
+    assert mixed.severity == "warning"
     assert not list(image_kind_findings({"8-bit RGB": [Path("a")]}))
     assert not list(image_kind_findings({}))
 
