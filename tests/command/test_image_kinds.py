@@ -236,3 +236,17 @@ def test_a_deep_image_among_others_is_named(tmp_path: Path, command: Command) ->
     assert outcome.code == 2
     assert "more/deep.png" in outcome.err.replace("\n", "")
     assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(("kind", "words"), [("gray_16_tiff", "16-bit gray"), ("five_bands", "5 channels")])
+def test_check_reads_what_train_reads(tmp_path: Path, command: Command, kind: str, words: str) -> None:
+    data = write_kind(tmp_path / "data", KINDS[kind][0])
+    outcome = command("check", data, "--sheet", tmp_path / "sheet.png")
+    assert outcome.code == 0, outcome.out
+    assert words in outcome.out
+    assert np.asarray(Image.open(tmp_path / "sheet.png")).std() > 20
+    color_16_png(data / "images/train/zz", draw("odd")[0])
+    if kind == "five_bands":
+        outcome = command("check", data)
+        assert outcome.code == 2
+        assert "image is of another kind than most" in outcome.out

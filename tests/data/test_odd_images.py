@@ -90,6 +90,9 @@ def test_kinds_given_by_a_reader() -> None:
     (found,) = image_kind_findings(kinds)
     assert found.files == (Path("c"),)
     assert "2 8-bit RGB, 1 16-bit gray images" in found.what
+    assert found.severity == "error"  # as train refuses them
+    (mixed,) = image_kind_findings({"8-bit RGB": [Path("a")], "8-bit gray": [Path("b")]})
+    assert mixed.severity == "warning"
     assert not list(image_kind_findings({"8-bit RGB": [Path("a")]}))
     assert not list(image_kind_findings({}))
 
@@ -100,7 +103,7 @@ def test_a_reader_of_other_kinds(tmp_path: Path) -> None:
     five = np.random.default_rng(0).random((40, 48, 5), np.float32)
     report = inspect(root, read_image=lambda path: five if path.stem == "u" else pixels(path.name, 40, 48))
     assert dict(report.kinds) == {"8-bit RGB": 3, "8-bit gray": 1, "floating-point with 5 channels": 1}
-    assert report.ok
+    assert find(report, "another kind than most").severity == "error"
 
 
 def test_an_injected_reader_of_masks(tmp_path: Path) -> None:

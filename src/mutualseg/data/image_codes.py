@@ -171,6 +171,24 @@ class ImageCode:
         return gray.round().astype(numbers.dtype) if numbers.dtype.kind in "iu" else gray
 
 
+def read_stored(path: Path) -> Pixels:
+    """Return an image of any kind without alpha: 8-bit gray and color as RGB, others as the file has them.
+
+    Returns:
+        [H,W,C], uint8 [H,W,3] for ordinary images.
+
+    Raises:
+        ImageError: The file cannot be read, or holds numbers that are not finite.
+    """
+    if not is_tiff(path):
+        with open_image(path) as image:
+            kind = kind_of(image, path)
+    else:
+        kind = image_kind(path)
+    is_ordinary = kind.depth == "8-bit" and kind.colors in (1, 3)
+    return ImageCode(3 if is_ordinary else kind.colors, kind.depth).read_unscaled(path)
+
+
 def _refuse_infinite(numbers: Pixels, name: Path | str) -> None:
     if numbers.dtype.kind == "f":
         strange = numbers.size - int(np.isfinite(numbers).sum())

@@ -44,7 +44,7 @@ def image_findings(survey: FolderSurvey) -> Iterator[Finding]:
 
 
 def image_kind_findings(kinds: Mapping[str, Sequence[Path]]) -> Iterator[Finding]:
-    """Yield a warning if images are of more than one kind.
+    """Yield a warning if images are of more than one kind; an error if `train` refuses the mixture.
 
     Args:
         kinds: The images of each kind by its name, such as "8-bit RGB" and "16-bit gray".
@@ -54,12 +54,22 @@ def image_kind_findings(kinds: Mapping[str, Sequence[Path]]) -> Iterator[Finding
         return
     listed = ", ".join(f"{len(kinds[kind])} {kind}" for kind in present)
     odd = [path for kind in present[1:] for path in kinds[kind]]
+    is_refused = _is_refused(present)
+    cure = f"save all images in one kind, such as {present[0]}"
     yield make_finding(
-        "warning",
+        "error" if is_refused else "warning",
         f"image is of another kind than most ({listed} images): channels or bit depths are mixed",
-        f"save all images in one kind, such as {present[0]}, unless images to be segmented are mixed too",
+        f"{cure}, or leave these out"
+        if is_refused
+        else f"{cure}, unless images to be segmented are mixed too",
         odd,
     )
+
+
+def _is_refused(kinds: Sequence[str]) -> bool:
+    """Tell whether kinds differ in depth, or in channels other than gray and RGB, which may be mixed."""
+    depths = {kind.partition(" ")[0] for kind in kinds}
+    return len(depths) > 1 or any("channels" in kind for kind in kinds)
 
 
 def _suffix_findings(survey: FolderSurvey) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mutualseg.data.cured_copy import require_empty_place, write_cured_copy
 from mutualseg.data.doctor import examine, inspect
 from mutualseg.data.findings import CuredCopy, Report
-from mutualseg.data.images import read_image
+from mutualseg.data.image_codes import read_stored
 from mutualseg.data.layouts.reading import AUTO
 from mutualseg.reporting.progress import file_progress
 from mutualseg.reporting.sample_sheet import require_picture_file, write_sample_sheet
@@ -52,16 +52,16 @@ def check_folder(
             ignore=ignore,
             unlabeled=unlabeled,
             progress=progress,
-            read_image=read_image,
+            read_image=read_stored,
         )
     report = examined.report
-    if sheet is not None and write_sample_sheet(examined, read_image, sheet):
+    if sheet is not None and write_sample_sheet(examined, read_stored, sheet):
         report = replace(report, sheet=sheet)
     if fix is not None:
         with file_progress("copying", quiet=quiet) as progress:
             written = write_cured_copy(examined, fix, progress)
         with file_progress("checking the copy", quiet=quiet) as progress:
-            own = inspect(fix, progress=progress, read_image=read_image)
+            own = inspect(fix, progress=progress, read_image=read_stored)
         copy = CuredCopy(fix, written.images, written.masks, written.changes, own)
         report = replace(report, copy=copy)
     return report
