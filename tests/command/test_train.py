@@ -149,7 +149,8 @@ def test_run_folder_is_complete(method: str, data: Path, tmp_path: Path, command
     with safe_open(run / "weights/deployed.safetensors", framework="pt") as file:
         (described,) = file.metadata().values()
     facts = json.loads(described)
-    assert facts["network"] == {"network": "fpn", "encoder": SMALL["encoder"], "num_classes": 3}
+    built = {"network": "fpn", "encoder": SMALL["encoder"], "num_classes": 3, "channels": 3}
+    assert facts["network"] == {**built, "mean": [], "std": []}  # 8-bit RGB has the encoder's own
     assert (facts["classes"], facts["role"], facts["step"]) == (list(CLASSES), "teacher_a", 4)
 
     assert len(outcome.out.splitlines()) == 2

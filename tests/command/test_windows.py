@@ -30,9 +30,9 @@ from tests.command.made import CLASSES, SMALL, Pixels, draw, flags, write_photos
 
 
 @pytest.fixture(scope="module")
-def windowed(data: Path) -> Path:
+def windowed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run that looked at val images in windows of 32 pixels."""
-    run = data.parent / "windowed"
+    run = tmp_path_factory.mktemp("windowed") / "run"
     mutualseg.train(str(data), out=str(run), window=32, quiet=True, **SMALL)
     return run
 
