@@ -76,7 +76,7 @@ def train(
         ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
             alone are one class and unknown pixels, not two classes.
         channels: Bands of the images; found out if not given.
-        out: Run folder to write.
+        out: Run folder to write; the next free one below runs/ if not given, named as the data.
         unlabeled: Further folder of images, from anywhere, without masks, or a .txt list of images, of which
             those of the data folder are then the ones used; may be given several times.
         labeled: Keep only part of the masks: a fraction (1/16), a count (23), a list of names (one image a
@@ -188,7 +188,7 @@ def train(
         raise ConfigError("--data is missing; give a folder with images/ and masks/, or: --data generated.")
     if steps is not None and budget is not None:
         raise ConfigError("--steps and --budget exclude each other; use one of them.")
-    run_root = _required_out(out)
+    run_root = _required_out(out) if overwrite or out is not None else _next_run(data, quiet=quiet)
 
     from mutualseg.engine.baseline import run_with_twin
     from mutualseg.engine.launch import launch
@@ -606,6 +606,16 @@ def compare(
         quiet=quiet,
     )
     return perform_all(comparison, train, jobs=jobs)
+
+
+def _next_run(data: str, *, quiet: bool) -> Path:
+    """Return the run folder of a run that was given none, and say so."""
+    from mutualseg.reporting.console import RunConsole
+    from mutualseg.runs import next_free
+
+    root = next_free(Path("runs"), Path(data).resolve().name or "data")
+    RunConsole(quiet=quiet).say(f"run folder: {root}")
+    return root
 
 
 def _required_out(out: str | None) -> Path:

@@ -259,6 +259,14 @@ class RunFolder:
         partial.replace(self.summary)
 
 
+def next_free(parent: Path, name: str) -> Path:
+    """Return `parent/name`, or with -2, -3, ... the first of them that is not there or empty."""
+    candidate, number = parent / name, 2
+    while candidate.exists() and not (candidate.is_dir() and not any(candidate.iterdir())):
+        candidate, number = parent / f"{name}-{number}", number + 1
+    return candidate
+
+
 def weights_of(path: Path) -> Path:
     """Return the deployed weights of a run folder, or the path itself if it is a file."""
     return RunFolder(path).weights if path.is_dir() else path

@@ -116,7 +116,7 @@ DATA = (
 
 OPTIONS = (
     Case("data missing", ("--data", "generated"), "train --out {out}"),
-    Case("out missing", ("--out", "name a folder"), "train --data {data}"),
+    Case("overwrite without out", ("--out is missing", "name a folder"), "train --data {data} --overwrite"),
     Case("steps and budget", ("--steps", "--budget", "exclude each other"), options="--budget 20min"),
     Case("resume and overwrite", ("--resume", "--overwrite", "exclude"), options="--resume --overwrite"),
     Case("no verb of that name", ("'trian'", "did you mean 'train'"), "trian --data {data}", small=False),

