@@ -285,7 +285,7 @@ def test_late_signal_lets_the_run_finish_and_starts_no_other(
 def test_failed_run_is_reported_and_tried_again(
     data: Path, tmp_path: Path, command: Command, trained: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = mutualseg.api.train
+    original = mutualseg.train
     failures = {"labels_only": TrainingError("The loss became infinite; lower the rates."), "mutual": None}
 
     def train(*arguments: Any, **options: Any) -> dict[str, Any]:
@@ -294,7 +294,7 @@ def test_failed_run_is_reported_and_tried_again(
             raise failure
         return original(*arguments, **options)
 
-    monkeypatch.setattr(mutualseg.api, "train", train)
+    monkeypatch.setattr(mutualseg.api.training, "train", train)
     words = ("compare", "--data", data, "--out", "cmp", *flags(SHORT, seeds=0, labeled=3))
     words += ("--methods", "labels_only", "mutual")
     outcome = command(*words)

@@ -27,7 +27,7 @@ def add_function(parser: ArgumentParser, verb: str) -> None:
     for name, parameter in inspect.signature(function).parameters.items():
         if name in SETTINGS:
             continue
-        annotation = eval(parameter.annotation, vars(api))  # our own source, not input
+        annotation = annotation_of(function, name)
         required = parameter.default is inspect.Parameter.empty
         if name in _POSITIONAL.get(verb, ()):
             many: dict[str, Any] = {"nargs": "+"} if takes_many(annotation) else {}
@@ -76,13 +76,20 @@ def add_settings(parser: ArgumentParser, method: str | None) -> None:
 
 def list_options(verb: str) -> list[str]:
     """Return the options of a verb that take several values."""
-    parameters = inspect.signature(getattr(api, verb)).parameters.items()
-    return [f"--{name}" for name, own in parameters if takes_many(eval(own.annotation, vars(api)))]
+    function = getattr(api, verb)
+    names = inspect.signature(function).parameters
+    return [f"--{name}" for name in names if takes_many(annotation_of(function, name))]
 
 
 def options_of(parser: ArgumentParser) -> dict[str, Any]:
     """Return every option of a parser by its spelling."""
     return {flag: action for action in parser._actions for flag in action.option_strings}
+
+
+def annotation_of(function: Callable[..., Any], name: str) -> Any:
+    """Return the type of a parameter of an `api` function."""
+    annotation = inspect.signature(function).parameters[name].annotation
+    return eval(annotation, function.__globals__)  # our own source, not input
 
 
 def takes_many(annotation: Any) -> bool:

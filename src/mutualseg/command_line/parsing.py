@@ -12,7 +12,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from mutualseg import api
-from mutualseg.command_line.options import add_function, add_settings, list_options, takes_many
+from mutualseg.command_line.options import add_function, add_settings, annotation_of, list_options, takes_many
 from mutualseg.command_line.refusals import explain, refuse_unknown, refuse_unknown_keys, require_values
 from mutualseg.command_line.words import repeated, spelled, value_of, with_value, without_config
 from mutualseg.configuration_files import preset_names, read_configuration
@@ -132,8 +132,9 @@ def _configuration(verb: str, words: Sequence[str]) -> dict[str, Any]:
 def _take_lists(configuration: dict[str, Any], verb: str) -> dict[str, list[str]]:
     """Take the lists out of a configuration: the parser knows their options as repeated words only."""
     taken = {}
-    for name, parameter in inspect.signature(getattr(api, verb)).parameters.items():
-        if name in configuration and takes_many(eval(parameter.annotation, vars(api))):
+    function = getattr(api, verb)
+    for name in inspect.signature(function).parameters:
+        if name in configuration and takes_many(annotation_of(function, name)):
             value = configuration.pop(name)
             taken[name] = [value] if isinstance(value, str) else value
             if not isinstance(taken[name], list) or not all(isinstance(item, str) for item in taken[name]):

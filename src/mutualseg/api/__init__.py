@@ -1,0 +1,13 @@
+"""The verbs of the product as functions; the command line is made from their signatures.
+
+Heavy imports stand inside the functions, so that `import mutualseg` and `--help` are quick.
+"""
+
+from __future__ import annotations
+
+from mutualseg.api.comparing import compare
+from mutualseg.api.preparing import check, split
+from mutualseg.api.training import train
+from mutualseg.api.using import evaluate, load, predict
+
+__all__ = ["check", "compare", "evaluate", "load", "predict", "split", "train"]

@@ -1,0 +1,246 @@
+"""`train`: from two kinds of images to a run folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
+from inspect import signature
+from pathlib import Path
+from typing import Any, Literal
+
+from mutualseg.api.arguments import paths, required_out
+from mutualseg.errors import ConfigError
+
+
+def train(
+    data: str | None = None,
+    *,
+    layout: str = "auto",
+    ignore: int | None = None,
+    channels: int | None = None,
+    out: str | None = None,
+    unlabeled: str | Sequence[str] = (),
+    labeled: str | int | None = None,
+    group: str | None = None,
+    method: str | Mapping[str, Any] = "mutual",
+    steps: int | None = None,
+    budget: str | None = None,
+    seed: int = 0,
+    split_seed: int = 0,
+    batch: int | str = 4,
+    unlabeled_batch: int | None = None,
+    accumulate: int = 1,
+    crop: int | None = None,
+    network: str = "deeplabv3plus",
+    encoder: str = "auto",
+    weights: str = "imagenet",
+    init: str | None = None,
+    device: str = "auto",
+    devices: int = 1,
+    num_nodes: int = 1,
+    precision: str = "auto",
+    compile: bool = False,
+    activation_checkpointing: bool = False,
+    workers: int | None = None,
+    cache: str = "auto",
+    evaluate_every: int | None = None,
+    checkpoint_every: str | int = "10min",
+    select: Literal["last", "best"] = "last",
+    views: Mapping[str, Any] | None = None,
+    optimization: Mapping[str, Any] | None = None,
+    supervision: Mapping[str, Any] | None = None,
+    with_baseline: bool = False,
+    window: int | str | None = None,
+    resume: bool | str = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Train a segmentation network from labeled and unlabeled images.
+
+    Args:
+        data: Folder with images/ and masks/ (with or without train/, val/, test/ below each); an image
+            without a mask is unlabeled. "generated" is the embedded data set.
+        layout: How the data folder is laid out: folder (images/ and masks/), voc, voc_fine, voc_blended,
+            cityscapes, ade20k, coco, coco_panoptic, coco_stuff, camvid, acdc, huggingface, labelme,
+            coco_json or cvat; auto tells them apart.
+        ignore: A mask value that means "class unknown", beside 255. 255 itself says that masks of 0 and 255
+            alone are one class and unknown pixels, not two classes.
+        channels: Bands of the images; found out if not given.
+        out: Run folder to write; the next free one below runs/ if not given, named as the data.
+        unlabeled: Further folder of images, from anywhere, without masks, or a .txt list of images, of which
+            those of the data folder are then the ones used; may be given several times.
+        labeled: Keep only part of the masks: a fraction (1/16), a count (23), a list of names (one image a
+            line, or image and mask), or a split.json written by `mutualseg split`.
+        group: Regular expression on names; images whose match (or first group) is equal stay on one side.
+            A layout may bring its own, such as patients.
+        method: How to train; mutual (the default), labels_only, mean_teacher, cps, fixmatch, unimatch or
+            unimatch_v2. Its own arguments are dotted.
+        steps: Optimizer steps. Without steps or budget: 1200 on a CPU, 10000 on CUDA.
+        budget: Time to train, such as 20min; a short calibration turns it into steps. Excludes steps.
+        seed: Of weights, order, crops and colors.
+        split_seed: Of the choice of labeled and held-out images.
+        batch: Labeled images per step, at least 2; auto takes the most that memory holds.
+        unlabeled_batch: Unlabeled images per step; as many as labeled if not given. At least 2.
+        accumulate: Batches per step; their gradients are averaged, at the memory of one of them.
+        crop: Side of the training crops in pixels; derived from the images if not given.
+        network: deeplabv3plus, fpn, upernet, segformer or dpt.
+        encoder: timm name of the encoder; auto is tf_efficientnet_lite0 (DINOv2-S for dpt).
+        weights: Encoder weights: imagenet, none, or a file.
+        init: Start every network from this run's deployed network.
+        device: auto, cpu, cuda or mps.
+        devices: Processes on each machine, one per GPU; they share each batch.
+        num_nodes: Machines; torchrun or SLURM starts the command on each.
+        precision: auto, 32 or bf16; auto takes bf16 where the processor computes in it.
+        compile: Run the networks compiled: minutes to begin with, then faster steps on CUDA.
+        activation_checkpointing: Compute the students' encoders twice in each step, to save memory.
+        workers: Loader processes per stream; chosen for the machine if not given.
+        cache: Where decoded images are kept: memory, file (a temporary one) or off; auto is memory. Half of
+            what is free at most.
+        evaluate_every: Steps between evaluations; a fifth of the run if not given.
+        checkpoint_every: Steps (5) or time (10min) between checkpoints.
+        select: Deploy the network of the last step, or of the best evaluation on val.
+        views: Crops and colors; dotted on the command line.
+        optimization: Optimizer and learning rates; dotted on the command line.
+        supervision: Loss on labeled pixels and class weights, for imbalanced classes; dotted on the command
+            line.
+        with_baseline: Also train on the labels alone, with the same steps or budget, and say whether the
+            unlabeled images helped.
+        window: Look at val images in windows of this side in pixels, overlapping by a third, or whole (the
+            default); evaluate and predict then do the same with this run.
+        resume: Continue the run in --out, or in the run folder given here.
+        overwrite: Replace the run in --out.
+        quiet: Say nothing while training.
+
+    Returns:
+        What summary.json holds.
+
+    Raises:
+        MutualSegError: anything that the user can mend, in one sentence.
+        Interrupted: a signal came; the run was saved.
+    """
+    from mutualseg.engine.processes import place_from
+    from mutualseg.occupied import occupied
+
+    if resume and overwrite:
+        raise ConfigError("--resume and --overwrite exclude each other; use one of them.")
+    place = place_from(os.environ)
+    leads = place is None or place.leads  # of several processes one holds the run folder for all
+    if resume:
+        from mutualseg.engine.baseline import has_twin, lacks_baseline, run_with_twin
+        from mutualseg.engine.resuming import resume_run
+        from mutualseg.runs import RunFolder
+
+        root = required_out(out) if resume is True else Path(resume)
+        if out is not None and Path(out).resolve() != root.resolve():
+            raise ConfigError(f"--resume {resume} and --out {out} name two runs; leave out --out.")
+        chosen: dict[str, object] = {
+            "data": data,
+            "layout": layout,
+            "ignore": ignore,
+            "channels": channels,
+            "labeled": labeled,
+            "steps": steps,
+            "seed": seed,
+            "split_seed": split_seed,
+            "batch": batch,
+            "crop": crop,
+            "network": network,
+            "encoder": encoder,
+            "with_baseline": with_baseline,
+            "group": group,
+            "budget": budget,
+            "unlabeled_batch": unlabeled_batch,
+            "accumulate": accumulate,
+            "weights": weights,
+            "init": init,
+            "device": device,
+            "devices": devices,
+            "num_nodes": num_nodes,
+            "precision": precision,
+            "evaluate_every": evaluate_every,
+            "select": select,
+            "method": method,
+            "views": views,
+            "optimization": optimization,
+            "window": window,
+            "supervision": supervision,
+        }
+        defaults = signature(train).parameters
+        given = {name: value for name, value in chosen.items() if value != defaults[name].default}
+        folder = RunFolder(root)
+
+        def go_on() -> dict[str, Any]:
+            return resume_run(root, given=given, quiet=quiet or lacks_baseline(folder))
+
+        with occupied(root) if leads else nullcontext():
+            return run_with_twin(root, go_on, quiet=quiet) if has_twin(folder) else go_on()
+    if data is None:
+        raise ConfigError("--data is missing; give a folder with images/ and masks/, or: --data generated.")
+    if steps is not None and budget is not None:
+        raise ConfigError("--steps and --budget exclude each other; use one of them.")
+    run_root = required_out(out) if overwrite or out is not None else _next_run(data, quiet=quiet)
+
+    from mutualseg.engine.baseline import run_with_twin
+    from mutualseg.engine.launch import launch
+
+    train_it = partial(
+        launch,
+        data=str(data),
+        layout=layout,
+        ignore=ignore,
+        channels=channels,
+        out=run_root,
+        unlabeled=paths(unlabeled),
+        labeled=labeled if labeled is None or isinstance(labeled, int) else str(labeled),
+        group=group,
+        method=method,
+        steps=steps,
+        budget=budget,
+        seed=seed,
+        split_seed=split_seed,
+        batch=batch,
+        unlabeled_batch=unlabeled_batch,
+        accumulate=accumulate,
+        crop=crop,
+        network=network,
+        encoder=encoder,
+        weights=str(weights),
+        init=init,
+        device=device,
+        devices=devices,
+        num_nodes=num_nodes,
+        precision=precision,
+        compile=compile,
+        activation_checkpointing=activation_checkpointing,
+        workers=workers,
+        cache=cache,
+        evaluate_every=evaluate_every,
+        checkpoint_every=checkpoint_every,
+        select=select,
+        views=views or {},
+        optimization=optimization or {},
+        supervision=supervision or {},
+        with_baseline=with_baseline,
+        window=window,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+    with occupied(run_root) if leads else nullcontext(_nothing) as hold:
+        held = partial(train_it, hold=hold)
+        return run_with_twin(run_root, held, quiet=quiet) if with_baseline else held()
+
+
+def _next_run(data: str, *, quiet: bool) -> Path:
+    """Return the run folder of a run that was given none, and say so."""
+    from mutualseg.reporting.console import RunConsole
+    from mutualseg.runs import next_free
+
+    root = next_free(Path("runs"), Path(data).resolve().name or "data")
+    RunConsole(quiet=quiet).say(f"run folder: {root}")
+    return root
+
+
+def _nothing() -> None:
+    """Hold nothing."""
