@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
+from mutualseg.data.image_codes import RGB
+from mutualseg.data.mask_codes import INDICES
 from mutualseg.errors import RunError
 from mutualseg.supervision import Supervision
 
@@ -14,13 +16,6 @@ class Settings:
     """Resolved arguments of `train`, under the names of its flags; nothing in it is `auto`."""
 
     data: str
-    layout: str
-    ignore: int | None
-    channels: int
-    image_code: dict[str, Any]
-    """See `ImageCode`: follows from the images."""
-    mask_code: dict[str, Any]
-    """See `MaskCode`: follows from the masks."""
     unlabeled: list[str]
     labeled: str | int | None
     group: str | None
@@ -50,11 +45,18 @@ class Settings:
     select: str
     views: dict[str, Any]
     optimization: dict[str, Any]
-    supervision: dict[str, Any] = field(default_factory=lambda: dict(vars(Supervision())))
-    """Left open only by runs from before there was a choice."""
     with_baseline: bool = False
+    # What follows is left open only by runs from before there was a choice, which had these.
+    supervision: dict[str, Any] = field(default_factory=lambda: dict(vars(Supervision())))
     window: int | None = None
     """Side of the windows in which val images are looked at; None: whole images."""
+    layout: str = "folder"
+    ignore: int | None = None
+    channels: int = 3
+    image_code: dict[str, Any] = field(default_factory=RGB.to_plain)
+    """See `ImageCode`: follows from the images."""
+    mask_code: dict[str, Any] = field(default_factory=INDICES.to_plain)
+    """See `MaskCode`: follows from the masks."""
 
     @property
     def processes(self) -> int:

@@ -357,7 +357,9 @@ def test_terminal_shows_the_run_and_nothing_else(data: Path, tmp_path: Path) -> 
         "fpn on mobilenetv3_small_050, on cpu in float32; 4 steps of 2 + 2 crops of 32"
     )
     assert lines[2].startswith("memory: about ")
-    assert all(line.startswith("step ") for line in lines[3:]), done.stderr
+    table = lines.index("val, teacher_a at the last step")
+    assert all(line.startswith("step ") for line in lines[3:table]), done.stderr
+    assert [line.split()[1] for line in lines[table + 4 : -1]] == ["left", "right", "disc"]
 
 
 class _Clock:
