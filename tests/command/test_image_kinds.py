@@ -30,6 +30,8 @@ Array = npt.NDArray[Any]
 Write = Callable[[Path, Pixels], Path]
 """Writes a picture [H,W,3] of 8 bits as a file of some kind, at a path without suffix."""
 
+pytestmark = pytest.mark.slow  # each trains
+
 
 def gray_16_png(path: Path, image: Pixels) -> Path:
     return write(path.with_suffix(".png"), (image.mean(2) * 16).astype(np.uint16))
@@ -100,7 +102,6 @@ def write_kind(root: Path, kind: Write, *, two_classes: bool = False) -> Path:
     return root
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_from_train_to_predict(tmp_path: Path, command: Command, kind: str) -> None:
     make, channels, depth = KINDS[kind]
@@ -146,7 +147,6 @@ def test_gray_16_bits_and_masks_of_0_and_255(tmp_path: Path, command: Command) -
     assert json.loads(command("evaluate", "run", "--json").out)["miou"] == pytest.approx(summary["miou"])
 
 
-@pytest.mark.slow
 def test_gray_16_bits_and_masks_of_0_and_255_without_another_flag(
     tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +161,6 @@ def test_gray_16_bits_and_masks_of_0_and_255_without_another_flag(
     assert min(summary["per_class_iou"].values()) > 0
 
 
-@pytest.mark.slow
 def test_a_stopped_run_of_16_bits_ends_as_one_without_a_break(
     tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,7 +184,6 @@ def test_a_stopped_run_of_16_bits_ends_as_one_without_a_break(
     assert_exact(Path("stopped"), Path("whole"))
 
 
-@pytest.mark.slow
 def test_compare_and_the_twin_read_what_train_reads(tmp_path: Path, command: Command) -> None:
     data = write_kind(tmp_path / "data", floats)
     shared = flags(batch=2, steps=4)
@@ -202,7 +200,6 @@ def test_compare_and_the_twin_read_what_train_reads(tmp_path: Path, command: Com
     assert np.asarray(Image.open("all/pictures.png")).std() > 20
 
 
-@pytest.mark.slow
 def test_init_wants_the_same_channels(tmp_path: Path, command: Command, finished: Path) -> None:
     gray = write_kind(tmp_path / "gray", gray_16_png)
     outcome = command("train", "--data", gray, "--out", "run", "--init", finished, *flags())

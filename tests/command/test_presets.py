@@ -35,6 +35,7 @@ def test_there_are_presets() -> None:
     assert "mkd_reference" in preset_names()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", preset_names())
 def test_preset_runs_shrunk(preset: str, data: Path, tmp_path: Path, command: Command) -> None:
     layout = read_configuration(preset).get("layout", "folder")

@@ -21,6 +21,9 @@ from mutualseg.methods import METHODS
 from tests.command.conftest import Command
 from tests.command.made import SMALL, draw, flags, write, write_data
 
+pytestmark = pytest.mark.slow  # each trains
+
+
 LOSSES = get_args(LossName)
 SHORT = {**SMALL, "steps": 2}
 
@@ -221,7 +224,8 @@ def test_a_comparison_from_before_there_was_a_choice_goes_on(
     assert command(*words, "--methods", "labels_only").code == 0
     path = tmp_path / "cmp" / NAME
     record = json.loads(path.read_text(encoding="utf-8"))
-    del record["settings"]["supervision"]
+    for name in ("supervision", "layout", "ignore", "channels", "window"):
+        del record["settings"][name]
     del record["settings"]["variants"]["labels_only"]["supervision"]
     path.write_text(json.dumps(record), encoding="utf-8")
     refused = command(*words, "--methods", "labels_only", "--supervision.loss", "dice")
@@ -320,7 +324,6 @@ def test_evaluating_on_masks_that_say_nothing_is_refused(
     assert "masks of the test images is 255 (ignore)" in outcome.err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_two_classes_work_with_every_method(
     method: str, two_classes: Path, tmp_path: Path, command: Command
@@ -340,7 +343,6 @@ def test_two_classes_work_with_every_method(
     assert set(np.unique(np.asarray(Image.open(tmp_path / "masks/photo.png")))) <= {0, 1}
 
 
-@pytest.mark.slow
 def test_two_classes_are_learned(two_classes: Path, tmp_path: Path, command: Command) -> None:
     """A disc of a tenth of the pixels is found, where saying "rest" everywhere would score 45."""
     length = flags(SMALL, steps=150, evaluate_every=25, batch=4, crop=64)
@@ -349,7 +351,6 @@ def test_two_classes_are_learned(two_classes: Path, tmp_path: Path, command: Com
     assert summary_of(tmp_path / "run")["miou_best"] > 52
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 def test_scribbles_train(loss: str, tmp_path: Path, command: Command) -> None:
     """Masks of which nearly every pixel is unknown, so that many crops hold no label at all."""

@@ -28,6 +28,8 @@ from mutualseg.weights_files import load_network, save_network
 from tests.command.conftest import Command
 from tests.command.made import CLASSES, SMALL, Pixels, draw, flags, write_photos
 
+pytestmark = pytest.mark.slow  # each trains
+
 
 @pytest.fixture(scope="module")
 def windowed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -146,7 +148,7 @@ def test_images_may_follow_the_scales(undecided: Path, tmp_path: Path, command: 
     assert same(masks_in("one"), masks_in("two"))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     height=st.integers(1, 90),
     width=st.integers(1, 90),

@@ -147,7 +147,7 @@ def test_a_window_that_covers_the_image_changes_nothing(
     assert torch.equal(logits_of(network, image, covered), logits_of(network, image, flipped))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(
     height=st.integers(1, 40),
     width=st.integers(1, 40),
@@ -162,7 +162,7 @@ def test_what_depends_on_its_own_pixel_is_the_same_in_windows(
     torch.testing.assert_close(averaged(network, image, InferenceOptions(window, (1.0,), flip)), whole)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 @given(
     height=st.integers(1, 40),
     width=st.integers(1, 40),

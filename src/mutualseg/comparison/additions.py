@@ -16,7 +16,7 @@ _GROWS = ("variants", "labeled")
 """Settings to which a later call may add entries, and must not change one."""
 _LATER = ("unlabeled_images", "masks", "val_masks")
 """Facts that records of before did not have."""
-_USED_TO_BE = {"supervision": resolve_supervision({})}
+_USED_TO_BE = {"supervision": resolve_supervision({}), "layout": "folder", "channels": 3}
 """Settings that records of before did not have because there was no choice, and what they were."""
 _FOLDERS = ("data", "unlabeled")
 """Settings that are paths: several lead to one folder."""
