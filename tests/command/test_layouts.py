@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,11 @@ from tests.data.layouts.made import (
     VOC_VAL,
     city_names,
     write_acdc,
+    write_ade20k,
+    write_camvid_segnet,
     write_cityscapes,
     write_coco_objects,
+    write_huggingface,
     write_voc,
 )
 
@@ -97,6 +102,32 @@ def test_drawn_masks_train(tmp_path: Path) -> None:
     out = tmp_path / "run"
     run(["train", *flags(SHORT, data=write_coco_objects(tmp_path / "coco"), out=out, labeled=2)])
     assert read(out / "config.yaml")["layout"] == "coco"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("write", "name", "classes"),
+    [
+        (write_acdc, "acdc", ["background", "right ventricle", "myocardium", "left ventricle"]),
+        (partial(write_huggingface, counts={"train": 6, "validation": 2}, unlabeled=2), "huggingface", None),
+        (write_ade20k, "ade20k", None),
+        (write_camvid_segnet, "camvid", None),
+    ],
+)
+def test_other_layouts_train(
+    write: Callable[[Path], Path], name: str, classes: list[str] | None, tmp_path: Path
+) -> None:
+    data, out = write(tmp_path / "data"), tmp_path / "run"
+    before = files_below(data)
+    run(["train", *flags(SHORT, data=data, out=out, labeled=2)])
+    config = read(out / "config.yaml")
+    assert config["layout"] == name
+    assert config["channels"] == (1 if name == "acdc" else 3)  # 16-bit gray slices
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    assert classes is None or list(summary["per_class_iou"]) == classes
+    assert summary["miou"] > 0
+    assert main(["check", str(data), "--quiet"]) == 0
+    assert files_below(data) == before
 
 
 def test_split_keeps_patients_together(tmp_path: Path) -> None:

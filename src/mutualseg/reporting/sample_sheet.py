@@ -16,6 +16,7 @@ from mutualseg.data.folder_survey import FolderSurvey, ReadImage
 from mutualseg.data.mask_codes import IGNORE
 from mutualseg.data.samples import PARTS
 from mutualseg.errors import ConfigError
+from mutualseg.reporting.display import as_rgb
 from mutualseg.reporting.pictures import Colors, colorize
 
 Pixels = npt.NDArray[np.uint8]
@@ -94,7 +95,7 @@ def _chosen(survey: FolderSurvey) -> list[int]:
 
 def _row(examined: Examination, read_image: ReadImage, place: int) -> _Row:
     sample = examined.survey.samples[place]
-    pixels = displayable(read_image(sample.image))
+    pixels = as_rgb(read_image(sample.image))
     height, width = pixels.shape[:2]
     scale = min(_SIDE / width, _SIDE / height)
     size = max(1, round(scale * width)), max(1, round(scale * height))
@@ -109,20 +110,6 @@ def _row(examined: Examination, read_image: ReadImage, place: int) -> _Row:
         remark = f"mask {mask.shape[1]} x {mask.shape[0]}, image {remark}"
     shown = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
     return _Row(image, shown, sample.name, remark, is_odd)
-
-
-def displayable(pixels: npt.NDArray[Any]) -> Pixels:
-    """Return any image [H,W] or [H,W,C] as RGB to look at, uint8 [H,W,3]: its first three channels.
-
-    Other types than uint8 are stretched between their 1st and 99th percentile.
-    """
-    channels = pixels[..., None] if pixels.ndim == 2 else pixels
-    channels = channels[..., :3] if channels.shape[2] >= 3 else channels[..., :1].repeat(3, -1)
-    if channels.dtype != np.uint8:
-        values = np.nan_to_num(channels.astype(np.float32))
-        low, high = np.percentile(values, (1, 99))
-        channels = ((values - low) * (255 / max(float(high - low), 1e-6))).clip(0, 255).astype(np.uint8)
-    return np.ascontiguousarray(channels)
 
 
 def paint(image: Pixels, mask: Pixels, colors: Colors) -> Pixels:
