@@ -69,6 +69,42 @@ def test_values_there_and_back(tmp_path: Path, data: st.DataObject, table: dict[
     assert np.array_equal(code.read(tmp_path / "m.png"), mask)
 
 
+CODES = {
+    "indices": (INDICES, [0, 1, 7, 255]),
+    "binary": (BINARY, [0, 255]),
+    "values": (MaskCode.of_values({7: 0, 300: 1, 65535: 2, 255: 255}), [7, 255, 300, 65535]),
+    "colors": (
+        MaskCode.of_colors({(128, 64, 0): 0, (0, 0, 1): 1, (255, 255, 255): 255}),
+        [(128, 64, 0), (0, 0, 1), (255, 255, 255)],
+    ),
+}
+
+
+@on_files
+@given(data=st.data(), name=st.sampled_from(sorted(CODES)))
+def test_a_file_is_the_same_once_it_was_indices(tmp_path: Path, data: st.DataObject, name: str) -> None:
+    """From the pixels of a mask to indices and back, where each class has one value or color."""
+    code, known = CODES[name]
+    places = data.draw(hnp.arrays(np.int64, (3, 4), elements=st.integers(0, len(known) - 1)))
+    pixels = np.array(known, np.uint16 if name == "values" else np.uint8)[places]
+    Image.fromarray(pixels).save(tmp_path / "m.png")
+    again = code.encode(code.read(tmp_path / "m.png"))
+    assert np.array_equal(np.array(again), pixels)
+
+
+@on_files
+@given(mask=masks)
+def test_a_palette_image_is_the_same_colors_once_it_was_indices(tmp_path: Path, mask: Mask) -> None:
+    palette = np.random.default_rng(1).permutation(256 * 3)[:768].reshape(-1, 3) % 256
+    palette[:, 0] = np.arange(256)  # no color twice
+    image = Image.fromarray(mask)
+    image.putpalette(palette.astype(np.uint8).tobytes())
+    image.save(tmp_path / "m.png")
+    code = MaskCode.of_colors({(r, g, b): index for index, (r, g, b) in enumerate(palette.tolist())})
+    again = code.encode(code.read(tmp_path / "m.png"))
+    assert np.array_equal(np.array(again), np.array(image.convert("RGB")))
+
+
 @pytest.mark.parametrize(
     "code",
     [
