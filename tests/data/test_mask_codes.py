@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +70,7 @@ def test_values_there_and_back(tmp_path: Path, data: st.DataObject, table: dict[
     assert np.array_equal(code.read(tmp_path / "m.png"), mask)
 
 
-CODES = {
+CODES: dict[str, tuple[MaskCode, list[Any]]] = {
     "indices": (INDICES, [0, 1, 7, 255]),
     "binary": (BINARY, [0, 255]),
     "values": (MaskCode.of_values({7: 0, 300: 1, 65535: 2, 255: 255}), [7, 255, 300, 65535]),
