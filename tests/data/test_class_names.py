@@ -145,9 +145,9 @@ def test_palettes_that_differ_make_positions_meaningless(tmp_path: Path) -> None
     assert same.code == INDICES
 
 
-def test_a_class_list_of_another_length_than_the_colors(tmp_path: Path) -> None:
-    (tmp_path / "classes.txt").write_text("road\nsky\ntree\n")
-    with pytest.raises(MaskError, match=r"3 classes, but the masks hold 2 colors \(#4682b4, #804080\); name"):
+def test_names_are_not_guessed_for_colors(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("road\nsky\n")
+    with pytest.raises(MaskError, match=r"2 colors \(#4682b4, #804080\), and classes\.txt does not say"):
         classes_of(tmp_path, [[SKY, ROAD]])
 
 
@@ -209,3 +209,90 @@ def test_colors_of_masks_are_those_of_pictures(tmp_path: Path) -> None:
     pixels = np.array([[[0, 0, 0], [7, 8, 9]]], np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     assert read_classes(tmp_path, [tmp_path / "a.png"]).colors == ((0, 0, 0), (7, 8, 9))
+
+
+COLOR_LISTS = {
+    "class_dict.csv": "name,r,g,b\nbackground,0,0,0\nroad,255,255,255\n",
+    "labelmap.txt": "background:0,0,0::\nroad:255,255,255::\n",
+    "label_colors.txt": "0 0 0 background\n255 255 255 road\n",
+    "dataset.yaml": "classes: [background, road]\ncolors: ['#000000', '#ffffff']\n",
+}
+
+
+@pytest.mark.parametrize("name", COLOR_LISTS)
+@pytest.mark.parametrize("pixels", [[[0, 255]], [[[0] * 3, [255] * 3]]])
+def test_black_and_white_by_a_color_list(tmp_path: Path, name: str, pixels: object) -> None:
+    (tmp_path / name).write_text(COLOR_LISTS[name])
+    found, paths = classes_of(tmp_path, pixels, [[0, 0]])
+    assert found.names == ("background", "road")
+    assert found.code.read(paths[0]).tolist() == [[0, 1]]
+    indices, paths = classes_of(tmp_path, [[0, 1, 255]])  # which the list has no color for
+    assert indices.code.read(paths[0]).tolist() == [[0, 1, 255]]
+
+
+def test_a_color_list_with_void_beside_classes_txt(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("sky\nroad\n")
+    (tmp_path / "class_dict.csv").write_text("name,r,g,b\nroad,128,64,128\nsky,70,130,180\nvoid,0,0,0\n")
+    found, paths = classes_of(tmp_path, [[ROAD, SKY, (0, 0, 0)]])
+    assert found.code.read(paths[0]).tolist() == [[1, 0, 255]]
+
+
+def test_the_last_mask_counts_for_ignoring_0(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("a\nb\nc\n")
+    found, paths = classes_of(tmp_path, *[[[0, 1, 2]]] * 30, [[0, 3]], ignore=0)
+    assert found.code.read(paths[-1]).tolist() == [[255, 2]]
+    assert found.notes == ("With --ignore 0 the mask value 1 is 'a'.",)
+    kept, _ = classes_of(tmp_path, [[0, 1, 2]], ignore=0)
+    assert kept.notes == ("With --ignore 0 the mask value 1 is 'b'.",)
+
+
+def test_the_last_palette_counts(tmp_path: Path) -> None:
+    (tmp_path / "dataset.yaml").write_text("classes: [road, sky]\ncolors: {road: '#804080', sky: '#4682b4'}")
+    images = []
+    for order in [[*ROAD, *SKY]] * 20 + [[*SKY, *ROAD]]:
+        image = Image.fromarray(np.array([[0, 1]], np.uint8))
+        image.putpalette(order)
+        images.append(image)
+    found, paths = classes_of(tmp_path, *images)
+    assert found.code.read(paths[-1]).tolist() == [[1, 0]]
+    (tmp_path / "dataset.yaml").unlink()
+    (tmp_path / "classes.txt").write_text("road\nsky\n")
+    with pytest.raises(MaskError, match="does not say which is which"):
+        classes_of(tmp_path, *images)
+
+
+def test_colors_beside_classes_txt(tmp_path: Path) -> None:
+    (tmp_path / "classes.txt").write_text("sky\nroad\n")
+    (tmp_path / "dataset.yaml").write_text("colors: {road: '#804080', sky: '#4682b4'}\n")
+    found, paths = classes_of(tmp_path, [[ROAD, SKY]])
+    assert (found.names, found.source) == (("sky", "road"), "classes.txt")
+    assert found.code.read(paths[0]).tolist() == [[1, 0]]
+    (tmp_path / "dataset.yaml").write_text("classes: [road, sky]\n")
+    with pytest.raises(DataError, match=r"dataset\.yaml and classes\.txt name other classes"):
+        classes_of(tmp_path, [[0, 1]])
+    (tmp_path / "dataset.yaml").write_text("names: [of, another, tool]\n")
+    assert classes_of(tmp_path, [[0, 1]])[0].names == ("sky", "road")
+
+
+@pytest.mark.parametrize("values", [[0, 10, 20, 30], [0, *range(1, 256)], [0, 255, *range(3, 250, 4)]])
+def test_levels_of_gray_and_smoothed_edges(tmp_path: Path, values: list[int]) -> None:
+    with pytest.raises(MaskError, match=r"look like gray levels \(or smoothed edges\)"):
+        classes_of(tmp_path, [values])
+
+
+def test_indices_that_no_mask_holds_are_said(tmp_path: Path) -> None:
+    found, _ = classes_of(tmp_path, [[0, 1, 4]])
+    assert found.notes == ("No mask holds 2, 3: these classes count, and have no pixel.",)
+
+
+def test_black_and_white_among_indices_is_doubted(tmp_path: Path) -> None:
+    found, paths = classes_of(tmp_path, *[[[0, 255]]] * 5, [[0, 1]])
+    assert found.code == INDICES
+    assert "5 masks hold 0 and 255 alone" in found.warnings[0]
+    assert str(paths[5]) in found.warnings[0]
+    assert classes_of(tmp_path, *[[[0, 255]]] * 5, [[0, 1]], ignore=255)[0].warnings == ()
+
+
+def test_a_gray_mask_among_colored_ones_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MaskError, match=r"5\.png is gray with small values, but most masks"):
+        classes_of(tmp_path, *[[[ROAD, SKY]]] * 5, [[0, 1]])

@@ -15,7 +15,7 @@ from PIL import Image
 from mutualseg.data.mask_codes import BINARY, IGNORE, INDICES, MaskCode
 from mutualseg.data.mask_pixels import read_mask_pixels
 from mutualseg.errors import ImageError, MaskError
-from tests.data.made import pixels
+from tests.data.made import pixels, write_png
 
 MASK = np.array([[0, 1, 2], [255, 3, 0]], np.uint8)
 Mask = npt.NDArray[np.uint8]
@@ -190,3 +190,17 @@ def test_broken_mask_is_an_image_error(tmp_path: Path) -> None:
 def test_encoding_a_class_without_a_value() -> None:
     with pytest.raises(MaskError, match="Class 1 has no value"):
         MaskCode.of_values({5: 0}).encode(np.array([[1]], np.uint8))
+
+
+@pytest.mark.parametrize("bands", [2, 3, 4])
+def test_color_of_16_bits_is_refused(tmp_path: Path, bands: int) -> None:
+    write_png(tmp_path / "m.png", np.dstack([MASK.astype(np.uint16)] * bands))
+    with pytest.raises(MaskError, match="is a color image of 16 bits a channel; save it as an 8-bit PNG"):
+        INDICES.read(tmp_path / "m.png")
+
+
+def test_a_mask_of_two_pages_is_refused(tmp_path: Path) -> None:
+    image = Image.fromarray(MASK)
+    image.save(tmp_path / "m.tif", save_all=True, append_images=[image])
+    with pytest.raises(ImageError, match="2 frames or pages"):
+        INDICES.read(tmp_path / "m.tif")

@@ -39,8 +39,9 @@ def color_of_each(colors: Mapping[Color, int], count: int) -> tuple[Color, ...] 
 def read_class_file(root: Path) -> ClassFile | None:
     """Return the class list of a data folder, None if it has none.
 
-    `classes.txt` wins over `dataset.yaml`, and that over a color list (`labelmap.txt`, `class_dict.csv`,
-    `label_colors.txt`). Beside classes.txt a color list gives the colors of the same names.
+    Names come from `classes.txt` or `dataset.yaml`, and what masks hold for each from `dataset.yaml` or a
+    color list (`labelmap.txt`, `class_dict.csv`, `label_colors.txt`), which names the classes too if nothing
+    else does.
 
     Raises:
         DataError: A file is malformed.
@@ -50,8 +51,8 @@ def read_class_file(root: Path) -> ClassFile | None:
         path = root / "classes.txt"
         lines = _text(path).rstrip().split("\n")
         named = ClassFile(_checked([line.strip() for line in lines], path), path.name)
-    elif (root / "dataset.yaml").is_file():
-        named = _from_yaml(root / "dataset.yaml")
+    if (root / "dataset.yaml").is_file():
+        named = _from_yaml(root / "dataset.yaml", named)
     colored = next(
         (read(root / name) for name, read in _COLOR_LISTS.items() if (root / name).is_file()), None
     )
@@ -65,7 +66,10 @@ def read_class_file(root: Path) -> ClassFile | None:
             f"{root / colored.source} and {named.source} do not name the same classes ({odd[0]!r}); correct "
             "one of them, or remove it."
         )
-    colors = {color: index_of[colored.names[index]] for color, index in colored.colors.items()}
+    colors = {
+        color: IGNORE if index == IGNORE else index_of[colored.names[index]]
+        for color, index in colored.colors.items()
+    }
     return ClassFile(named.names, named.source, colors=colors)
 
 
@@ -76,12 +80,27 @@ def _text(path: Path) -> str:
         raise DataError(f"{path} is not UTF-8 text; save it as UTF-8.") from None
 
 
-def _from_yaml(path: Path) -> ClassFile:
+def _from_yaml(path: Path, listed: ClassFile | None) -> ClassFile:
+    """Read dataset.yaml; beside classes.txt (`listed`) it need not name the classes again."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is not valid YAML ({reason}); correct it.") from None
+    keys = set(content) if isinstance(content, dict) else set()
+    if listed is not None and not keys & {"classes", "values", "colors"}:
+        return listed  # somebody else's file
+    names = _names_of(content, path) if listed is None or "classes" in keys else listed.names
+    if listed is not None and names != listed.names:
+        raise DataError(f"{path} and {listed.source} name other classes; correct one, or remove it.")
+    values = _codes(content, "values", names, path, _value)
+    colors = _codes(content, "colors", names, path, _color)
+    if values and colors:
+        raise DataError(f"{path} has `values` and `colors`, and masks hold one of them; remove the other.")
+    return ClassFile(names, path.name if listed is None else listed.source, values, colors)
+
+
+def _names_of(content: Any, path: Path) -> tuple[str, ...]:
     entry = content.get("classes") if isinstance(content, dict) else None
     if isinstance(entry, dict):
         if sorted(entry, key=str) != sorted(range(len(entry)), key=str):
@@ -92,12 +111,7 @@ def _from_yaml(path: Path) -> ClassFile:
     odd = [name for name in entry if not isinstance(name, str)]
     if odd:
         raise DataError(f"{path}: the class name {odd[0]!r} is not text; put it in quotes.")
-    names = _checked([name.strip() for name in entry], path)
-    values = _codes(content, "values", names, path, _value)
-    colors = _codes(content, "colors", names, path, _color)
-    if values and colors:
-        raise DataError(f"{path} has `values` and `colors`, and masks hold one of them; remove the other.")
-    return ClassFile(names, path.name, values, colors)
+    return _checked([name.strip() for name in entry], path)
 
 
 def _codes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import gcd
 from pathlib import Path
 
 from mutualseg.data.class_files import ClassFile, color_of_each, read_class_file
@@ -16,8 +17,10 @@ _MOST_PER_VALUE = 8
 """Classes per value that masks hold, beyond which the values are not taken for indices."""
 _MOST_COLORS = 64
 """Colors beyond which they are not taken for classes: blended edges and JPEG make thousands."""
-_STRAY_INDEX = 32
-"""Gray below it is taken for an index and not for a gray color where some masks are colored."""
+_GRAY_STEP = 5
+"""A step between all values from which they are gray levels, as in 0, 10, 20."""
+_LEVELS = 240
+"""Values up to here are gray levels, unless a list names so many classes: smoothed edges hold all of them."""
 _BINARY_NAMES = ("background", "foreground")
 
 
@@ -31,6 +34,8 @@ class Classes:
     code: MaskCode
     notes: tuple[str, ...] = ()
     """Sentences for the user about what was found out."""
+    warnings: tuple[str, ...] = ()
+    """Sentences about what may have been meant otherwise."""
     colors: tuple[Color, ...] | None = None
     """RGB of each class, where the class file or the masks have one."""
 
@@ -67,23 +72,31 @@ def _find(
         raise MaskError(f"--ignore {ignore} is no mask value; give a whole number from 0 to 65535.")
 
     def enough(survey: Survey) -> bool:
-        return named is not None and bool(survey.colored or survey.values - {0, IGNORE})
+        # Palettes may differ in the last mask, and --ignore 0 asks for the highest index.
+        if named is None or skip_broken or survey.palette or ignore == 0:
+            return False
+        return bool(survey.colored or survey.values - {0, IGNORE})
 
     survey = survey_masks(masks, enough, skip_broken=skip_broken)
     if named is not None and (named.colors or named.values):
         return Classes(named.names, named.source, _declared(named, survey, ignore))
-    if (survey.colored and not _mixed(survey, named)) or survey.palettes_differ:
+    # Fewer color images than masks of indices are strays: each is refused when it is read.
+    if len(survey.colored) > len(survey.indexed) or survey.palettes_differ:
         return _of_colors(root, survey, named, ignore)
     if survey.values == {0, IGNORE} and ignore != IGNORE:
         return _binary(root, named)
-    return _of_values(root, survey.values, named, ignore)
+    return replace(_of_values(root, survey.values, named, ignore), warnings=_doubts(survey, ignore))
 
 
-def _mixed(survey: Survey, named: ClassFile | None) -> bool:
-    """Tell whether color images are strays among masks of indices: each is refused when it is read."""
-    most = max(_STRAY_INDEX, len(named.names) if named is not None else 0)
-    indices = survey.values - {IGNORE}
-    return not survey.palette and 0 < max(indices, default=0) < most
+def _doubts(survey: Survey, ignore: int | None) -> tuple[str, ...]:
+    """Return what may have been meant otherwise in masks of indices."""
+    gray = survey.black_white
+    if ignore == IGNORE or not survey.indexed or len(gray) < len(survey.indexed):
+        return ()
+    return (
+        f"{len(gray)} masks hold 0 and 255 alone ({gray[0]}), and {len(survey.indexed)} hold indices "
+        f"({survey.indexed[0]}), so 255 is read as unknown; if it is a class there, write it as its index.",
+    )
 
 
 def _declared(named: ClassFile, survey: Survey, ignore: int | None) -> MaskCode:
@@ -92,8 +105,12 @@ def _declared(named: ClassFile, survey: Survey, ignore: int | None) -> MaskCode:
         values = dict(named.values) | {IGNORE: named.values.get(IGNORE, IGNORE)}
         return MaskCode.of_values(values | ({} if ignore is None else {ignore: IGNORE}))
     colors = dict(named.colors)
-    plain = not survey.colored and not survey.palette and survey.values
-    if plain and max(survey.values - {IGNORE}, default=0) < len(named.names):
+    grays = {red for red, green, blue in colors if red == green == blue}
+    white_is_class = colors.get((IGNORE, IGNORE, IGNORE), IGNORE) != IGNORE
+    is_gray = not survey.colored and not survey.palette and bool(survey.values)
+    # Such as black and white, saved as gray.
+    is_painted = white_is_class and IGNORE in survey.values and survey.values <= grays
+    if is_gray and not is_painted and max(survey.values - {IGNORE}, default=0) < len(named.names):
         return INDICES.ignoring(ignore, len(named.names))  # the colors are for pictures alone
     if ignore is not None and ignore <= IGNORE:
         colors[ignore, ignore, ignore] = IGNORE
@@ -112,20 +129,27 @@ def _of_colors(root: Path, survey: Survey, named: ClassFile | None, ignore: int 
             "masks anew without smoothing."
         )
     shown = ", ".join(color_name(color) for color in found)
-    if named is not None and len(named.names) != len(found):
+    if named is not None:
         raise MaskError(
-            f"{root / named.source} names {len(named.names)} classes, but the masks hold {len(found)} colors "
-            f"({shown}); name the color of every class under `colors` in dataset.yaml."
+            f"The masks of {root} hold {len(found)} colors ({shown}), and {named.source} does not say which "
+            f"is which; name the color of every class in dataset.yaml, such as colors: "
+            f"{{{named.names[0]}: '{color_name(found[0])}', ...}}."
+        )
+    if survey.indexed:
+        raise MaskError(
+            f"{survey.indexed[0]} is gray with small values, but most masks of {root} are colored ({shown}); "
+            "save it as the others are, or name the color of every class in dataset.yaml."
         )
     if len(found) < 2:
         raise MaskError(f"The masks of {root} hold one color only ({shown}), and two classes are needed.")
     index_of = {unpack_color(color): index for index, color in enumerate(found)}
     index_of |= {unpack_color(color): IGNORE for color in ignored}
-    names = named.names if named is not None else tuple(color_name(color) for color in found)
-    pairs = ", ".join(f"{color_name(color)} = {name}" for color, name in zip(found, names, strict=True))
-    listed = f"masks are colored; {len(found)} colors were found and taken for classes in this order"
-    note = f"The {listed}: {shown if named is None else pairs} (name them under `colors` in dataset.yaml)."
-    return Classes(names, named.source if named else "masks", MaskCode.of_colors(index_of), (note,))
+    note = (
+        f"The masks are colored; {len(found)} colors were found and taken for classes in this order: {shown} "
+        "(name them under `colors` in dataset.yaml)."
+    )
+    names = tuple(color_name(color) for color in found)
+    return Classes(names, "masks", MaskCode.of_colors(index_of), (note,))
 
 
 def _binary(root: Path, named: ClassFile | None) -> Classes:
@@ -144,12 +168,17 @@ def _of_values(root: Path, found: set[int], named: ClassFile | None, ignore: int
     if named is not None:
         shifted = ignore == 0 and len(named.names) in values  # 0 is no class: they count from 1
         code = _from_one(len(named.names)) if shifted else INDICES.ignoring(ignore, len(named.names))
-        return Classes(named.names, named.source, code)
+        first = named.names[0 if shifted else 1]
+        notes = (f"With --ignore 0 the mask value 1 is {first!r}.",) if ignore == 0 else ()
+        return Classes(named.names, named.source, code, notes)
     if ignore == 0:
         names = counted_classes(root, {value - 1 for value in values})
         return Classes(tuple(f"class {i + 1}" for i in range(len(names))), "masks", _from_one(len(names)))
     names = counted_classes(root, values)
-    return Classes(names, "masks", INDICES.ignoring(ignore, len(names)))
+    absent = sorted(set(range(len(names))) - values)
+    listed = ", ".join(str(value) for value in absent[:8]) + (", ..." if len(absent) > 8 else "")
+    gaps = (f"No mask holds {listed}: these classes count, and have no pixel.",) if absent else ()
+    return Classes(names, "masks", INDICES.ignoring(ignore, len(names)), gaps)
 
 
 def _from_one(count: int) -> MaskCode:
@@ -160,12 +189,14 @@ def counted_classes(root: Path, values: Iterable[int]) -> tuple[str, ...]:
     """Return "class 0", "class 1", ... up to the largest value that masks hold."""
     indices = {value for value in values if value != IGNORE}
     count = max(indices, default=-1) + 1
-    if count > _MOST_PER_VALUE * len(indices) > 0 or count > IGNORE:
+    step = gcd(*indices) if len(indices) > 1 else 1
+    is_smoothed = count > _LEVELS
+    if count > _MOST_PER_VALUE * len(indices) > 0 or step >= _GRAY_STEP or is_smoothed:
         listed = ", ".join(str(value) for value in sorted(indices)[:8])
         raise MaskError(
-            f"The masks of {root} hold the values {listed}, which look like gray levels and not like indices "
-            f"of {count} classes; name the value of every class under `values` in dataset.yaml, or all "
-            "classes in classes.txt if they are indices."
+            f"The masks of {root} hold the values {listed}, which look like gray levels (or smoothed edges) "
+            f"and not like indices of {count} classes; name the value of every class under `values` in "
+            "dataset.yaml, or all classes in classes.txt if they are indices."
         )
     if count < 2:
         found = "no class at all (every pixel is 255, ignore)" if count == 0 else "only class 0"

@@ -126,6 +126,9 @@ def examine(
         findings.append(
             make_finding("note", note.rstrip("."), "nothing needs doing if that is what they mean")
         )
+    for doubt in found.warnings if found is not None else ():
+        what, _, cure = doubt.rstrip(".").rpartition("; ")
+        findings.append(make_finding("warning", what, cure))
     findings += value_findings(classes, histograms)
     findings += rare_class_findings(
         classes, [histogram for sample, histogram in histograms.items() if sample.part == "train"]

@@ -108,6 +108,7 @@ def read_folder(root: Path, *, ignore: int | None = None, images: ImageCode = RG
         unscored=unscored,
         notes=(
             *classes.notes,
+            *classes.warnings,
             *_notes(image_files, mask_files, unscored),
             *(
                 f"{folder} is read as training images; rename it to {part} if that is what it is."

@@ -53,7 +53,9 @@ def take_inventory(
     found = read_layout(root, layout, ignore=ignore, progress=progress)
     measured: list[Sample] = [*found.val, *found.test, *found.unscored]
     measured.sort(key=lambda sample: (sample.part != "val", sample.name))
-    classes = Classes(found.classes, found.class_source, found.encoding.masks, found.notes, found.colors)
+    classes = Classes(
+        found.classes, found.class_source, found.encoding.masks, found.notes, colors=found.colors
+    )
     return Inventory(
         found.root, found.layout, SampleIndex.of(found.train), SampleIndex.of(measured), classes, ()
     )

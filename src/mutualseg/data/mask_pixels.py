@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mutualseg.data.images import open_image
+from mutualseg.data.images import open_image, refuse_several_frames, stores_16_bits
 from mutualseg.errors import MaskError
 
 HIGHEST = 2**16 - 1
@@ -53,13 +53,16 @@ def read_mask_pixels(path: Path) -> MaskPixels:
         MaskError: It is a JPEG, holds fractions, or values below 0 or above 65535.
     """
     with open_image(path) as image:
-        file_format = image.format
+        refuse_several_frames(image, path)
+        file_format, is_deep = image.format, stores_16_bits(image) and not image.mode.startswith("I")
         image.load()
         mode = image.mode
         palette = _palette(image) if mode in {"P", "PA"} else None
         pixels = np.array(image if mode in _READ_AS_THEY_ARE else image.convert("RGB"))
     if file_format in {"JPEG", "MPO"}:
         raise MaskError(f"{path} is a JPEG, which alters class indices; save masks as PNG from their source.")
+    if is_deep:  # of which Pillow drops the low byte
+        raise MaskError(f"{path} is a color image of 16 bits a channel; save it as an 8-bit PNG.")
     if mode == "F":
         raise MaskError(f"{path} is a floating-point image; save class indices as an 8-bit grayscale PNG.")
     if mode in _WITH_ALPHA:

@@ -13,6 +13,8 @@ import numpy as np
 from mutualseg.data.mask_pixels import MaskPixels, read_mask_pixels
 from mutualseg.errors import DataError
 
+SMALL = 32
+"""Gray below it, and above 0, is taken for an index and not for a gray color where some masks are colored."""
 _AT_ONCE = 16
 """Masks between two looks at whether enough is known."""
 
@@ -27,6 +29,10 @@ class Survey:
     """Packed colors: of color images, of palettes, and the gray ones."""
     colored: list[Path] = field(default_factory=list)
     """The files that are color images."""
+    indexed: list[Path] = field(default_factory=list)
+    """The gray files that hold a value which is likely an index (see `SMALL`)."""
+    black_white: list[Path] = field(default_factory=list)
+    """The gray files that hold 255, and besides it 0 at most."""
     palette: dict[int, int] = field(default_factory=dict)
     """Packed color by palette position, of the positions that occur."""
     palettes_differ: bool = False
@@ -42,6 +48,10 @@ class Survey:
         found = np.flatnonzero(np.bincount(pixels.values.ravel(), minlength=1)).tolist()
         self.values.update(found)
         if pixels.palette is None:
+            if any(0 < value < SMALL for value in found):
+                self.indexed.append(path)
+            if 255 in found and set(found) <= {0, 255}:
+                self.black_white.append(path)
             self.colors.update(value * 0x010101 for value in found if value <= 255)
             return
         for position in found:
