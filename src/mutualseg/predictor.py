@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -36,7 +36,7 @@ Pixels = npt.NDArray[np.uint8]
 class Predictor:
     """A trained network, the names of its classes, and how it wants images read."""
 
-    network: Segmenter
+    network: Segmenter = field(repr=False)
     classes: tuple[str, ...]
     device: str
     precision: str
@@ -158,6 +158,7 @@ def predict_files(
     pairs = list(_targets(images, out))
     if not pairs:
         raise DataError(f"There is no image in {', '.join(str(path) for path in images)}; check the path.")
+    _refuse_labels(out)
     _refuse_clashes(pairs)
     predictor = Predictor.load(weights, compile=compile)
     options = inference_options(window, scales, flip, own=predictor.window)
@@ -225,6 +226,16 @@ def _targets(images: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
             yield path, out / f"{path.stem}.png"
         else:
             raise DataError(f"There is no image or folder '{path}'; check the path.")
+
+
+def _refuse_labels(out: Path) -> None:
+    """Raise ConfigError if masks of a data folder would be replaced, or predictions become labels in it."""
+    for folder in (out.resolve(), *out.resolve().parents):
+        if folder.name == "masks" and (folder.parent / "images").is_dir():
+            raise ConfigError(
+                f"--out {out} is where the masks of {folder.parent} are, which predictions would replace or "
+                "join; name another folder."
+            )
 
 
 def _refuse_clashes(pairs: Sequence[tuple[Path, Path]]) -> None:

@@ -204,3 +204,13 @@ def test_windows(finished: Path, tmp_path: Path, command: Command) -> None:
     refused = command("predict", finished, photos, "--out", "no", "--window", 8)
     assert refused.code == 2
     assert "--window 8 is too small" in refused.err
+
+
+def test_predictions_do_not_replace_masks(finished: Path, tmp_path: Path, command: Command) -> None:
+    data = write_data(tmp_path / "data")
+    before = {path: path.read_bytes() for path in data.rglob("*.png")}
+    for out in ("data/masks", "data/masks/new"):
+        outcome = command("predict", finished, data / "images", "--out", out)
+        assert outcome.code == 2
+        assert "which predictions would replace or join; name another folder" in " ".join(outcome.err.split())
+    assert {path: path.read_bytes() for path in data.rglob("*.png")} == before

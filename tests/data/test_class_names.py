@@ -282,7 +282,7 @@ def test_levels_of_gray_and_smoothed_edges(tmp_path: Path, values: list[int]) ->
 
 def test_indices_that_no_mask_holds_are_said(tmp_path: Path) -> None:
     found, _ = classes_of(tmp_path, [[0, 1, 4]])
-    assert found.notes == ("No mask holds 2, 3: these classes count, and have no pixel.",)
+    assert found.notes[0].startswith("No mask holds 2, 3: these classes count, and have no pixel (if")
 
 
 def test_black_and_white_among_indices_is_doubted(tmp_path: Path) -> None:
@@ -296,3 +296,22 @@ def test_black_and_white_among_indices_is_doubted(tmp_path: Path) -> None:
 def test_a_gray_mask_among_colored_ones_is_named(tmp_path: Path) -> None:
     with pytest.raises(MaskError, match=r"5\.png is gray with small values, but most masks"):
         classes_of(tmp_path, *[[[ROAD, SKY]]] * 5, [[0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("colours: {road: '#804080'}", "has the unknown key `colours`; did you mean `colors`"),
+        ("Class: [road]", "did you mean `classes`"),
+        ("ignore: 0", "`ignore` belongs below `values` or `colors`; or say --ignore N"),
+    ],
+)
+def test_misspelled_keys(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "dataset.yaml").write_text(f"classes: [road, sky]\npath: /data\n{text}\n")
+    with pytest.raises(DataError, match=message):
+        classes_of(tmp_path, [[0, 1]])
+
+
+def test_one_class_under_another_number(tmp_path: Path) -> None:
+    with pytest.raises(MaskError, match="only class 1, and two classes are needed"):
+        classes_of(tmp_path, [[1, 255]])

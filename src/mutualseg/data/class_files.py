@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,8 @@ def _from_yaml(path: Path, listed: ClassFile | None) -> ClassFile:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is not valid YAML ({reason}); correct it.") from None
-    keys = set(content) if isinstance(content, dict) else set()
+    keys = {str(key) for key in content} if isinstance(content, dict) else set()
+    _refuse_misspelled(keys, path)
     if listed is not None and not keys & {"classes", "values", "colors"}:
         return listed  # somebody else's file
     names = _names_of(content, path) if listed is None or "classes" in keys else listed.names
@@ -98,6 +100,19 @@ def _from_yaml(path: Path, listed: ClassFile | None) -> ClassFile:
     if values and colors:
         raise DataError(f"{path} has `values` and `colors`, and masks hold one of them; remove the other.")
     return ClassFile(names, path.name if listed is None else listed.source, values, colors)
+
+
+def _refuse_misspelled(keys: set[str], path: Path) -> None:
+    """Raise DataError for a key that is nearly one of ours; other tools' keys are theirs."""
+    if "ignore" in keys:
+        raise DataError(f"{path}: `ignore` belongs below `values` or `colors`; or say --ignore N instead.")
+    for key in sorted(keys - set(_KEYS)):
+        nearest = get_close_matches(key.lower(), _KEYS, 1, 0.75)
+        if nearest:
+            raise DataError(f"{path} has the unknown key `{key}`; did you mean `{nearest[0]}`?")
+
+
+_KEYS = ("classes", "values", "colors")
 
 
 def _names_of(content: Any, path: Path) -> tuple[str, ...]:

@@ -177,7 +177,12 @@ def _of_values(root: Path, found: set[int], named: ClassFile | None, ignore: int
     names = counted_classes(root, values)
     absent = sorted(set(range(len(names))) - values)
     listed = ", ".join(str(value) for value in absent[:8]) + (", ..." if len(absent) > 8 else "")
-    gaps = (f"No mask holds {listed}: these classes count, and have no pixel.",) if absent else ()
+    gaps: tuple[str, ...] = ()
+    if absent:
+        gaps = (
+            f"No mask holds {listed}: these classes count, and have no pixel (if ids have gaps, name each under "
+            "`values` in dataset.yaml).",
+        )
     return Classes(names, "masks", INDICES.ignoring(ignore, len(names)), gaps)
 
 
@@ -198,8 +203,10 @@ def counted_classes(root: Path, values: Iterable[int]) -> tuple[str, ...]:
             f"and not like indices of {count} classes; name the value of every class under `values` in "
             "dataset.yaml, or all classes in classes.txt if they are indices."
         )
-    if count < 2:
-        found = "no class at all (every pixel is 255, ignore)" if count == 0 else "only class 0"
+    if len(indices) < 2:
+        found = (
+            "only class " + str(max(indices)) if indices else "no class at all (every pixel is 255, ignore)"
+        )
         raise MaskError(
             f"The masks of {root} hold {found}, and two classes are needed; "
             "check the masks, or name all classes in classes.txt."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import matplotlib
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
@@ -114,7 +115,9 @@ def _row(examined: Examination, read_image: ReadImage, place: int) -> _Row:
 
 def paint(image: Pixels, mask: Pixels, colors: Colors) -> Pixels:
     """Return an image [H,W,3] under the colors of its classes; where the class is unknown it is hatched."""
-    painted = (1 - _OPACITY) * image + _OPACITY * colorize(mask, len(colors), colors).astype(np.float32)
+    # Without its colors, or those of the classes would look like others.
+    plain = image.mean(axis=2, keepdims=True)
+    painted = (1 - _OPACITY) * plain + _OPACITY * colorize(mask, len(colors), colors).astype(np.float32)
     rows, columns = np.indices(mask.shape)
     stripes = np.where((rows + columns) % 10 < 4, 245.0, 60.0)[..., None]
     painted = np.where((mask == IGNORE)[..., None], 0.3 * image + 0.7 * stripes, painted)
@@ -218,4 +221,6 @@ def _shortened(draw: ImageDraw.ImageDraw, text: str, room: float) -> str:
 
 
 def _font(size: int) -> Any:
-    return ImageFont.load_default(size)
+    """Return matplotlib's font, which has the letters of most alphabets, where Pillow's own has few."""
+    path = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
+    return ImageFont.truetype(path, size) if path.is_file() else ImageFont.load_default(size)
