@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def read_layout(
     ignore: int | None = None,
     images: ImageCode = RGB,
     progress: Progress | None = None,
+    classes: Sequence[str] | None = None,
 ) -> DataFolder:
     """Read a data folder of any layout.
 
@@ -35,6 +37,8 @@ def read_layout(
         ignore: A further mask value that means "class unknown".
         images: How images are read.
         progress: Called with (files unpacked into the cache, files in all), by layouts that unpack.
+        classes: Names in index order for annotations that come without a class list, such as those of the
+            run that is measured; by default their own labels are the classes.
 
     Raises:
         ConfigError: There is no layout of this name.
@@ -45,11 +49,11 @@ def read_layout(
         chosen = find_layout(layout)
         if chosen is FOLDER:  # which has its own words for all that may be missing
             return read_folder(root, ignore=ignore, images=images)
-        return chosen.read(root, ignore=ignore, images=images, progress=progress)
+        return chosen.read(root, ignore=ignore, images=images, progress=progress, classes=classes)
     here = layouts_here(root)
     if not here:
         return _read_unknown(root, ignore, images)
-    found = here[0].read(root, ignore=ignore, images=images, progress=progress)
+    found = here[0].read(root, ignore=ignore, images=images, progress=progress, classes=classes)
     notes = [note for note in (_public_note(found), _others_note(root, here)) if note is not None]
     return replace(found, notes=(*found.notes, *notes)) if notes else found
 
