@@ -79,12 +79,23 @@ def read_data(
         return read_layout(root, layout, ignore=ignore, images=images, progress=progress)
 
 
-def read_other_data(data: str, settings: Settings) -> DataFolder:
-    """Return a data folder that a run is measured on, read as its own is where it has the same layout."""
+def read_other_data(data: str, settings: Settings, classes: Sequence[str] | None = None) -> DataFolder:
+    """Return a data folder that a run is measured on, read as its own is where it has the same layout.
+
+    Args:
+        data: the folder.
+        settings: of the run.
+        classes: of the run; annotations without a class list are drawn by them, whatever the order or the
+            numbers of their own labels.
+    """
+    root = data_root(data)
     kin = LAYOUTS.get(settings.layout)
-    layout = settings.layout if kin is not None and kin.is_here(Path(data)) else AUTO
+    layout = settings.layout if kin is not None and kin.is_here(root) else AUTO
     images = ImageCode.from_plain(settings.image_code)
-    return read_data(data, layout=layout, ignore=settings.ignore, images=images)
+    with file_progress("unpacking", quiet=False) as progress:
+        return read_layout(
+            root, layout, ignore=settings.ignore, images=images, progress=progress, classes=classes
+        )
 
 
 def reopen_data(settings: Settings) -> DataFolder:

@@ -19,18 +19,20 @@ from mutualseg.data.catalog.cityscapes import CITYSCAPES
 from mutualseg.data.catalog.voc import VOC
 from mutualseg.resolving import reopen_data
 from mutualseg.settings import Settings
-from tests.command.made import SMALL, files_below, flags
+from tests.command.made import SMALL, draw, files_below, flags, write
 from tests.data.layouts.made import (
     VOC_ADDED,
     VOC_TRAIN,
     VOC_VAL,
     city_names,
+    coco_json,
     write_acdc,
     write_ade20k,
     write_camvid_segnet,
     write_cityscapes,
     write_coco_objects,
     write_huggingface,
+    write_json,
     write_voc,
 )
 
@@ -128,6 +130,28 @@ def test_other_layouts_train(
     assert summary["miou"] > 0
     assert main(["check", str(data), "--quiet"]) == 0
     assert files_below(data) == before
+
+
+@pytest.mark.slow
+def test_annotations_that_number_their_categories_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names, out = list("abcdefgh"), tmp_path / "run"
+    for folder, numbers in (("own", {"cell": 1, "nucleus": 2}), ("other", {"nucleus": 3, "cell": 7})):
+        for name in names:
+            write(tmp_path / folder / f"images/{name}.png", draw(name)[0])
+        content = coco_json(names)
+        content["categories"] = [{"id": number, "name": name} for name, number in numbers.items()]
+        for index, thing in enumerate(content["annotations"]):
+            thing["category_id"] = numbers["cell" if index % 2 else "nucleus"]
+        write_json(tmp_path / folder / "annotations.json", content)
+    run(["train", *flags(SHORT, data=tmp_path / "own", out=out, labeled=2)])
+    scores = []
+    for folder in ("own", "other"):
+        capsys.readouterr()
+        run(["evaluate", str(out), "--data", str(tmp_path / folder)])
+        scores.append(capsys.readouterr().out.partition("mIoU")[2])
+    assert scores[0] == scores[1] != ""
 
 
 def test_split_keeps_patients_together(tmp_path: Path) -> None:

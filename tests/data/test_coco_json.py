@@ -116,6 +116,19 @@ def test_an_image_without_objects_is_background_or_not_annotated_yet(tmp_path: P
     assert drawn.empty == other.empty == ("b.png",)
 
 
+@pytest.mark.parametrize(("empty", "classes", "drawn"), [(1, None, 2), (2, None, 1), (1, ["dog", "cat"], 1)])
+def test_most_images_without_objects_are_not_annotated_yet(
+    tmp_path: Path, empty: int, classes: list[str] | None, drawn: int
+) -> None:
+    names = [f"{index}.png" for index in range(1 + empty)]
+    images = made_images(tmp_path, *names)
+    objects = [coco_object(1, 1, 7, [box(1, 2, 5, 6)])]
+    file = write_json(tmp_path / "coco.json", coco(names, objects, CATEGORIES))
+    found = draw_masks(file, images, classes, empty_is_background=None)
+    assert list(found.masks) == names[:drawn]
+    assert found.empty == tuple(names[1:])
+
+
 def test_a_category_called_background_is_index_0_and_categories_of_one_name_are_one(tmp_path: Path) -> None:
     images = made_images(tmp_path, "a.png")
     objects = [coco_object(1, 1, 5, [box(0, 0, 9, 9)]), coco_object(2, 1, 2, [box(1, 1, 3, 3)])]

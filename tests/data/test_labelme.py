@@ -157,8 +157,8 @@ def test_folders_tell_images_of_one_name_apart(tmp_path: Path) -> None:
     [
         (["background", "y", "x"], 2, 0),
         (["x", "Background"], 0, 1),
-        (["ground", "x"], 1, 0),  # no label has the first name: it is what is left over
-        (["x", "y"], 0, 255),  # it may not be guessed what is left over
+        (["ground", "x"], 1, 255),  # it may not be guessed what is left over
+        (["x", "y"], 0, 255),
     ],
 )
 def test_a_class_list_gives_the_indices(tmp_path: Path, classes: list[str], square: int, rest: int) -> None:
@@ -266,3 +266,41 @@ def test_folders_above_the_data_say_nothing(tmp_path: Path) -> None:
     images = made_images(data, "train/a.png")
     file = write_json(data / "labels/a.json", labelme(labelme_shape("x", "polygon", SQUARE)))
     assert list(draw_masks([file], images).masks) == ["train/a.png"]
+
+
+def test_a_file_without_shapes_says_nothing_where_there_is_no_background(tmp_path: Path) -> None:
+    images = made_images(tmp_path, "a.png", "b.png")
+    files = [
+        write_json(tmp_path / "images/a.json", labelme(labelme_shape("x", "polygon", SQUARE))),
+        write_json(tmp_path / "images/b.json", labelme()),
+    ]
+    drawn = draw_masks(files, images, ["x", "y"])
+    assert (list(drawn.masks), drawn.empty) == (["a.png"], ("b.png",))
+    assert list(draw_masks(files, images, ["x", "Background"]).masks) == ["a.png", "b.png"]
+
+
+def test_only_named_images_decide_whether_masks_are_drawn_again(tmp_path: Path) -> None:
+    images = made_images(tmp_path, "a.png", "b.png")
+    files = [
+        write_json(tmp_path / "images/a.json", labelme(labelme_shape("x", "polygon", SQUARE))),
+        write_json(tmp_path / "images/gone.json", labelme(labelme_shape("y", "polygon", SQUARE))),
+    ]
+    seen: list[int] = []
+
+    def draw(images: dict[str, Path]) -> DrawnMasks:
+        seen.clear()
+        return draw_masks(files, images, progress=lambda done, total: seen.append(total))
+
+    first = draw(images)
+    assert (seen, first.absent) == ([1], ("gone.json",))
+    images |= made_images(tmp_path, "c.png", "more/d.png")
+    assert draw(images) == first
+    del images["b.png"]
+    assert draw(images) == first
+    assert seen == []
+    images |= made_images(tmp_path, "gone.png")
+    found = draw(images)
+    assert (seen, found.absent, found.classes) == ([2, 2], (), ("background", "x", "y"))
+    images |= made_images(tmp_path, "a.png", size=(24, 16))
+    with pytest.raises(MaskError, match="annotated at 16x12"):
+        draw(images)

@@ -60,7 +60,7 @@ def draw_masks(
     images: Mapping[str, Path],
     classes: Sequence[str] | None = None,
     *,
-    empty_is_background: bool = True,
+    empty_is_background: bool | None = True,
     progress: Progress | None = None,
 ) -> DrawnMasks:
     """Draw the masks of a COCO file of objects (instances) into the cache, or find them there.
@@ -75,7 +75,8 @@ def draw_masks(
         classes: Class names in index order. By default background and then the categories by their ids;
             categories of one name are one class.
         empty_is_background: Whether an image that is listed without objects shows background only, as in
-            COCO itself. If not, it has no mask: it was not annotated yet.
+            COCO itself. If not, it has no mask: it was not annotated yet. None takes those for not annotated
+            that are more than half of the listed images. Nothing is background in a class list without one.
         progress: Called with (masks drawn, masks in all).
 
     Raises:
@@ -136,7 +137,7 @@ def category_of(node: Node, categories: Mapping[int, str]) -> str:
 
 
 def _plan(
-    content: Node, images: Mapping[str, Path], classes: Sequence[str] | None, empty_is_background: bool
+    content: Node, images: Mapping[str, Path], classes: Sequence[str] | None, empty_is_background: bool | None
 ) -> Plan:
     listed, absent = list_images(content, images)
     categories = list_categories(content)
@@ -151,6 +152,9 @@ def _plan(
             objects[owner.image].append(index)
     there = [owner for owner in listed.values() if owner is not None]
     empty = tuple(owner.image for owner in there if owner.image not in objects)
+    if empty_is_background is None:
+        empty_is_background = 2 * len(empty) <= len(there)
+    empty_is_background = empty_is_background and names.uncovered != IGNORE
     wanted = [owner for owner in there if empty_is_background or owner.image in objects]
 
     def jobs() -> Iterator[tuple[str, Draw]]:
@@ -158,7 +162,9 @@ def _plan(
             own = [annotations.at(index) for index in objects.get(owner.image, ())]
             yield owner.image, partial(_draw, owner, own, categories, names)
 
-    return Plan(names.classes, tuple(absent), empty, len(wanted), jobs())
+    return Plan(
+        names.classes, tuple(absent), empty, tuple(owner.image for owner in there), len(wanted), jobs()
+    )
 
 
 def _draw(

@@ -80,7 +80,7 @@ def _plan(content: Node, folder: Path, images: Mapping[str, Path], classes: Sequ
             yield image, partial(_draw, owner, annotation, folder, categories, names)
 
     empty = tuple(image for image in there if image not in drawn)
-    return Plan(names.classes, tuple(absent), empty, len(drawn), jobs())
+    return Plan(names.classes, tuple(absent), empty, there, len(drawn), jobs())
 
 
 def _classes(content: Node, categories: Mapping[int, str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from mutualseg.data.annotation_xml import Tag, elements_below_root
 from mutualseg.data.drawn_masks import Draw, DrawnMasks, Plan, Progress, draw_once
 from mutualseg.data.json_files import glimpse
 from mutualseg.data.label_names import LabelNames, in_natural_order, name_labels
+from mutualseg.data.mask_codes import IGNORE
 from mutualseg.data.polygons import Patch, fill_ellipse, fill_polygon, outline_problem, paint, rectangle
 from mutualseg.data.run_lengths import fill_runs, runs_problem
 from mutualseg.errors import MaskError
@@ -94,6 +95,7 @@ def _plan(
     if not shapes_in:
         raise none_found(images, absent[0] if absent else "", str(file))
     names = name_labels(declared or in_natural_order(used), classes, str(file))
+    empty_is_background = empty_is_background and names.uncovered != IGNORE
     wanted = {at: image for at, image in image_at.items() if empty_is_background or shapes_in[image]}
 
     def jobs() -> Iterator[tuple[str, Draw]]:
@@ -103,7 +105,7 @@ def _plan(
                 yield image, partial(_draw, tag, names)
 
     empty = tuple(image for image, has_shapes in shapes_in.items() if not has_shapes)
-    return Plan(names.classes, tuple(absent), empty, len(wanted), jobs())
+    return Plan(names.classes, tuple(absent), empty, tuple(shapes_in), len(wanted), jobs())
 
 
 def _children(file: Path) -> Iterator[Element]:

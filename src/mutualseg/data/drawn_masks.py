@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from mutualseg.data.cache_folder import unpacked
-from mutualseg.data.file_names import without_suffix
+from mutualseg.data.file_names import last_part, stem_of, without_suffix
 from mutualseg.data.images import image_size
 from mutualseg.errors import DataError
 
@@ -26,6 +26,7 @@ Progress = Callable[[int, int], None]
 """Is called with (masks drawn, masks in all)."""
 
 _INDEX = "index.json"
+_NAMED = "named.json"
 _AT_ONCE = 256
 """Masks that are planned ahead."""
 
@@ -50,6 +51,8 @@ class Plan(NamedTuple):
     classes: tuple[str, ...]
     absent: tuple[str, ...]
     empty: tuple[str, ...]
+    found: Iterable[str]
+    """Images that the annotations list and that are there, with shapes or without."""
     total: int
     """Number of jobs."""
     jobs: Iterable[tuple[str, Draw]]
@@ -66,6 +69,8 @@ def draw_once(
 ) -> DrawnMasks:
     """Return the masks of annotations: those in the cache, if nothing has changed since they were drawn.
 
+    Images that the annotations do not name may come and go.
+
     Args:
         kind: Begins the cache folder's name, such as "labelme".
         sources: The annotation files.
@@ -79,17 +84,21 @@ def draw_once(
         MaskError: The annotations cannot be drawn.
         ImageError: An image's size cannot be read.
     """
+    sources = list(sources)
+    planned: list[Plan] = []
+    named = _named_in(kind, sources, plan, planned)
+    images = {name: path for name, path in images.items() if last_part(stem_of(name)) in named}
     places = {name: f"masks/{without_suffix(name)}.png" for name in images}
     _refuse_clash(places)
 
     def write(folder: Path) -> None:
-        planned = plan()
-        drawn = _draw_all(planned, images, {name: folder / place for name, place in places.items()}, progress)
+        made = planned.pop() if planned else plan()
+        drawn = _draw_all(made, images, {name: folder / place for name, place in places.items()}, progress)
         index = {
-            "classes": planned.classes,
+            "classes": made.classes,
             "masks": drawn,
-            "absent": planned.absent,
-            "empty": planned.empty,
+            "absent": made.absent,
+            "empty": made.empty,
         }
         (folder / _INDEX).write_text(json.dumps(index), encoding="ascii")
 
@@ -103,6 +112,25 @@ def draw_once(
         absent=tuple(index["absent"]),
         empty=tuple(index["empty"]),
     )
+
+
+def _named_in(
+    kind: str, sources: Sequence[Path], plan: Callable[[], Plan], planned: list[Plan]
+) -> frozenset[str]:
+    """Return what annotations call images: last parts without suffix, the same whatever images are there.
+
+    They are kept in the cache; where the annotations have to be read for them, `planned` receives the plan.
+    """
+
+    def write(folder: Path) -> None:
+        planned.append(plan())
+        named = {
+            last_part(stem_of(name.replace("\\", "/"))) for name in (*planned[0].absent, *planned[0].found)
+        }
+        (folder / _NAMED).write_text(json.dumps(sorted(named)), encoding="ascii")
+
+    folder = unpacked(f"{kind}-names", sources, write)
+    return frozenset(json.loads((folder / _NAMED).read_text(encoding="ascii")))
 
 
 def _draw_all(

@@ -36,7 +36,7 @@ class LabelNames:
             return self.classes.index(label)
         if _is_ignore(label):
             return IGNORE
-        if _is_background(label):
+        if is_background(label):
             return self.uncovered
         nearest = nearest_name(label, self.classes)
         raise MaskError(
@@ -51,8 +51,7 @@ def name_labels(labels: Iterable[str], classes: Sequence[str] | None, place: str
     Without a class list, the classes are "background" and then the labels in their order. `_background_`
     and any spelling of "background" in capitals mean the background; `__ignore__` is no class.
 
-    With a class list, uncovered space is its background; where it has none, it is class 0 if no label
-    has that name (class lists begin with what is left over), and else 255.
+    With a class list, uncovered space is its background; where it has none, it is 255, whatever the labels.
 
     Args:
         labels: Those that occur, or are declared.
@@ -64,11 +63,9 @@ def name_labels(labels: Iterable[str], classes: Sequence[str] | None, place: str
     """
     names = list(dict.fromkeys(label.strip() for label in labels))
     if classes is not None:
-        background = [index for index, name in enumerate(classes) if _is_background(name)]
-        if background:
-            return LabelNames(tuple(classes), background[0])
-        return LabelNames(tuple(classes), IGNORE if classes[0] in names else 0)
-    things = [name for name in names if not _is_background(name) and not _is_ignore(name)]
+        background = next((index for index, name in enumerate(classes) if is_background(name)), IGNORE)
+        return LabelNames(tuple(classes), background)
+    things = [name for name in names if not is_background(name) and not _is_ignore(name)]
     if not things:
         raise MaskError(
             f"{place} names no class besides the background; outline at least one object and export again."
@@ -86,7 +83,8 @@ def in_natural_order(labels: Iterable[str]) -> list[str]:
     return sorted(set(labels), key=natural_key)
 
 
-def _is_background(name: str) -> bool:
+def is_background(name: str) -> bool:
+    """Tell whether a class or label is called background, in any spelling."""
     return name.strip("_").casefold() == BACKGROUND
 
 

@@ -19,6 +19,7 @@ from mutualseg.data.annotated_images import AnnotatedImages, check_annotated_siz
 from mutualseg.data.drawn_masks import Draw, DrawnMasks, Plan, Progress, draw_once
 from mutualseg.data.json_files import Node, glimpse, read_json
 from mutualseg.data.label_names import LabelNames, in_natural_order, name_labels
+from mutualseg.data.mask_codes import IGNORE
 from mutualseg.data.polygons import Patch, fill_ellipse, fill_polygon, outline_problem, paint, rectangle
 from mutualseg.errors import DataError
 
@@ -46,7 +47,8 @@ def draw_masks(
     """Draw the masks of LabelMe files into the cache, or find them there.
 
     Later shapes paint over earlier ones. `_background_` paints background and `__ignore__` 255. A file
-    without shapes is an image that is background all over.
+    without shapes is an image that is background all over, or without a mask if a class list has no
+    background.
 
     Args:
         files: The JSON files. Each belongs to the image of its own name; folders before the name count
@@ -90,13 +92,15 @@ def _plan(files: Sequence[Path], images: Mapping[str, Path], classes: Sequence[s
         labels_of = dict(zip(file_of, pool.map(_labels, file_of.values()), strict=True))
     found = in_natural_order(label for labels in labels_of.values() for label in labels)
     names = name_labels(found, classes, str(files[0].parent))
+    # Where uncovered pixels are unknown, a file without shapes says nothing.
+    wanted = [image for image in file_of if labels_of[image] or names.uncovered != IGNORE]
 
     def jobs() -> Iterator[tuple[str, Draw]]:
-        for image, file in file_of.items():
-            yield image, partial(_draw, file, names)
+        for image in wanted:
+            yield image, partial(_draw, file_of[image], names)
 
     empty = tuple(image for image, labels in labels_of.items() if not labels)
-    return Plan(names.classes, tuple(absent), empty, len(file_of), jobs())
+    return Plan(names.classes, tuple(absent), empty, tuple(file_of), len(wanted), jobs())
 
 
 def _labels(file: Path) -> set[str]:

@@ -44,7 +44,7 @@ def test_training_and_validation(tmp_path: Path, below: str) -> None:
     assert folder.labeled[0].mask is not None
     found = folder.encoding.masks.read(folder.labeled[0].mask)
     assert (found == coded("ADE_train_00000001", (0, 2, 149))).all()
-    assert folder.notes == ()
+    assert read_layout(tmp_path, "ade20k").notes == ()
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mutualseg.data.folder import DataFolder
@@ -172,3 +173,79 @@ def test_what_is_missing_is_named(tmp_path: Path, layout: str) -> None:
     write_images(tmp_path / "images", ["a"])
     with pytest.raises(DataError, match=f"holds no such file; --layout {layout} expects"):
         read_layout(tmp_path, layout)
+
+
+@pytest.mark.parametrize(
+    ("empty", "said"),
+    [
+        (2, '(c.png) and are taken for background all over; take them out of "images" if nobody has'),
+        (3, "(c.png) and are taken as unlabeled; if they show background only, give each an object of a"),
+    ],
+)
+def test_images_that_a_coco_file_lists_without_object(tmp_path: Path, empty: int, said: str) -> None:
+    names = ["a", "b", "c", "d", "e"][: 2 + empty]
+    write_images(tmp_path / "images", names)
+    content = coco_json(names)
+    content["annotations"] = content["annotations"][:2]
+    write_json(tmp_path / "annotations.json", content)
+    folder = read_layout(tmp_path)
+    assert len(folder.labeled) == (4 if empty == 2 else 2)
+    assert len(folder.notes) == 1
+    assert f"{empty} images have no object in {tmp_path / 'annotations.json'} {said}" in folder.notes[0]
+    # The cure that the second note names.
+    content["categories"].append({"id": 9, "name": "background"})
+    for image in range(3, 3 + empty):
+        content["annotations"].append(
+            {"id": 10 + image, "image_id": image, "category_id": 9, "segmentation": [square(0, 0, 5)]}
+        )
+    write_json(tmp_path / "annotations.json", content)
+    cured = read_layout(tmp_path)
+    assert cured.classes == ("background", "cell")
+    assert (len(cured.labeled), cured.notes) == (len(names), ())
+    assert cured.labeled[-1].mask is not None
+    assert not cured.encoding.masks.read(cured.labeled[-1].mask).any()
+
+
+@pytest.mark.parametrize("annotate", [write_labelme, write_coco, write_cvat])
+def test_a_class_list_without_background(tmp_path: Path, annotate: Callable[[Path, list[str]], None]) -> None:
+    write_images(tmp_path / "images", ["a", "b"])
+    annotate(tmp_path, ["a", "b"])
+    write_lines(tmp_path / "classes.txt", ["nucleus", "cell"])
+    folder = read_layout(tmp_path)
+    assert any(
+        note.startswith("classes.txt has no class background, so pixels that no shape covers are 255")
+        for note in folder.notes
+    )
+    assert folder.labeled[0].mask is not None
+    assert set(folder.encoding.masks.read(folder.labeled[0].mask).ravel().tolist()) == {1, 255}
+    write_lines(tmp_path / "classes.txt", ["Background", "cell"])
+    assert not any("255" in note for note in read_layout(tmp_path).notes)
+
+
+@pytest.mark.parametrize("annotate", [write_labelme, write_coco, write_cvat])
+def test_classes_that_are_given_serve_where_there_is_no_list(
+    tmp_path: Path, annotate: Callable[[Path, list[str]], None]
+) -> None:
+    write_images(tmp_path / "images", ["a", "b"])
+    annotate(tmp_path, ["a", "b"])
+    given = ["background", "nucleus", "cell"]
+    folder = read_layout(tmp_path, classes=given)
+    assert folder.classes == tuple(given)
+    assert folder.labeled[0].mask is not None
+    mask = folder.encoding.masks.read(folder.labeled[0].mask)
+    assert np.bincount(mask.ravel()).tolist() == [mask.size - 400, 0, 400]
+    write_lines(tmp_path / "classes.txt", ["cell", "background"])
+    assert read_layout(tmp_path, classes=given).classes == ("cell", "background")
+
+
+def test_other_category_ids_of_the_same_names_are_measured(tmp_path: Path) -> None:
+    """A COCO file numbers its categories as it likes: their order is not that of the run."""
+    write_images(tmp_path / "images", ["a"])
+    content = coco_json(["a"])
+    content["categories"] = [{"id": 4, "name": "cell"}, {"id": 9, "name": "nucleus"}]
+    write_json(tmp_path / "annotations.json", content)
+    assert read_layout(tmp_path).classes == ("background", "cell", "nucleus")
+    folder = read_layout(tmp_path, classes=("background", "nucleus", "cell"))
+    assert folder.classes == ("background", "nucleus", "cell")
+    assert folder.labeled[0].mask is not None
+    assert (folder.encoding.masks.read(folder.labeled[0].mask) == 2).sum() == 400

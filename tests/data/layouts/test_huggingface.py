@@ -65,6 +65,15 @@ def test_class_names_beside_the_data(tmp_path: Path) -> None:
         read_layout(home)
 
 
+def test_class_names_that_are_no_utf8(tmp_path: Path) -> None:
+    home = write_huggingface(tmp_path / "saved", {"train": 3})
+    (home / "classes.txt").write_text("Straße\nHimmel\nAuto\n", encoding="latin-1")
+    with pytest.raises(DataError, match=r"classes\.txt is not UTF-8 text"):
+        read_layout(home)
+    (home / "classes.txt").write_text("Straße\nHimmel\nAuto\n", encoding="utf-8")
+    assert read_layout(home).classes == ("Straße", "Himmel", "Auto")
+
+
 def test_pictures_without_names_and_of_other_formats(tmp_path: Path) -> None:
     import datasets
     from PIL import Image

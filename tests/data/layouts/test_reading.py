@@ -33,7 +33,9 @@ def test_each_is_found_by_its_files(tmp_path: Path, name: str) -> None:
     folder = read_layout(tmp_path)
     assert folder.layout == name
     assert layouts_here(tmp_path)[0] is LAYOUTS[name]
+    assert sum(note.startswith(f"Read as {name} with its ") for note in folder.notes) == 1
     named = read_layout(tmp_path, name)
+    assert not any(note.startswith("Read as ") for note in named.notes)
     assert named.train == folder.train
     assert named.val == folder.val
     assert len(folder.colors or ()) == folder.num_classes

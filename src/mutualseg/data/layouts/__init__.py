@@ -14,7 +14,9 @@ from mutualseg.data.layouts.coco import COCO_LAYOUT, COCO_PANOPTIC_LAYOUT
 from mutualseg.data.layouts.coco_stuff import COCO_STUFF_LAYOUT
 from mutualseg.data.layouts.huggingface import HUGGINGFACE_LAYOUT
 from mutualseg.data.layouts.layout import Asked, Layout
+from mutualseg.data.layouts.parted_like import ADE20K_LIKE, CAMVID_LIKE
 from mutualseg.data.layouts.voc import VOC_BLENDED, VOC_FINE, VOC_OWN
+from mutualseg.data.layouts.voc_like import VOC_LIKE
 
 __all__ = ["FOLDER", "LAYOUTS", "Layout"]
 
@@ -42,6 +44,9 @@ LAYOUTS: dict[str, Layout] = {
         CAMVID_LAYOUT,
         ACDC_LAYOUT,
         HUGGINGFACE_LAYOUT,
+        VOC_LIKE,
+        ADE20K_LIKE,
+        CAMVID_LIKE,
         LABELME_LAYOUT,
         COCO_JSON_LAYOUT,
         CVAT_LAYOUT,

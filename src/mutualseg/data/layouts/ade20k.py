@@ -7,6 +7,7 @@ from pathlib import Path
 from mutualseg.data.catalog.ade20k import ADE20K
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.layouts.layout import Asked, Layout, assemble
+from mutualseg.data.layouts.own_classes import names_agree
 from mutualseg.data.listing import list_files
 from mutualseg.data.pairing import index_files
 from mutualseg.data.sample_index import SampleIndex
@@ -35,4 +36,5 @@ ADE20K_LAYOUT = Layout(
     "ADEChallengeData2016",
     _read,
     ("", "ADEChallengeData2016"),
+    confirm=names_agree(ADE20K.classes),
 )

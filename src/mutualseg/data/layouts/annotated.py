@@ -10,10 +10,11 @@ from pathlib import Path
 
 from mutualseg.data import coco_json, cvat, labelme
 from mutualseg.data.catalog.entry import Entry
-from mutualseg.data.class_files import color_of_each, read_class_file
+from mutualseg.data.class_files import ClassFile, color_of_each, read_class_file
 from mutualseg.data.drawn_masks import DrawnMasks, Progress
 from mutualseg.data.file_names import stem_of
 from mutualseg.data.folder import DataFolder
+from mutualseg.data.label_names import is_background
 from mutualseg.data.layouts.annotated_images import PartedImages, find_images, part_named
 from mutualseg.data.layouts.layout import Asked, Layout, assemble
 from mutualseg.data.listing import walk_names
@@ -39,6 +40,8 @@ class Tool:
     """Draws what annotation files say of images by name."""
     one_for_all: bool
     """Whether one file speaks of all images, and not each of one."""
+    empty_as: Mapping[bool, str]
+    """What to do against it where images without shapes are background (True) or unlabeled (False)."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def _read(tool: Tool, home: Path, asked: Asked) -> DataFolder:
             f"{home} has annotations ({sources[0]}) but no image; put the images into {home / 'images'}."
         )
     named = read_class_file(home)
-    drawn = _draw(tool, home, sources, images, named.names if named else None, asked.progress)
+    drawn = _draw(tool, home, sources, images, named.names if named else asked.classes, asked.progress)
     parted = images.divided_by(drawn.part_of)
     samples = {
         part: index_files(
@@ -82,7 +85,7 @@ def _read(tool: Tool, home: Path, asked: Asked) -> DataFolder:
         val=samples["val"],
         test=samples["test"],
         class_source=named.source if named else "annotations",
-        notes=drawn.notes,
+        notes=[*drawn.notes, *(_uncovered(named) if named else [])],
     )
 
 
@@ -97,7 +100,7 @@ def _draw(
     """Draw file by file, or all at once where each is of one image."""
     if not tool.one_for_all:
         drawn = tool.draw(sources, images.named(None), classes, progress)
-        return _Drawn(drawn.classes, _texts(drawn), {}, list(_absent(drawn, home)))
+        return _Drawn(drawn.classes, _texts(drawn), {}, _told(tool, drawn, home))
     part_by_file = {source: part_named(source.relative_to(home).as_posix()) for source in sources}
     # The training file first: without a class list it names the classes.
     ordered = sorted(sources, key=lambda source: (part_by_file[source] not in ("train", None), source))
@@ -121,7 +124,7 @@ def _draw(
         masks |= _texts(drawn)
         if is_divided_by_files and part is not None:
             part_of |= dict.fromkeys((*drawn.masks, *drawn.empty), part)
-        notes += _absent(drawn, source)
+        notes += _told(tool, drawn, source)
     return _Drawn(tuple(classes or ()), masks, part_of, notes)
 
 
@@ -129,10 +132,28 @@ def _texts(drawn: DrawnMasks) -> dict[str, str]:
     return {image: str(mask) for image, mask in drawn.masks.items()}
 
 
-def _absent(drawn: DrawnMasks, source: Path) -> list[str]:
-    if not drawn.absent:
+def _told(tool: Tool, drawn: DrawnMasks, source: Path) -> list[str]:
+    """Say which images are not there, and what those without a shape are taken for."""
+    notes = []
+    if drawn.absent:
+        notes.append(f"{len(drawn.absent)} images that {source} annotates are not there ({drawn.absent[0]}).")
+    if drawn.empty:
+        drawn_too = drawn.empty[0] in drawn.masks
+        taken = "for background all over" if drawn_too else "as unlabeled"
+        notes.append(
+            f"{len(drawn.empty)} images have no object in {source} ({drawn.empty[0]}) and are taken {taken}; "
+            f"{tool.empty_as[drawn_too]}."
+        )
+    return notes
+
+
+def _uncovered(named: ClassFile) -> list[str]:
+    if any(map(is_background, named.names)):
         return []
-    return [f"{len(drawn.absent)} images that {source} annotates are not there ({drawn.absent[0]})."]
+    return [
+        f"{named.source} has no class background, so pixels that no shape covers are 255 (ignore); add "
+        "background to it if they are one class."
+    ]
 
 
 def _by_stem(masks: Mapping[str, str], prefix: str) -> dict[str, str]:
@@ -161,6 +182,10 @@ LABELME_LAYOUT = _layout(
             files, images, classes, progress=progress
         ),
         one_for_all=False,
+        empty_as={
+            True: "delete the .json files of those that nobody has annotated yet",
+            False: "background would need a class of that name",
+        },
     ),
     "LabelMe's NAME.json for each annotated image, beside the images or in a folder beside images/",
 )
@@ -170,9 +195,13 @@ COCO_JSON_LAYOUT = _layout(
         ".json",
         coco_json.is_coco,
         lambda files, images, classes, progress: coco_json.draw_masks(
-            files[0], images, classes, progress=progress
+            files[0], images, classes, empty_is_background=None, progress=progress
         ),
         one_for_all=True,
+        empty_as={
+            True: 'take them out of "images" if nobody has annotated them yet',
+            False: "if they show background only, give each an object of a category called background",
+        },
     ),
     "a .json file in COCO's format with `images`, `annotations` and `categories`, beside images/ or the "
     "images",
@@ -186,6 +215,10 @@ CVAT_LAYOUT = _layout(
             files[0], images, classes, progress=progress
         ),
         one_for_all=True,
+        empty_as={
+            True: "take them out of the file if nobody has annotated them yet",
+            False: "if they show background only, give each a shape of a label called background",
+        },
     ),
     "annotations.xml in the format 'CVAT for images 1.1', beside images/ or the images",
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mutualseg.data.catalog.camvid import CAMVID, CAMVID_SEGNET
+from mutualseg.data.catalog.camvid import CAMVID, CAMVID_SEGNET, LABELS
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.layouts.layout import Asked, Layout, assemble
 from mutualseg.data.layouts.list_files import chosen_files
+from mutualseg.data.layouts.own_classes import names_agree
 from mutualseg.data.listing import list_files
 from mutualseg.data.pairing import index_files
 from mutualseg.data.sample_index import SampleIndex
@@ -79,4 +80,5 @@ CAMVID_LAYOUT = Layout(
     "{train,val,test}annot/NAME.png",
     _read,
     ("", "CamVid"),
+    confirm=names_agree(CAMVID.classes, (name for name in LABELS if name != "Void")),
 )

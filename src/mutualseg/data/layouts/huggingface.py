@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from mutualseg.data.cache_folder import unpacked
+from mutualseg.data.class_files import read_class_file
 from mutualseg.data.file_names import last_part, without_suffix
 from mutualseg.data.folder import DataFolder, read_folder
 from mutualseg.data.layouts.extras import import_extra
@@ -136,7 +137,8 @@ def _save(picture: Mapping[str, Any] | None, target: Path, where: str) -> None:
 def _class_names(home: Path) -> list[str]:
     """Return the names of id2label.json or classes.txt, should one lie beside the data."""
     if (home / "classes.txt").is_file():
-        return (home / "classes.txt").read_text(encoding="utf-8-sig").splitlines()
+        named = read_class_file(home)
+        return list(named.names) if named is not None else []
     path = home / "id2label.json"
     if not path.is_file():
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +27,8 @@ class Asked(NamedTuple):
     """How images are read."""
     progress: Progress | None = None
     """Told how far files are that are unpacked into the cache."""
+    classes: tuple[str, ...] | None = None
+    """Names in index order for annotations that come without a class list."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Layout:
         ignore: int | None = None,
         images: ImageCode = RGB,
         progress: Progress | None = None,
+        classes: Sequence[str] | None = None,
     ) -> DataFolder:
         """Read a data folder that has this layout.
 
@@ -76,6 +79,7 @@ class Layout:
             ignore: A further mask value that means "class unknown", beside what the layout ignores.
             images: How images are read.
             progress: Called with (files unpacked into the cache, files in all), where there are any.
+            classes: Names in index order for annotations that come without a class list.
 
         Raises:
             DataError: Something that the layout needs is missing, or no training image has a mask.
@@ -86,7 +90,7 @@ class Layout:
         home = self.home(root)
         if home is None:
             raise DataError(f"{self._first_missing(root)}; --layout {self.name} expects {self.expects}.")
-        return self.reader(home, Asked(ignore, images, progress))
+        return self.reader(home, Asked(ignore, images, progress, None if classes is None else tuple(classes)))
 
     def _homes(self, root: Path) -> Iterator[Path]:
         return (root / below for below in self.homes)

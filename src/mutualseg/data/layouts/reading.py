@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def read_layout(
     ignore: int | None = None,
     images: ImageCode = RGB,
     progress: Progress | None = None,
+    classes: Sequence[str] | None = None,
 ) -> DataFolder:
     """Read a data folder of any layout.
 
@@ -35,6 +37,8 @@ def read_layout(
         ignore: A further mask value that means "class unknown".
         images: How images are read.
         progress: Called with (files unpacked into the cache, files in all), by layouts that unpack.
+        classes: Names in index order for annotations that come without a class list, such as those of the
+            run that is measured; by default their own labels are the classes.
 
     Raises:
         ConfigError: There is no layout of this name.
@@ -45,13 +49,13 @@ def read_layout(
         chosen = find_layout(layout)
         if chosen is FOLDER:  # which has its own words for all that may be missing
             return read_folder(root, ignore=ignore, images=images)
-        return chosen.read(root, ignore=ignore, images=images, progress=progress)
+        return chosen.read(root, ignore=ignore, images=images, progress=progress, classes=classes)
     here = layouts_here(root)
     if not here:
         return _read_unknown(root, ignore, images)
-    found = here[0].read(root, ignore=ignore, images=images, progress=progress)
-    note = _others_note(root, here)
-    return found if note is None else replace(found, notes=(*found.notes, note))
+    found = here[0].read(root, ignore=ignore, images=images, progress=progress, classes=classes)
+    notes = [note for note in (_public_note(found), _others_note(root, here)) if note is not None]
+    return replace(found, notes=(*found.notes, *notes)) if notes else found
 
 
 def find_layout(name: str) -> Layout:
@@ -76,6 +80,19 @@ def layouts_here(root: Path) -> list[Layout]:
     return public or [LAYOUTS[name] for name in ANNOTATED if LAYOUTS[name].is_here(root)]
 
 
+def _public_note(found: DataFolder) -> str | None:
+    """Say that the classes are a public data set's, which the folder was taken for by its folder names."""
+    if found.class_source != found.layout:
+        return None
+    own = f"{'voc' if found.layout.startswith('voc') else found.layout}_like"
+    cure = (
+        f"if these are classes of your own, add your class list to {found.root} (--layout {own})"
+        if own in LAYOUTS
+        else "if it is something else, say so with --layout"
+    )
+    return f"Read as {found.layout} with its {found.num_classes} classes; {cure}."
+
+
 def _others_note(root: Path, here: list[Layout]) -> str | None:
     """Say what else the folder could be read as."""
     if here[0] is FOLDER:
@@ -97,6 +114,12 @@ def _read_unknown(root: Path, ignore: int | None, images: ImageCode) -> DataFold
     try:
         return read_folder(root, ignore=ignore, images=images)
     except DataError as error:
+        refused = (layout for layout in LAYOUTS.values() if layout.confirm and layout.home(root) is not None)
+        if type(error) is DataError and (unsure := next(refused, None)) is not None:
+            raise DataError(
+                f"{root} has the folders of {unsure.name}, but other classes; give --layout {unsure.name} if "
+                "that is what it is, else put the images into images/ and their masks into masks/."
+            ) from None
         if type(error) is not DataError or not root.is_dir() or not _has_files(root):
             raise
         names = ", ".join(name for name in LAYOUTS if name != FOLDER.name)

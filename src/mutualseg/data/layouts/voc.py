@@ -10,6 +10,7 @@ from mutualseg.data.catalog.voc import VOC, VOC_COLORED
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.layouts.layout import Asked, Layout, assemble
 from mutualseg.data.layouts.list_files import chosen_files, read_list, require_listed
+from mutualseg.data.layouts.own_classes import names_agree
 from mutualseg.data.listing import list_files
 from mutualseg.data.mask_codes import IGNORE
 from mutualseg.data.mask_survey import Survey, survey_masks
@@ -28,6 +29,7 @@ _AUGMENTED_LISTS = tuple(
     for folder in ("Segmentation", "SegmentationAug")
 )
 _HOMES = ("", "VOC2012", "VOCdevkit/VOC2012")
+_is_voc = names_agree(VOC.classes, VOC.classes[1:])
 
 
 def _read_own(home: Path, asked: Asked) -> DataFolder:
@@ -122,13 +124,14 @@ _EXPECTS = (
     f"{_IMAGES}/NAME.jpg, {_OWN}/NAME.png and {_LISTS}/train.txt and val.txt, in the folder VOC2012 or below "
     "VOCdevkit/"
 )
-VOC_OWN = Layout("voc", ((_IMAGES, _OWN, _TRAIN),), _EXPECTS, _read_own, _HOMES)
+VOC_OWN = Layout("voc", ((_IMAGES, _OWN, _TRAIN),), _EXPECTS, _read_own, _HOMES, confirm=_is_voc)
 VOC_FINE = Layout(
     "voc_fine",
     tuple((_IMAGES, _OWN, _TRAIN, names) for names in _AUGMENTED_LISTS),
     f"{_EXPECTS}, and {_LISTS}/train_aug.txt, which lists SBD's images too",
     _read_fine,
     _HOMES,
+    confirm=_is_voc,
 )
 VOC_BLENDED = Layout(
     "voc_blended",
@@ -138,4 +141,5 @@ VOC_BLENDED = Layout(
     _read_blended,
     _HOMES,
     _has_both_masks_in_one,
+    _is_voc,
 )
