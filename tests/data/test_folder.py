@@ -232,3 +232,20 @@ def test_names_that_are_not_text(tmp_path: Path) -> None:
         pytest.skip("the file system takes UTF-8 names only")
     write_mask(tmp_path / "masks" / f"{odd}.png")
     assert names(read_folder(tmp_path).train) == [odd]
+
+
+@pytest.mark.parametrize(
+    ("below", "said"),
+    [
+        (
+            "train/images",
+            r"but train/images, which must be images/train \(and masks/train\); put",
+        ),
+        ("Images", "no folder images/, but Images/, which must be called images; put"),
+        ("photos", "no folder images/, only photos/; put"),
+    ],
+)
+def test_what_stands_where_images_should(tmp_path: Path, below: str, said: str) -> None:
+    (tmp_path / below).mkdir(parents=True)
+    with pytest.raises(DataError, match=said):
+        read_folder(tmp_path)

@@ -180,8 +180,8 @@ def _of_values(root: Path, found: set[int], named: ClassFile | None, ignore: int
     gaps: tuple[str, ...] = ()
     if absent:
         gaps = (
-            f"No mask holds {listed}: these classes count, and have no pixel (if ids have gaps, name each under "
-            "`values` in dataset.yaml).",
+            f"No mask holds {listed}: these classes count, and have no pixel (if ids have gaps, name each "
+            "under `values` in dataset.yaml).",
         )
     return Classes(names, "masks", INDICES.ignoring(ignore, len(names)), gaps)
 

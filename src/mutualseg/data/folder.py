@@ -125,13 +125,30 @@ def load_listing(root: Path) -> tuple[Tree, Tree]:
     if os.access(root, os.R_OK) and not any(root.iterdir()):
         raise DataError(f"The data folder {root} is empty; put images into {root / 'images'}.")
     if not (root / "images").is_dir():
-        raise DataError(f"{root} has no folder images/; put the images there, and their masks into masks/.")
+        raise DataError(
+            f"{root} has no folder images/{_looks_like(root)}; put the images there, and their masks into "
+            "masks/."
+        )
     images, masks = list_tree(root / "images"), list_tree(root / "masks")
     if not images.count():
         others = f", only {_counted(images.unknown)}" if images.unknown else ""
         kinds = ", ".join(sorted(suffix.lstrip(".") for suffix in IMAGE_SUFFIXES))
         raise DataError(f"{root / 'images'} holds no image{others}; the suffixes read are {kinds}.")
     return images, masks
+
+
+def _looks_like(root: Path) -> str:
+    """Say what stands where images/ should, if it is plain."""
+    held = sorted(path.name for path in root.iterdir() if path.is_dir())
+    part = next((name for name in held if (root / name / "images").is_dir()), None)
+    if part is not None:
+        return f", but {part}/images, which must be images/{part} (and masks/{part})"
+    alike = next(
+        (name for name in held if name.lower() in ("images", "image", "imgs", "img", "jpegimages")), None
+    )
+    if alike is not None:
+        return f", but {alike}/, which must be called images"
+    return f", only {', '.join(f'{name}/' for name in held[:4])}" if held else ""
 
 
 def pair(images: Tree, masks: Tree, part: Part) -> SampleIndex:

@@ -49,13 +49,33 @@ def read_layout(
         chosen = find_layout(layout)
         if chosen is FOLDER:  # which has its own words for all that may be missing
             return read_folder(root, ignore=ignore, images=images)
-        return chosen.read(root, ignore=ignore, images=images, progress=progress, classes=classes)
+        return _read_named(chosen, root, ignore, images, progress, classes)
     here = layouts_here(root)
     if not here:
         return _read_unknown(root, ignore, images)
     found = here[0].read(root, ignore=ignore, images=images, progress=progress, classes=classes)
     notes = [note for note in (_public_note(found), _others_note(root, here)) if note is not None]
     return replace(found, notes=(*found.notes, *notes)) if notes else found
+
+
+def _read_named(
+    chosen: Layout,
+    root: Path,
+    ignore: int | None,
+    images: ImageCode,
+    progress: Progress | None,
+    classes: Sequence[str] | None,
+) -> DataFolder:
+    """Read a layout that the user has named; if it is not here, say which one is."""
+    try:
+        return chosen.read(root, ignore=ignore, images=images, progress=progress, classes=classes)
+    except DataError as error:
+        here = layouts_here(root) if root.is_dir() and chosen.home(root) is None else []
+        if not here:
+            raise
+        raise DataError(
+            f"{str(error).removesuffix('.')} (as it is, the folder can be read with --layout {here[0].name})."
+        ) from None
 
 
 def find_layout(name: str) -> Layout:
