@@ -95,7 +95,7 @@ def _chosen(survey: FolderSurvey) -> list[int]:
 
 def _row(examined: Examination, read_image: ReadImage, place: int) -> _Row:
     sample = examined.survey.samples[place]
-    pixels = as_rgb(read_image(sample.image))
+    pixels = as_rgb(read_image(sample.image).pixels)
     height, width = pixels.shape[:2]
     scale = min(_SIDE / width, _SIDE / height)
     size = max(1, round(scale * width)), max(1, round(scale * height))
