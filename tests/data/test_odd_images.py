@@ -13,6 +13,7 @@ from mutualseg.data.doctor import inspect
 from mutualseg.data.file_heads import FileHead, file_head, true_suffix
 from mutualseg.data.image_findings import image_kind_findings
 from mutualseg.data.rare_classes import rare_class_findings
+from mutualseg.data.value_counts import GrowingCounts, ValueCounts
 from tests.data.made import pixels, write_folder, write_image
 from tests.data.test_doctor import find
 
@@ -110,22 +111,24 @@ def test_an_injected_reader_of_masks(tmp_path: Path) -> None:
     assert report.class_pixels == (0, 3 * 40 * 48, 0)
 
 
-def _histogram(**pixels: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    counts = np.zeros(256, np.int64)
-    for value, count in pixels.items():
-        counts[int(value[1:])] = count
-    return counts
+def _counts(*masks: dict[int, int]) -> ValueCounts:
+    counts = GrowingCounts()
+    for place, mask in enumerate(masks):
+        histogram = np.zeros(256, np.int64)
+        histogram[list(mask)] = list(mask.values())
+        counts.add(place, histogram)
+    return counts.done()
 
 
 def test_classes_of_few_pixels_or_masks() -> None:
     names = ["road", "sky", "sign", "cat"]
-    common = [_histogram(_0=6000, _1=4000, _2=1) for _ in range(5)]
-    few, seldom = rare_class_findings(names, [*common, _histogram(_0=9000, _3=500, _255=10**7)])
+    common = [{0: 6000, 1: 4000, 2: 1}] * 5
+    few, seldom = rare_class_findings(names, _counts(*common, {0: 9000, 3: 500, 255: 10**7}))
     assert (few.count, seldom.count) == (1, 1)
     assert "sign (0.0084 %)" in few.what
     assert "cat (1)" in seldom.what
     assert "6 training masks" in seldom.what
     assert "--supervision.class_weights balanced" in few.cure
-    assert not list(rare_class_findings(names, [_histogram(_0=10, _1=10), _histogram(_0=10, _1=10)]))
-    assert not list(rare_class_findings((), common))
-    assert not list(rare_class_findings(names, []))
+    assert not list(rare_class_findings(names, _counts({0: 10, 1: 10}, {0: 10, 1: 10})))
+    assert not list(rare_class_findings((), _counts(*common)))
+    assert not list(rare_class_findings(names, _counts()))

@@ -17,6 +17,7 @@ from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.masks import size_problem
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample
+from mutualseg.data.value_counts import GrowingCounts, ValueCounts
 from mutualseg.errors import DataError
 
 ReadImage = Callable[[Path], AnyImage]
@@ -68,8 +69,8 @@ class FolderSurvey:
     """Which of `kind_names` each image is [N]; -1 where it cannot be read."""
     kind_names: tuple[str, ...]
     """Such as "8-bit RGB"."""
-    histograms: dict[int, npt.NDArray[np.int64]]
-    """Pixels per value [256] of each readable mask, by the sample's place."""
+    value_counts: ValueCounts
+    """Pixels per value of each readable mask."""
     mask_digests: dict[int, bytes]
     problems: tuple[tuple[int, Path, str], ...]
     """A sample's place, a file, and what is wrong with it, as "what; cure"."""
@@ -105,7 +106,7 @@ def survey_folder(
     prints, digests = np.zeros((count, WORDS), np.uint64), np.zeros((count, 2), np.uint64)
     orientation, formats = np.ones(count, np.uint8), np.zeros(count, "<U4")
     kinds, kind_names = np.full(count, -1, np.int16), dict[str, int]()
-    histograms, mask_digests = dict[int, npt.NDArray[np.int64]](), dict[int, bytes]()
+    counts, mask_digests = GrowingCounts(), dict[int, bytes]()
     problems = list[tuple[int, Path, str]]()
     looks = look_ahead(
         lambda sample: look(sample, read_image, read_mask),
@@ -119,7 +120,8 @@ def survey_folder(
             size[place], prints[place], digests[place] = seen.shape[:2], seen.print, seen.digest
             kinds[place] = kind_names.setdefault(seen.kind, len(kind_names))
         if seen.mask is not None:
-            histograms[place], mask_digests[place] = seen.mask
+            histogram, mask_digests[place] = seen.mask
+            counts.add(place, histogram)
         problems += [(place, path, text) for path, text in seen.problems]
         if progress:
             progress(place + 1, count)
@@ -133,7 +135,7 @@ def survey_folder(
         formats=formats,
         kinds=kinds,
         kind_names=tuple(kind_names),
-        histograms=histograms,
+        value_counts=counts.done(),
         mask_digests=mask_digests,
         problems=tuple(problems),
     )
