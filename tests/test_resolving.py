@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import mutualseg
 from mutualseg import resolving
 from mutualseg.data.encoding import PLAIN
 from mutualseg.data.folder import read_folder
 from mutualseg.data.splits import make_split
-from mutualseg.errors import ImageError
+from mutualseg.errors import ConfigError, ImageError
 
 
 def test_of_very_many_unlabeled_files_evenly_spaced_ones_are_opened(
@@ -24,3 +26,16 @@ def test_of_very_many_unlabeled_files_evenly_spaced_ones_are_opened(
     split.unlabeled[5].image.write_bytes(b"no image")
     with pytest.raises(ImageError, match=str(split.unlabeled[5].image)):
         resolving.refuse_bad_files(split, 3, PLAIN)
+
+
+@pytest.mark.parametrize("given", [{"ignore": "a"}, {"ignore": 1.5}, {"channels": "3"}, {"channels": True}])
+@pytest.mark.parametrize("use", ["train", "compare", "check", "split"])
+def test_numbers_of_another_type_are_named(
+    tiny_data: Path, tmp_path: Path, use: str, given: dict[str, Any]
+) -> None:
+    if use == "split" and "channels" in given:
+        pytest.skip("split reads no image")
+    out = {} if use == "check" else {"out": str(tmp_path / f"out{'.json' * (use == 'split')}")}
+    (name, value), *_ = given.items()
+    with pytest.raises(ConfigError, match=f"^--{name} is {value!r}, which is not a whole number; give one"):
+        getattr(mutualseg, use)(str(tiny_data), **out, **given)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 import mutualseg
+from mutualseg import resolving
 from mutualseg.errors import ImageError, MutualSegError, WeightsError
 from mutualseg.predictor import Predictor
 from tests.command.conftest import Command
@@ -204,3 +207,18 @@ def test_windows(finished: Path, tmp_path: Path, command: Command) -> None:
     refused = command("predict", finished, photos, "--out", "no", "--window", 8)
     assert refused.code == 2
     assert "--window 8 is too small" in refused.err
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_quiet_also_shows_no_bar_of_unpacking(
+    data: Path, finished: Path, monkeypatch: pytest.MonkeyPatch, is_own: bool
+) -> None:
+    bars: list[tuple[str, bool]] = []
+
+    def noting(title: str, *, quiet: bool) -> AbstractContextManager[Callable[[int, int], None]]:
+        bars.append((title, quiet))
+        return nullcontext(lambda done, total: None)
+
+    monkeypatch.setattr(resolving, "file_progress", noting)
+    mutualseg.evaluate(str(finished), data=None if is_own else str(data), quiet=True)
+    assert bars == [("unpacking", True)]
