@@ -20,7 +20,6 @@ from mutualseg.data.samples import Sample, is_image_file
 from mutualseg.data.unlabeled_lists import UnlabeledList, is_list, read_unlabeled_list
 from mutualseg.errors import DataError
 
-
 COMPARED = 20_000
 """How many of a data folder's own unlabeled images are compared with those of val and test at most."""
 
@@ -114,11 +113,9 @@ def drop_used(
         return found, notes
     facts = file_facts(found.files())
     for samples, kind in ((scored, "val or test"), (labeled, "labeled training")):
-        keep = _unlike(found, facts, samples)
-        if not keep.all():
-            notes.append(
-                f"{(~keep).sum()} --unlabeled files are identical to {kind} images and were dropped."
-            )
+        keep, same = _unlike(found, facts, samples)
+        if same:
+            notes.append(f"{same} --unlabeled files are identical to {kind} images and were dropped.")
             found, facts = found.select(np.flatnonzero(keep)), facts.taken(keep)
     once = first_of_each(facts, file_facts(other.files()))
     if not once.all():
@@ -137,22 +134,27 @@ def _without_copies(rest: SampleIndex, scored: Sequence[Sample], notes: list[str
             "as they are so many; mutualseg check does it."
         )
         return rest
-    keep = _unlike(rest, file_facts(rest.files()), scored)
-    if keep.all():
+    keep, same = _unlike(rest, file_facts(rest.files()), scored)
+    if not same:
         return rest
-    notes.append(f"{(~keep).sum()} unlabeled images are identical to val or test images and were dropped.")
+    notes.append(f"{same} unlabeled images are identical to val or test images and were dropped.")
     return rest.select(np.flatnonzero(keep))
 
 
-def _unlike(found: SampleIndex, facts: FileFacts, used: Sequence[Sample]) -> npt.NDArray[np.bool_]:
-    """Tell which samples, whose files' facts are given, are not identical to a used image, bool [N]."""
+def _unlike(
+    found: SampleIndex, facts: FileFacts, used: Sequence[Sample]
+) -> tuple[npt.NDArray[np.bool_], int]:
+    """Tell which samples are not identical to a used image, bool [N], and how many files are.
+
+    Only those that have the size of a used image are opened.
+    """
     files = [sample.image for sample in used]
     suspects = np.flatnonzero(np.isin(facts.size, file_facts(map(str, files)).size))
     suspected = [found[place].image for place in suspects.tolist()]
     same = identical_to(suspected, files)
     keep = np.ones(len(found), np.bool_)
     keep[suspects] = [path not in same for path in suspected]
-    return keep
+    return keep, len(same)
 
 
 def _below(folder: Path, heads: set[str]) -> SampleIndex:
