@@ -14,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+import mutualseg
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import read_folder
 from mutualseg.data.streams import Positions
@@ -243,3 +244,28 @@ def _poisoned(root: Path) -> Path:
         "    threading.Timer(20.0, lambda: os._exit(7)).start()\n"
     )
     return folder
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_first_process_alone_chooses_the_run_folder(
+    rank: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: list[Path | None] = []
+
+    def noting(*, out: Path | None, **arguments: Any) -> dict[str, Any]:
+        given.append(out)
+        return {}
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RANK", str(rank))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("mutualseg.engine.launch.launch", noting)
+    (tmp_path / "data").mkdir()
+    mutualseg.train("data")
+    printed = "".join(capsys.readouterr())
+    if rank == 0:
+        assert given == [Path("runs/data")]
+        assert printed == "run folder: runs/data\n"
+    else:
+        assert given == [None]
+        assert printed == ""

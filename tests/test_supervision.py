@@ -50,6 +50,10 @@ def test_class_weights_are_read(given: Any, read: object) -> None:
         ({"loss": "ohem", "ohem_threshold": 0.0}, "ohem_threshold is 0.0; give a probability"),
         ({"loss": "ohem", "ohem_threshold": 70.0}, "ohem_threshold is 70.0; give a probability"),
         ({"loss": "ohem", "ohem_keep": -0.5}, "ohem_keep is -0.5; give 0 or more"),
+        ({"loss": "ohem", "ohem_threshold": "abc"}, "ohem_threshold is 'abc', which is not a number"),
+        ({"loss": "focal", "focal_gamma": None}, "focal_gamma is None, which is not a number"),
+        ({"loss": "ohem", "ohem_keep": True}, "ohem_keep is True, which is not a number"),
+        ({"loss": ["ohem"]}, "no loss"),
         ({"los": "ohem"}, "did you mean --supervision.loss"),
     ],
 )

@@ -57,6 +57,15 @@ def data_root(data: str) -> Path:
     return Path(data)
 
 
+def require_whole_numbers(**given: object) -> None:
+    """Raise ConfigError for the first option, by its name, that is neither None nor a whole number."""
+    for name, value in given.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            raise ConfigError(
+                f"--{name.replace('_', '-')} is {value!r}, which is not a whole number; give one, such as 3."
+            )
+
+
 def read_data(
     data: str,
     *,
@@ -73,13 +82,20 @@ def read_data(
         ignore: of `--ignore`.
         images: how images are read.
         quiet: show no bar.
+
+    Raises:
+        ConfigError: `ignore` is no whole number, or there is no such layout.
+        DataError: the folder is not one.
     """
+    require_whole_numbers(ignore=ignore)
     root = data_root(data)
     with file_progress("unpacking", quiet=quiet) as progress:
         return read_layout(root, layout, ignore=ignore, images=images, progress=progress)
 
 
-def read_other_data(data: str, settings: Settings, classes: Sequence[str] | None = None) -> DataFolder:
+def read_other_data(
+    data: str, settings: Settings, classes: Sequence[str] | None = None, *, quiet: bool = False
+) -> DataFolder:
     """Return a data folder that a run is measured on, read as its own is where it has the same layout.
 
     Args:
@@ -87,18 +103,19 @@ def read_other_data(data: str, settings: Settings, classes: Sequence[str] | None
         settings: of the run.
         classes: of the run; annotations without a class list are drawn by them, whatever the order or the
             numbers of their own labels.
+        quiet: show no progress.
     """
     root = data_root(data)
     kin = LAYOUTS.get(settings.layout)
     layout = settings.layout if kin is not None and kin.is_here(root) else AUTO
     images = ImageCode.from_plain(settings.image_code)
-    with file_progress("unpacking", quiet=False) as progress:
+    with file_progress("unpacking", quiet=quiet) as progress:
         return read_layout(
             root, layout, ignore=settings.ignore, images=images, progress=progress, classes=classes
         )
 
 
-def reopen_data(settings: Settings) -> DataFolder:
+def reopen_data(settings: Settings, *, quiet: bool = False) -> DataFolder:
     """Return the data folder of a run that was started before, read as it was then.
 
     Raises:
@@ -109,6 +126,7 @@ def reopen_data(settings: Settings) -> DataFolder:
         layout=settings.layout,
         ignore=settings.ignore,
         images=ImageCode.from_plain(settings.image_code),
+        quiet=quiet,
     )
     if found.encoding.masks != MaskCode.from_plain(settings.mask_code):
         raise RunError(
@@ -129,8 +147,9 @@ def resolve_images(source: DataFolder, split: Split, channels: int | None) -> tu
         channels: of `--channels`.
 
     Raises:
-        ConfigError, ImageError: the images do not fit `channels`, or each other.
+        ConfigError, ImageError: `channels` is no whole number, or the images do not fit it, or each other.
     """
+    require_whole_numbers(channels=channels)
     training = (SampleIndex.of(split.labeled) + SampleIndex.of(split.unlabeled)).sorted_by_name()
     code, notes = find_code(training, (*split.val, *split.test), channels)
     return replace(source, encoding=replace(source.encoding, images=code)), notes
@@ -275,15 +294,22 @@ def resolve_crop(crop: int | None, split: Split, device: str) -> int:
     return crop
 
 
-def leak_note(data: DataFolder) -> str | None:
+def leak_note(split: Split) -> str | None:
     """Return a warning if training images are, byte for byte, images of val or test.
 
-    Not asked of more than `CHECKED_UNLABELED` images, whose sizes alone would take long to read.
+    `make_split` drops such unlabeled images; a split file may still name them. Of more than
+    `CHECKED_UNLABELED` training images only the labeled ones are compared, if those are not more either.
     """
-    scored = [sample.image for sample in (*data.val, *data.test)]
-    if len(data.train) > CHECKED_UNLABELED or not scored:
-        return None
-    leaks = identical_to([sample.image for sample in data.train], scored)
+    scored = [sample.image for sample in (*split.val, *split.test)]
+    training = [sample.image for sample in split.labeled]
+    if len(training) > CHECKED_UNLABELED:
+        return (
+            f"{len(training)} labeled images were not compared with those of val and test, as they are so "
+            "many; mutualseg check does it."
+        )
+    if len(training) + len(split.unlabeled) <= CHECKED_UNLABELED:
+        training += [sample.image for sample in split.unlabeled]
+    leaks = identical_to(training, scored)
     if not leaks:
         return None
     return (

@@ -36,7 +36,10 @@ def score_run(
     settings = Settings.from_dict(folder.read_config(), str(folder.config))
     predictor = Predictor.load(root)
     options = inference_options(window, scales, flip, own=predictor.window)
-    source = reopen_data(settings) if data is None else read_other_data(data, settings, predictor.classes)
+    if data is None:
+        source = reopen_data(settings, quiet=quiet)
+    else:
+        source = read_other_data(data, settings, predictor.classes, quiet=quiet)
     if source.classes != predictor.classes:
         raise DataError(
             f"{source.root} has the classes {', '.join(source.classes)}, but the run learned "

@@ -51,6 +51,10 @@ class Supervision:
     def __post_init__(self) -> None:
         if self.loss not in get_args(LossName):
             raise ConfigError(f"There is no loss '{self.loss}'; use {', '.join(get_args(LossName))}.")
+        for name in _READ_BY:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ConfigError(f"--supervision.{name} is {value!r}, which is not a number; give one.")
         for field in fields(self):
             value, reader = getattr(self, field.name), _READ_BY.get(field.name)
             if reader not in (None, self.loss) and value != field.default:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 import mutualseg
+from mutualseg import resolving
 from mutualseg.errors import ImageError, MutualSegError, WeightsError
 from mutualseg.predictor import Predictor
 from tests.command.conftest import Command
@@ -214,3 +217,18 @@ def test_predictions_do_not_replace_masks(finished: Path, tmp_path: Path, comman
         assert outcome.code == 2
         assert "which predictions would replace or join; name another folder" in " ".join(outcome.err.split())
     assert {path: path.read_bytes() for path in data.rglob("*.png")} == before
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_quiet_also_shows_no_bar_of_unpacking(
+    data: Path, finished: Path, monkeypatch: pytest.MonkeyPatch, is_own: bool
+) -> None:
+    bars: list[tuple[str, bool]] = []
+
+    def noting(title: str, *, quiet: bool) -> AbstractContextManager[Callable[[int, int], None]]:
+        bars.append((title, quiet))
+        return nullcontext(lambda done, total: None)
+
+    monkeypatch.setattr(resolving, "file_progress", noting)
+    mutualseg.evaluate(str(finished), data=None if is_own else str(data), quiet=True)
+    assert bars == [("unpacking", True)]

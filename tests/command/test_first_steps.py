@@ -72,10 +72,12 @@ def test_copies_across_parts_are_named(tmp_path: Path, command: Command) -> None
     photos = write_photos(tmp_path / "photos", ("a.png", "b.png"))
     shutil.copy(data / "images/val/00.png", photos / "copy.png")
     assert "--unlabeled image is identical to one of val" in command("check", data, "--unlabeled", photos).out
+    shutil.copy(data / "images/val/00.png", data / "images/train/00.png")
     shutil.copy(data / "images/val/01.png", data / "images/train/05.png")
     outcome = command("train", "--data", data, "--out", "run", *flags(steps=1))
     assert outcome.code == 0
     assert "1 training images are identical to images of val or test" in outcome.err
+    assert "1 unlabeled images are identical to val or test images and were dropped" in outcome.err
 
 
 def test_a_part_under_another_name_is_pointed_out(tmp_path: Path, command: Command) -> None:

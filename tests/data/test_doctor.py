@@ -10,6 +10,7 @@ from mutualseg.data.doctor import Finding, Report, format_report, inspect
 from mutualseg.data.duplicates import identical_files, identical_to
 from mutualseg.errors import DataError
 from tests.data.made import pixels, write_folder, write_image, write_mask
+from tests.data.made_annotations import box, coco, coco_object, made_images, write_json
 
 
 def find(report: Report, text: str) -> Finding:
@@ -165,3 +166,16 @@ def test_identical_files(tmp_path: Path) -> None:
     assert identical_files(paths) == [[tmp_path / "a", tmp_path / "c"]]
     assert identical_to(paths[1:], paths[:1]) == {tmp_path / "c"}
     assert identical_to(paths[:2], paths[:1]) == {tmp_path / "a"}
+
+
+def test_drawing_masks_shows_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUTUALSEG_CACHE", str(tmp_path / "cache"))
+    names = ["a.png", "b.png", "c.png", "d.png"]
+    made_images(tmp_path / "data", *names)
+    objects = [coco_object(n, n, 7, [box(1, 2, 5, 6)]) for n in range(1, 5)]
+    write_json(tmp_path / "data/instances.json", coco(names, objects, {7: "cat"}))
+    moves: list[tuple[int, int]] = []
+    report = inspect(tmp_path / "data", progress=lambda done, total: moves.append((done, total)))
+    assert report.layout == "coco_json"
+    assert len(moves) > sum(report.images.values())
+    assert moves[-1] == (4, 4)

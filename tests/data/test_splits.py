@@ -344,6 +344,34 @@ def test_unlabeled_folders(data: DataFolder, tmp_path: Path) -> None:
     assert "1 --unlabeled files are identical to labeled training images and were dropped." in labeled.notes
 
 
+@pytest.mark.parametrize("val", ["part", "held out"])
+def test_copies_of_scored_images_are_no_unlabeled_ones(
+    tmp_path: Path, val: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labeled = [f"train/{number:02}" for number in range(12)]
+    root = write_folder(
+        tmp_path / "data", [*labeled, *(["val/v", "val/w"] if val == "part" else [])], ["train/u", "test/t"]
+    )
+    scored = make_split(read_folder(root), labeled=1).val[0]
+    copy(scored.image, root / "images/train/copy.png")
+    copy(root / "images/test/t.png", root / "images/train/deep/copy.png")  # without mask: not scored
+    folder = read_folder(root)
+    split = make_split(folder, labeled=1)
+    assert split.val_from == val
+    assert scored.name in names(split.val)
+    assert not {"train/copy", "train/deep/copy"} & names(split.unlabeled)
+    assert "train/u" in names(split.unlabeled)
+    assert "2 unlabeled images are identical to val or test images and were dropped." in split.notes
+    write_split(split, root, tmp_path / "split.json")
+    assert read_split(tmp_path / "split.json", folder) == split
+    again = make_split(folder, labeled=str(tmp_path / "split.json"))
+    assert names(again.unlabeled) == names(split.unlabeled)
+    monkeypatch.setattr("mutualseg.data.unlabeled.COMPARED", 3)
+    many = make_split(folder, labeled=1)
+    assert {"train/copy", "train/deep/copy"} < names(many.unlabeled)
+    assert "were not compared with those of val and test" in many.notes[-1]
+
+
 def test_the_data_folder_itself_as_unlabeled_adds_nothing(data: DataFolder) -> None:
     for folder in (data.root, data.root / "images"):
         split = make_split(data, labeled=1, unlabeled=[folder])

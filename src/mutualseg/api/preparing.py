@@ -124,6 +124,7 @@ def check(
     from mutualseg import resolving
     from mutualseg.reporting.checking import check_folder
 
+    resolving.require_whole_numbers(ignore=ignore, channels=channels)
     return check_folder(
         resolving.data_root(data),
         layout=layout,

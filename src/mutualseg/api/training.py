@@ -180,7 +180,11 @@ def train(
         raise ConfigError("--data is missing; give a folder with images/ and masks/, or: --data generated.")
     if steps is not None and budget is not None:
         raise ConfigError("--steps and --budget exclude each other; use one of them.")
-    run_root = required_out(out) if overwrite or out is not None else _next_run(data, quiet=quiet)
+    run_root = None  # of several processes the first one chooses a folder, and tells the others
+    if overwrite or out is not None:
+        run_root = required_out(out)
+    elif leads:
+        run_root = _next_run(data, quiet=quiet)
 
     from mutualseg.engine.baseline import run_with_twin
     from mutualseg.engine.launch import launch
@@ -227,7 +231,9 @@ def train(
         overwrite=overwrite,
         quiet=quiet,
     )
-    with occupied(run_root) if leads else nullcontext(_nothing) as hold:
+    if run_root is None or not leads:
+        return train_it(hold=_nothing)
+    with occupied(run_root) as hold:
         held = partial(train_it, hold=hold)
         return run_with_twin(run_root, held, quiet=quiet) if with_baseline else held()
 

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from mutualseg.data.image_codes import RGB, ImageCode, Pixels
 from mutualseg.data.image_kinds import image_kind
+from mutualseg.data.image_mixture import kind_name
+
+_GRAY_OR_RGB = (1, 3)
 
 
-def any_reader(channels: int | None = None) -> Callable[[Path], Pixels]:
-    """Return a function that reads an image file of any depth and bands, [H,W,C], upright.
+class AnyImage(NamedTuple):
+    """An image that was read."""
+
+    kind: str
+    """As `image_mixture.kind_name` has it."""
+    pixels: Pixels
+    """[H,W,C], upright."""
+
+
+def any_reader(channels: int | None = None) -> Callable[[Path], AnyImage]:
+    """Return a function that reads an image file of any depth and bands.
 
     8-bit gray and color come as RGB; others as they are, without alpha.
 
     Args:
-        channels: of `--channels`: a file that does not have so many is refused.
+        channels: of `--channels`: a file that cannot be read with so many is refused.
     """
 
-    def read(path: Path) -> Pixels:
+    def read(path: Path) -> AnyImage:
         kind = image_kind(path)
-        if channels is None and kind.depth == RGB.kind and kind.colors in (1, RGB.channels):
-            return RGB.read(path)
-        return ImageCode(kind.colors if channels is None else channels, kind.depth).read_unscaled(path)
+        is_common = kind.colors in _GRAY_OR_RGB
+        if channels is None:
+            code = RGB if kind.depth == RGB.kind and is_common else ImageCode(kind.colors, kind.depth)
+        else:
+            code = ImageCode(channels, kind.depth)
+        # Of --channels 4, four colors and RGB with alpha are the same; gray and RGB are never told apart.
+        own = kind.colors if is_common and code.channels in _GRAY_OR_RGB else code.channels
+        return AnyImage(kind_name(kind.depth, own), code.read_unscaled(path))
 
     return read

@@ -95,7 +95,7 @@ def examine(
     ignore: int | None = None,
 ) -> Examination:
     """Do what `inspect` does, and return what was seen of each file beside the report."""
-    inventory = take_inventory(root, layout, ignore=ignore)
+    inventory = take_inventory(root, layout, ignore=ignore, progress=progress)
     root, found, findings = inventory.root, inventory.classes, list(inventory.findings)
     samples = inventory.train + inventory.scored
     further = SampleIndex.empty()
@@ -119,8 +119,7 @@ def examine(
     findings += _file_findings(seen)
     findings += part_findings(root, samples, further)
     findings += image_findings(seen)
-    histograms = {seen.samples[place]: histogram for place, histogram in seen.histograms.items()}
-    total = sum(histograms.values(), np.zeros(256, np.int64))
+    total, present = seen.value_counts.total(), seen.value_counts.masks()
     classes, source = (found.names, found.source) if found is not None else ((), "none")
     for note in found.notes if found is not None else ():
         findings.append(
@@ -129,12 +128,9 @@ def examine(
     for doubt in found.warnings if found is not None else ():
         what, _, cure = doubt.rstrip(".").rpartition("; ")
         findings.append(make_finding("warning", what, cure))
-    findings += value_findings(classes, histograms)
-    findings += rare_class_findings(
-        classes, [histogram for sample, histogram in histograms.items() if sample.part == "train"]
-    )
+    findings += value_findings(classes, seen)
+    findings += rare_class_findings(classes, seen.value_counts.among(seen.places("train")))
     findings += repeat_findings(seen, root, unlabeled)
-    present = sum(((histogram > 0) for histogram in histograms.values()), np.zeros(256, np.int64))
     counts = {part: len(seen.places(part)) for part in PARTS}
     counts["train"] -= len(further)
     report = Report(

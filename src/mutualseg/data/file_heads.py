@@ -28,19 +28,6 @@ _STARTS = {
     b"BM": "BMP",
     b"GIF8": "GIF",
 }
-_CHANNELS = {
-    "1": "gray",
-    "L": "gray",
-    "I;16": "gray",
-    "I;16B": "gray",
-    "I": "gray",
-    "F": "gray",
-    "LA": "gray with alpha",
-    "P": "RGB",
-    "RGB": "RGB",
-    "PA": "RGB with alpha",
-    "RGBA": "RGB with alpha",
-}
 
 
 class FileHead(NamedTuple):
@@ -48,8 +35,6 @@ class FileHead(NamedTuple):
 
     format: str = ""
     """JPEG, PNG, WebP, TIFF, BMP or GIF, by the first bytes; "" if none of these."""
-    channels: str = ""
-    """gray, RGB, or either "with alpha"; "" where Pillow does not say."""
     orientation: int = 1
     """Of EXIF, 1 (upright) to 8."""
 
@@ -60,7 +45,7 @@ def file_head(path: Path) -> FileHead:
         with path.open("rb") as file:
             found = _format(file.read(16))
             file.seek(0)
-            return FileHead(found, *_channels_and_orientation(file))
+            return FileHead(found, _orientation(file))
     except OSError:
         return FileHead()
 
@@ -79,14 +64,10 @@ def _format(start: bytes) -> str:
     return next((found for magic, found in _STARTS.items() if start.startswith(magic)), "")
 
 
-def _channels_and_orientation(file: IO[bytes]) -> tuple[str, int]:
+def _orientation(file: IO[bytes]) -> int:
     try:
         with Image.open(file) as image:
-            channels = _CHANNELS.get(image.mode, "")
-            try:
-                value = image.getexif().get(_ORIENTATION_TAG, 1)
-            except Exception:  # a broken EXIF block does not make the pixels wrong
-                value = 1
-    except Exception:  # on broken bytes Pillow raises nearly anything
-        return "", 1
-    return channels, value if isinstance(value, int) and 1 <= value <= 8 else 1
+            value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # on broken bytes Pillow raises nearly anything; it is not for this to say
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1

@@ -10,16 +10,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mutualseg.data.any_image import AnyImage
 from mutualseg.data.file_heads import FileHead, file_head
 from mutualseg.data.fingerprints import WORDS, digest, fingerprint
 from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.masks import size_problem
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample
+from mutualseg.data.value_counts import GrowingCounts, ValueCounts
 from mutualseg.errors import DataError
 
-ReadImage = Callable[[Path], npt.NDArray[Any]]
-"""Returns pixels [H,W,C] (or [H,W]), upright."""
+ReadImage = Callable[[Path], AnyImage]
+"""Returns pixels [H,W,C] (or [H,W]), upright, and what they are called."""
 ReadMask = Callable[[Path], npt.NDArray[np.uint8]]
 """Returns class indices, uint8 [H,W], 255 where unknown."""
 Progress = Callable[[int, int], None]
@@ -34,7 +36,8 @@ class Look(NamedTuple):
     head: FileHead
     shape: tuple[int, ...] | None
     """Of the upright image; None if it cannot be read."""
-    dtype: str
+    kind: str
+    """Such as "8-bit RGB"; "" if it cannot be read."""
     print: npt.NDArray[np.uint64]
     """Zeros if the image cannot be read, as is the digest."""
     digest: npt.NDArray[np.uint64]
@@ -66,8 +69,8 @@ class FolderSurvey:
     """Which of `kind_names` each image is [N]; -1 where it cannot be read."""
     kind_names: tuple[str, ...]
     """Such as "8-bit RGB"."""
-    histograms: dict[int, npt.NDArray[np.int64]]
-    """Pixels per value [256] of each readable mask, by the sample's place."""
+    value_counts: ValueCounts
+    """Pixels per value of each readable mask."""
     mask_digests: dict[int, bytes]
     problems: tuple[tuple[int, Path, str], ...]
     """A sample's place, a file, and what is wrong with it, as "what; cure"."""
@@ -103,7 +106,7 @@ def survey_folder(
     prints, digests = np.zeros((count, WORDS), np.uint64), np.zeros((count, 2), np.uint64)
     orientation, formats = np.ones(count, np.uint8), np.zeros(count, "<U4")
     kinds, kind_names = np.full(count, -1, np.int16), dict[str, int]()
-    histograms, mask_digests = dict[int, npt.NDArray[np.int64]](), dict[int, bytes]()
+    counts, mask_digests = GrowingCounts(), dict[int, bytes]()
     problems = list[tuple[int, Path, str]]()
     looks = look_ahead(
         lambda sample: look(sample, read_image, read_mask),
@@ -115,9 +118,10 @@ def survey_folder(
         orientation[place], formats[place] = seen.head.orientation, seen.head.format
         if seen.shape is not None:
             size[place], prints[place], digests[place] = seen.shape[:2], seen.print, seen.digest
-            kinds[place] = kind_names.setdefault(_kind(seen), len(kind_names))
+            kinds[place] = kind_names.setdefault(seen.kind, len(kind_names))
         if seen.mask is not None:
-            histograms[place], mask_digests[place] = seen.mask
+            histogram, mask_digests[place] = seen.mask
+            counts.add(place, histogram)
         problems += [(place, path, text) for path, text in seen.problems]
         if progress:
             progress(place + 1, count)
@@ -131,7 +135,7 @@ def survey_folder(
         formats=formats,
         kinds=kinds,
         kind_names=tuple(kind_names),
-        histograms=histograms,
+        value_counts=counts.done(),
         mask_digests=mask_digests,
         problems=tuple(problems),
     )
@@ -141,10 +145,10 @@ def look(sample: Sample, read_image: ReadImage, read_mask: ReadMask) -> Look:
     """Read a sample's image and mask once, for everything that is asked of them."""
     problems = list[tuple[Path, str]]()
     shape: tuple[int, ...] | None = None
-    dtype, seen, own = "", np.zeros(WORDS, np.uint64), np.zeros(2, np.uint64)
+    kind, seen, own = "", np.zeros(WORDS, np.uint64), np.zeros(2, np.uint64)
     try:
-        pixels = read_image(sample.image)
-        shape, dtype, seen, own = pixels.shape, str(pixels.dtype), fingerprint(pixels), digest(pixels)
+        kind, pixels = read_image(sample.image)
+        shape, seen, own = pixels.shape, fingerprint(pixels), digest(pixels)
     except DataError as error:
         problems.append((sample.image, without_name(error, sample.image)))
     found = None
@@ -157,24 +161,9 @@ def look(sample: Sample, read_image: ReadImage, read_mask: ReadMask) -> Look:
                 problems.append((sample.mask, mismatch))
         except DataError as error:
             problems.append((sample.mask, without_name(error, sample.mask)))
-    return Look(file_head(sample.image), shape, dtype, seen, own, found, tuple(problems))
+    return Look(file_head(sample.image), shape, kind, seen, own, found, tuple(problems))
 
 
 def without_name(error: DataError, path: Path) -> str:
     """Return an error's text without the file name that it begins with."""
     return str(error).removeprefix(f"{path} ").rstrip(".")
-
-
-_DEPTHS = {"uint8": "8-bit", "uint16": "16-bit", "int32": "32-bit", "float32": "floating-point"}
-
-
-def _kind(seen: Look) -> str:
-    """Say how deep an image is and what its channels are, by its pixels where they differ from 8-bit RGB."""
-    assert seen.shape is not None
-    bands = seen.shape[2] if len(seen.shape) == 3 else 1
-    depth = _DEPTHS.get(seen.dtype, seen.dtype)
-    if bands == 1:
-        return f"{depth} gray"
-    if bands in (3, 4):
-        return f"{depth} {seen.head.channels or 'RGB'}"
-    return f"{depth} with {bands} channels"

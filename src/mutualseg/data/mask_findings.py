@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from mutualseg.data.class_names import Classes, read_classes
 from mutualseg.data.findings import Finding, finding_from_text, make_finding
+from mutualseg.data.folder_survey import FolderSurvey
 from mutualseg.data.mask_codes import IGNORE
 from mutualseg.data.masks import foreign_values
-from mutualseg.data.samples import PARTS, Sample
+from mutualseg.data.samples import PARTS
+from mutualseg.data.value_counts import VALUES, Places
 from mutualseg.errors import DataError
 
 
@@ -30,38 +30,31 @@ def find_classes(
         return None, [finding_from_text(str(error))]
 
 
-def value_findings(
-    classes: tuple[str, ...], histograms: dict[Sample, npt.NDArray[np.int64]]
-) -> Iterator[Finding]:
+def value_findings(classes: tuple[str, ...], survey: FolderSurvey) -> Iterator[Finding]:
     """Yield what is wrong with the values of the masks: strangers, empty masks, absent classes."""
-    strangers: dict[int, list[Path]] = defaultdict(list)
-    empty = []
-    seen: dict[str, npt.NDArray[np.bool_]] = {part: np.zeros(256, bool) for part in PARTS}
-    for sample, histogram in histograms.items():
-        if sample.mask is None:
-            continue
-        seen[sample.part] |= histogram > 0
-        if not histogram[:IGNORE].any():
-            empty.append(sample.mask)
-        if classes:
-            for value in foreign_values(np.flatnonzero(histogram).tolist(), len(classes)):
-                strangers[value].append(sample.mask)
+    counts = survey.value_counts
+    masks_with = {part: counts.among(survey.places(part)).masks() for part in PARTS}
+    is_class = np.arange(VALUES) < IGNORE
+    empty = np.setdiff1d(counts.places, counts.holding(is_class))
+    present = np.flatnonzero(counts.masks()).tolist()
+    strangers = foreign_values(present, len(classes)) if classes else []
     if strangers:
-        files = sorted({path for paths in strangers.values() for path in paths})
-        values = ", ".join(str(value) for value in sorted(strangers)[:8]) + (
-            ", ..." if len(strangers) > 8 else ""
-        )
+        files = sorted(_masks(survey, counts.holding(np.isin(np.arange(VALUES), strangers))))
+        values = ", ".join(str(value) for value in strangers[:8]) + (", ..." if len(strangers) > 8 else "")
         yield make_finding(
             "error",
             f"mask holds values outside the {len(classes)} classes (0 to {len(classes) - 1}): {values}",
             "add the classes to classes.txt, or set such pixels to 255 (ignore)",
             files,
         )
-    if empty:
+    if len(empty):
         yield make_finding(
-            "warning", "mask is empty: every pixel is 255 (ignore)", "label it, or remove the mask", empty
+            "warning",
+            "mask is empty: every pixel is 255 (ignore)",
+            "label it, or remove the mask",
+            _masks(survey, empty),
         )
-    absent = [name for index, name in enumerate(classes) if not seen["train"][index]]
+    absent = [name for index, name in enumerate(classes) if not masks_with["train"][index]]
     if absent:
         yield make_finding(
             "warning",
@@ -69,9 +62,11 @@ def value_findings(
             "label an image that shows it, or take it off the class list",
             count=len(absent),
         )
-    if seen["val"].any():
+    if masks_with["val"].any():
         absent = [
-            name for index, name in enumerate(classes) if seen["train"][index] and not seen["val"][index]
+            name
+            for index, name in enumerate(classes)
+            if masks_with["train"][index] and not masks_with["val"][index]
         ]
         if absent:
             yield make_finding(
@@ -80,3 +75,8 @@ def value_findings(
                 "move an image that shows it to val",
                 count=len(absent),
             )
+
+
+def _masks(survey: FolderSurvey, places: Places) -> list[Path]:
+    """Return the mask files of some samples."""
+    return [sample.mask for sample in survey.samples.select(places) if sample.mask is not None]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from mutualseg.data.findings import Finding, make_finding
+from mutualseg.data.value_counts import ValueCounts
 
 _RARE = 0.001
 """Share of the labeled pixels."""
@@ -16,22 +14,16 @@ _FEW = 2
 _CURE = "label more images that show it; --supervision.class_weights balanced gives rare classes more weight"
 
 
-def rare_class_findings(
-    classes: Sequence[str], histograms: Sequence[npt.NDArray[np.int64]]
-) -> Iterator[Finding]:
+def rare_class_findings(classes: Sequence[str], counts: ValueCounts) -> Iterator[Finding]:
     """Yield the classes of few pixels, and those that few masks show; what no mask shows is another finding.
 
     Args:
         classes: Names in index order.
-        histograms: Pixels per value of each training mask, [256] each.
+        counts: Of the training masks.
     """
-    if not classes or not histograms:
+    if not classes or not len(counts):
         return
-    pixels, masks = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    for histogram in histograms:
-        pixels += histogram
-        masks += histogram > 0
-    pixels, masks = pixels[: len(classes)], masks[: len(classes)]
+    pixels, masks = counts.total()[: len(classes)], counts.masks()[: len(classes)]
     share = pixels / max(1, pixels.sum())
     scarce = [
         f"{name} ({100 * share[index]:.2g} %)"
@@ -49,12 +41,12 @@ def rare_class_findings(
     seldom = [
         f"{name} ({masks[index]})"
         for index, name in enumerate(classes)
-        if 0 < masks[index] <= _FEW and 2 * masks[index] < len(histograms)
+        if 0 < masks[index] <= _FEW and 2 * masks[index] < len(counts)
     ]
     if seldom:
         yield make_finding(
             "warning",
-            f"class is in only one or two of {len(histograms)} training masks: {', '.join(seldom)}",
+            f"class is in only one or two of {len(counts)} training masks: {', '.join(seldom)}",
             _CURE,
             count=len(seldom),
         )

@@ -9,15 +9,19 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from mutualseg.data.duplicates import identical_to
-from mutualseg.data.file_facts import file_facts, first_of_each
+from mutualseg.data.file_facts import FileFacts, file_facts, first_of_each
 from mutualseg.data.grouping import Grouping, without_groups_of
 from mutualseg.data.listing import walk_names
 from mutualseg.data.sample_index import Head, SampleIndex
 from mutualseg.data.samples import Sample, is_image_file
 from mutualseg.data.unlabeled_lists import UnlabeledList, is_list, read_unlabeled_list
 from mutualseg.errors import DataError
+
+COMPARED = 20_000
+"""How many of a data folder's own unlabeled images are compared with those of val and test at most."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def choose_unlabeled(
     notes: list[str] = []
     if named.lists:
         rest = _listed(rest, named.lists, labeled, scored, notes)
+    rest = _without_copies(rest, scored, notes)
     found, dropped = drop_used(named.outside, scored, labeled, rest)
     notes += dropped
     found = without_groups_of(scored, found, grouping, notes)
@@ -108,20 +113,48 @@ def drop_used(
         return found, notes
     facts = file_facts(found.files())
     for samples, kind in ((scored, "val or test"), (labeled, "labeled training")):
-        used = [sample.image for sample in samples]
-        suspects = np.flatnonzero(np.isin(facts.size, file_facts(map(str, used)).size))
-        suspected = [found[place].image for place in suspects.tolist()]
-        same = identical_to(suspected, used)
+        keep, same = _unlike(found, facts, samples)
         if same:
-            notes.append(f"{len(same)} --unlabeled files are identical to {kind} images and were dropped.")
-            keep = np.ones(len(found), np.bool_)
-            keep[suspects] = [path not in same for path in suspected]
+            notes.append(f"{same} --unlabeled files are identical to {kind} images and were dropped.")
             found, facts = found.select(np.flatnonzero(keep)), facts.taken(keep)
     once = first_of_each(facts, file_facts(other.files()))
     if not once.all():
         notes.append(f"{(~once).sum()} --unlabeled files were listed twice and are taken once.")
         found = found.select(np.flatnonzero(once))
     return found, notes
+
+
+def _without_copies(rest: SampleIndex, scored: Sequence[Sample], notes: list[str]) -> SampleIndex:
+    """Return the unlabeled images of the data folder that are not, byte for byte, scored ones."""
+    if not rest or not scored:
+        return rest
+    if len(rest) > COMPARED:
+        notes.append(
+            f"{len(rest)} unlabeled images of the data folder were not compared with those of val and test, "
+            "as they are so many; mutualseg check does it."
+        )
+        return rest
+    keep, same = _unlike(rest, file_facts(rest.files()), scored)
+    if not same:
+        return rest
+    notes.append(f"{same} unlabeled images are identical to val or test images and were dropped.")
+    return rest.select(np.flatnonzero(keep))
+
+
+def _unlike(
+    found: SampleIndex, facts: FileFacts, used: Sequence[Sample]
+) -> tuple[npt.NDArray[np.bool_], int]:
+    """Tell which samples are not identical to a used image, bool [N], and how many files are.
+
+    Only those that have the size of a used image are opened.
+    """
+    files = [sample.image for sample in used]
+    suspects = np.flatnonzero(np.isin(facts.size, file_facts(map(str, files)).size))
+    suspected = [found[place].image for place in suspects.tolist()]
+    same = identical_to(suspected, files)
+    keep = np.ones(len(found), np.bool_)
+    keep[suspects] = [path not in same for path in suspected]
+    return keep, len(same)
 
 
 def _below(folder: Path, heads: set[str]) -> SampleIndex:

@@ -11,13 +11,13 @@ from mutualseg.devices import resolve_device
 from mutualseg.engine.agreement import same_everywhere
 from mutualseg.engine.baseline import prepare_twin, refuse_baseline
 from mutualseg.engine.preparation import prepare
-from mutualseg.engine.processes import connect, others_started, place_from
+from mutualseg.engine.processes import Place, connect, others_started, place_from
 from mutualseg.engine.resuming import follow
 from mutualseg.errors import RunError
 
 
-def launch(*, out: Path, device: str, hold: Callable[[], None], **arguments: Any) -> dict[str, Any]:
-    """Train; the arguments are those of `mutualseg.train`.
+def launch(*, out: Path | None, device: str, hold: Callable[[], None], **arguments: Any) -> dict[str, Any]:
+    """Train; the arguments are those of `mutualseg.train`, where `out` is the leading process's to choose.
 
     `hold` is called once the run folder is there, and takes hold of it for this process.
 
@@ -27,6 +27,9 @@ def launch(*, out: Path, device: str, hold: Callable[[], None], **arguments: Any
     place = place_from(os.environ)
     if arguments["with_baseline"]:
         refuse_baseline(arguments["method"], arguments["devices"], arguments["num_nodes"], place)
+    if place is not None and not place.leads:
+        return _follow(place, device)
+    assert out is not None
     if place is None:
         session, method = prepare(out=out, device=device, place=None, **arguments)
         hold()
@@ -34,12 +37,6 @@ def launch(*, out: Path, device: str, hold: Callable[[], None], **arguments: Any
             prepare_twin(session.settings, out, arguments)
         with others_started(out, session.settings.processes, resume=False):
             return session.run(method, resume=False)
-    if not place.leads:
-        connect(place, resolve_device(device))
-        told = same_everywhere("")
-        if not told:
-            raise RunError("The first process of the run could not begin it; see its message.")
-        return follow(Path(told), resume=False)
     # The group is formed only now: a first process on its own must not wait for others in a loss's sum.
     told = ""
     try:
@@ -50,3 +47,12 @@ def launch(*, out: Path, device: str, hold: Callable[[], None], **arguments: Any
         connect(place, resolve_device(device))
         same_everywhere(told)
     return session.run(method, resume=False)
+
+
+def _follow(place: Place, device: str) -> dict[str, Any]:
+    """Train in the run folder that the leading process names."""
+    connect(place, resolve_device(device))
+    told = same_everywhere("")
+    if not told:
+        raise RunError("The first process of the run could not begin it; see its message.")
+    return follow(Path(told), resume=False)

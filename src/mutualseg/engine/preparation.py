@@ -183,7 +183,7 @@ def prepare(
     write_split(split, source.root, folder.split)
     folder.write_classes(source.classes)
     images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
-    session.introduce(*seen, resolving.leak_note(source), weights_note, origin)
+    session.introduce(*seen, resolving.leak_note(split), weights_note, origin)
     console.say(in_words(memory.bytes(images, settings.crop), free))
     return session, networks
 
@@ -194,7 +194,8 @@ def _anchored(value: str | int | None) -> str | int | None:
 
 
 def require_at_least(**limits: tuple[int | None, int]) -> None:
-    """Raise ConfigError for the first option whose value (if any) is below its limit."""
+    """Raise ConfigError for the first option whose value (if any) is no whole number, or below its limit."""
+    resolving.require_whole_numbers(**{name: value for name, (value, _) in limits.items()})
     for name, (value, least) in limits.items():
         if value is not None and value < least:
             raise ConfigError(f"--{name.replace('_', '-')} {value} is too small; give at least {least}.")

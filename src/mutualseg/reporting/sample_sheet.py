@@ -79,7 +79,7 @@ def write_sample_sheet(examined: Examination, read_image: ReadImage, path: Path)
 
 def _chosen(survey: FolderSurvey) -> list[int]:
     """Return places spread over the parts, half of them in train, and evenly over each part's names."""
-    labeled = np.array([place for place in survey.histograms if survey.size[place, 0]], np.int64)
+    labeled = np.intersect1d(survey.value_counts.places, np.flatnonzero(survey.readable))
     candidates = [np.intersect1d(survey.places(part), labeled) for part in PARTS]
     if not len(labeled):
         candidates = [np.flatnonzero(survey.readable)]
@@ -96,14 +96,14 @@ def _chosen(survey: FolderSurvey) -> list[int]:
 
 def _row(examined: Examination, read_image: ReadImage, place: int) -> _Row:
     sample = examined.survey.samples[place]
-    pixels = as_rgb(read_image(sample.image))
+    pixels = as_rgb(read_image(sample.image).pixels)
     height, width = pixels.shape[:2]
     scale = min(_SIDE / width, _SIDE / height)
     size = max(1, round(scale * width)), max(1, round(scale * height))
     how = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST
     image = np.asarray(Image.fromarray(pixels).resize(size, how))
     remark = f"{width} x {height}"
-    if place not in examined.survey.histograms or sample.mask is None:
+    if sample.mask is None or place not in examined.survey.value_counts.places:
         return _Row(image, None, sample.name, f"{remark}, no mask", False)
     mask = examined.read_mask(sample.mask)
     is_odd = mask.shape != (height, width)
