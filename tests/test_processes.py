@@ -262,10 +262,5 @@ def test_the_first_process_alone_chooses_the_run_folder(
     monkeypatch.setattr("mutualseg.engine.launch.launch", noting)
     (tmp_path / "data").mkdir()
     mutualseg.train("data")
-    printed = "".join(capsys.readouterr())
-    if rank == 0:
-        assert given == [Path("runs/data")]
-        assert printed == "run folder: runs/data\n"
-    else:
-        assert given == [None]
-        assert printed == ""
+    assert given == [Path("runs/data") if rank == 0 else None]
+    assert "".join(capsys.readouterr()) == ""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mutualseg import __version__, api
+from mutualseg.api.training import next_run
 from mutualseg.command_line.parsing import parse_verb
 from mutualseg.errors import ConfigError, Interrupted, MutualSegError, is_disk_full
 from mutualseg.nearest import nearest_name
@@ -109,8 +110,10 @@ def _run(arguments: list[str]) -> int:
 def _train(arguments: dict[str, Any], as_json: bool) -> int:
     from mutualseg.engine.processes import place_from
 
-    summary = api.train(**arguments)
     place = place_from(os.environ)
+    if place is None or place.leads:
+        arguments = arguments | {"out": _run_folder(arguments)}
+    summary = api.train(**arguments)
     if place is not None and not place.leads:  # one of several speaks
         return 0
     if as_json:
@@ -130,6 +133,14 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
 
         print(verdict_sentence(summary))
     return 0
+
+
+def _run_folder(arguments: Mapping[str, Any]) -> str | None:
+    """Return `--out`, or what `train` would choose: what is printed in the end names it."""
+    is_chosen = arguments["out"] is None and arguments["data"] is not None
+    if not is_chosen or arguments["resume"] or arguments["overwrite"]:
+        return None if arguments["out"] is None else str(arguments["out"])
+    return str(next_run(arguments["data"]))
 
 
 def _evaluate(arguments: dict[str, Any], as_json: bool) -> int:

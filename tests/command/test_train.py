@@ -459,5 +459,5 @@ def test_a_run_without_out_has_the_next_free_folder(data: Path, tmp_path: Path, 
     for name in ("data", "data-2"):
         outcome = command("train", "--data", data, *words)
         assert outcome.code == 0, outcome
-        assert f"run folder: runs/{name}" in outcome.err
+        assert f"all results: runs/{name}/summary.json" in outcome.out
         assert (tmp_path / "runs" / name / "summary.json").is_file()

@@ -184,7 +184,7 @@ def train(
     if overwrite or out is not None:
         run_root = required_out(out)
     elif leads:
-        run_root = _next_run(data, quiet=quiet)
+        run_root = next_run(data)
 
     from mutualseg.engine.baseline import run_with_twin
     from mutualseg.engine.launch import launch
@@ -238,14 +238,11 @@ def train(
         return run_with_twin(run_root, held, quiet=quiet) if with_baseline else held()
 
 
-def _next_run(data: str, *, quiet: bool) -> Path:
-    """Return the run folder of a run that was given none, and say so."""
-    from mutualseg.reporting.console import RunConsole
+def next_run(data: str) -> Path:
+    """Return the run folder of a run that was given none."""
     from mutualseg.runs import next_free
 
-    root = next_free(Path("runs"), Path(data).resolve().name or "data")
-    RunConsole(quiet=quiet).say(f"run folder: {root}")
-    return root
+    return next_free(Path("runs"), Path(data).resolve().name or "data")
 
 
 def _nothing() -> None:
