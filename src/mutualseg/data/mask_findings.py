@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mutualseg.data.class_files import read_class_file
 from mutualseg.data.class_names import Classes, read_classes
 from mutualseg.data.findings import Finding, finding_from_text, make_finding
 from mutualseg.data.folder_survey import FolderSurvey
@@ -25,6 +26,8 @@ def find_classes(
     Masks that cannot be read are left out.
     """
     try:
+        if not masks and read_class_file(root) is None:
+            return None, []  # that there is no mask is found elsewhere
         return read_classes(root, masks, ignore=ignore, skip_broken=True), []
     except DataError as error:
         return None, [finding_from_text(str(error))]
@@ -44,7 +47,8 @@ def value_findings(classes: tuple[str, ...], survey: FolderSurvey) -> Iterator[F
         yield make_finding(
             "error",
             f"mask holds values outside the {len(classes)} classes (0 to {len(classes) - 1}): {values}",
-            "add the classes to classes.txt, or set such pixels to 255 (ignore)",
+            "add the classes to classes.txt, name the value of every class under `values` in dataset.yaml, or "
+            "set such pixels to 255 (ignore)",
             files,
         )
     if len(empty):
@@ -55,7 +59,7 @@ def value_findings(classes: tuple[str, ...], survey: FolderSurvey) -> Iterator[F
             _masks(survey, empty),
         )
     absent = [name for index, name in enumerate(classes) if not masks_with["train"][index]]
-    if absent:
+    if absent and masks_with["train"].any():  # where no mask can be read, other findings say why
         yield make_finding(
             "warning",
             f"class absent from all training masks: {', '.join(absent)}",
