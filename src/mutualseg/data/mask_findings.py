@@ -47,7 +47,7 @@ def value_findings(classes: tuple[str, ...], survey: FolderSurvey) -> Iterator[F
         yield make_finding(
             "error",
             f"mask holds values outside the {len(classes)} classes (0 to {len(classes) - 1}): {values}",
-            "add the classes to classes.txt, name the value of every class under `values` in dataset.yaml, or "
+            "add the classes to classes.txt, name each class's value under `values` in dataset.yaml, or "
             "set such pixels to 255 (ignore)",
             files,
         )
