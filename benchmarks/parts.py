@@ -16,7 +16,7 @@ from mutualseg.losses.mutual import mutual_distillation_loss
 from mutualseg.losses.pseudo_label import hard_labels
 from mutualseg.losses.resize import resize_labels
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
-from mutualseg.losses.supervised import supervised_loss
+from mutualseg.losses.supervised import SupervisedLoss
 from mutualseg.methods.base import Progress
 from mutualseg.methods.monitor import monitor
 from mutualseg.methods.opinion import Opinion
@@ -86,6 +86,8 @@ def parts_ms(session: Session) -> dict[str, float]:
         for some in logits[2:]:
             cutmix.mix(some.detach()[batch:], at_grid, partner)
             cutmix.mix(features[batch:], at_grid, partner)
+
+    supervised_loss = SupervisedLoss()
 
     def loss() -> None:
         a, b, teacher_a, teacher_b = logits

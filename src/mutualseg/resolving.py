@@ -72,6 +72,7 @@ def read_data(
     layout: str = AUTO,
     ignore: int | None = None,
     images: ImageCode = RGB,
+    classes: Sequence[str] | None = None,
     quiet: bool = False,
 ) -> DataFolder:
     """Return the data folder of `--data`; on a terminal a bar shows how far files are that are unpacked.
@@ -81,6 +82,8 @@ def read_data(
         layout: of `--layout`.
         ignore: of `--ignore`.
         images: how images are read.
+        classes: whose names annotations without a class list are drawn by, whatever the order or the numbers
+            of their own labels.
         quiet: show no bar.
 
     Raises:
@@ -90,7 +93,7 @@ def read_data(
     require_whole_numbers(ignore=ignore)
     root = data_root(data)
     with file_progress("unpacking", quiet=quiet) as progress:
-        return read_layout(root, layout, ignore=ignore, images=images, progress=progress)
+        return read_layout(root, layout, ignore=ignore, images=images, progress=progress, classes=classes)
 
 
 def read_other_data(
@@ -101,18 +104,18 @@ def read_other_data(
     Args:
         data: the folder.
         settings: of the run.
-        classes: of the run; annotations without a class list are drawn by them, whatever the order or the
-            numbers of their own labels.
+        classes: of the run (see `read_data`).
         quiet: show no progress.
     """
-    root = data_root(data)
     kin = LAYOUTS.get(settings.layout)
-    layout = settings.layout if kin is not None and kin.is_here(root) else AUTO
-    images = ImageCode.from_plain(settings.image_code)
-    with file_progress("unpacking", quiet=quiet) as progress:
-        return read_layout(
-            root, layout, ignore=settings.ignore, images=images, progress=progress, classes=classes
-        )
+    return read_data(
+        data,
+        layout=settings.layout if kin is not None and kin.is_here(data_root(data)) else AUTO,
+        ignore=settings.ignore,
+        images=ImageCode.from_plain(settings.image_code),
+        classes=classes,
+        quiet=quiet,
+    )
 
 
 def reopen_data(settings: Settings, *, quiet: bool = False) -> DataFolder:

@@ -12,7 +12,7 @@ from torch import Tensor, distributed
 from mutualseg.losses.consistency import probability_distance, pseudo_label_loss, pseudo_labels
 from mutualseg.losses.mutual import mutual_distillation_loss
 from mutualseg.losses.semantic_augmentation import ClassStatistics, perturb
-from mutualseg.losses.supervised import SupervisedLoss, supervised_loss
+from mutualseg.losses.supervised import SupervisedLoss
 from mutualseg.types import BranchOutput
 
 CLASSES, WIDTH = 4, 3
@@ -50,7 +50,7 @@ def step(images: slice) -> dict[str, Tensor]:
             branch = BranchOutput(logits, maps, weights[i], statistics[i])
             augmented.append(perturb(branch, masks[images], 1.0, valid=own_valid))
             seen = logits[: len(masks[images])]
-            total = total + supervised_loss(seen, masks[images])
+            total = total + SupervisedLoss()(seen, masks[images])
             total = total + torch.stack([loss(seen, masks[images]) for loss in LOSSES]).sum()
         pair = (augmented[0], augmented[1])
         total = total + probability_distance(pair[0], pair[1], own_valid, 0.4)

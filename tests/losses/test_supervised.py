@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mutualseg.losses.supervised import supervised_loss
+from mutualseg.losses.supervised import SupervisedLoss
+
+supervised_loss = SupervisedLoss()
 
 
 def test_hand_value() -> None:

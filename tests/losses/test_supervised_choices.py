@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from mutualseg.losses.names import LossName
 from mutualseg.losses.pixelwise import log_probabilities, negative_log_likelihood
 from mutualseg.losses.reduction import masked_mean
-from mutualseg.losses.supervised import SupervisedLoss, supervised_loss
+from mutualseg.losses.supervised import SupervisedLoss, cross_entropy_loss
 from tests.losses import reference
 
 NAMES = get_args(LossName)
@@ -64,7 +64,7 @@ def test_as_it_comes_it_is_bit_for_bit_the_plain_cross_entropy() -> None:
     up = F.interpolate(small, size=(8, 8), mode="bilinear", align_corners=False)
     values = negative_log_likelihood(log_probabilities(up), masks)
     expected = masked_mean(values, masks != 255)
-    for loss in (SupervisedLoss()(small, masks), supervised_loss(small, masks)):
+    for loss in (SupervisedLoss()(small, masks), cross_entropy_loss(log_probabilities(up), masks)):
         assert torch.equal(loss, expected)
         gradients = [torch.autograd.grad(each, small, retain_graph=True)[0] for each in (loss, expected)]
         assert torch.equal(*gradients)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mutualseg.data.name_lists import Line, counted_repeats, image_texts, read_lines, unknown_names
-from mutualseg.data.name_lookup import NameLookup, nearest_listed
+from mutualseg.data.name_lookup import NameLookup, nearest_hint
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample
 from mutualseg.errors import SplitError
@@ -127,8 +127,7 @@ def _unknown(
                     "never trained on; take it off the list."
                 )
     line = unknown[0]
-    nearest = nearest_listed(line.readings()[0], train)
-    hint = f"; the nearest name is {nearest!r}" if nearest else ""
+    hint = nearest_hint(line.readings()[0], train)
     return (
         f"{path}: {unknown_names(unknown, lines)}: no training image is called "
         f"{line.text!r}{hint}; correct the list."

@@ -113,6 +113,12 @@ def nearest_listed(text: str, samples: Iterable[Sample]) -> str | None:
     return nearest_name(wrong, names[first : first + _COMPARED])
 
 
+def nearest_hint(text: str, samples: Iterable[Sample]) -> str:
+    """Return the part of a message that offers what `nearest_listed` finds; empty where there is nothing."""
+    nearest = nearest_listed(text, samples)
+    return f"; the nearest name is {nearest!r}" if nearest else ""
+
+
 def _composed(text: str) -> str:
     """Return a text with accents spelled in one character, as sample names are."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mutualseg.data.name_lists import Line, counted_repeats, image_texts, read_lines, unknown_names
-from mutualseg.data.name_lookup import NameLookup, nearest_listed
+from mutualseg.data.name_lookup import NameLookup, nearest_hint
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample, is_image_file
 from mutualseg.errors import SplitError
@@ -130,8 +130,7 @@ def _unknown(
     unknown: Sequence[Line], lines: Sequence[Line], path: Path, root: Path, train: SampleIndex
 ) -> str:
     line = unknown[0]
-    nearest = nearest_listed(line.readings()[0], train)
-    hint = f"; the nearest name is {nearest!r}" if nearest else ""
+    hint = nearest_hint(line.readings()[0], train)
     return (
         f"{path}: {unknown_names(unknown, lines)}: neither an image of {root} nor "
         f"an image file is called {line.text!r}{hint}; correct the list."

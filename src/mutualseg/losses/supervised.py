@@ -89,24 +89,6 @@ class SupervisedLoss(nn.Module):
         return cross_entropy + self.dice_weight * dice_loss(log_p, masks, class_weights=weights)
 
 
-def supervised_loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """Average the cross entropy of the upsampled logits over labeled pixels.
-
-    The supervised term L_sup of MKD (Yuan et al., arXiv 2208.11499), and `SupervisedLoss` as it comes.
-
-    Args:
-        logits: [B,K,h,w], any floating type; computed in float32 at least.
-        masks: [B,H,W] int64 class indices, 255 where unknown or padded.
-
-    Returns:
-        Scalar, as `cross_entropy_loss` says.
-
-    Raises:
-        ValueError: batch sizes differ.
-    """
-    return cross_entropy_loss(log_probabilities(upsampled(logits, masks)), masks.long())
-
-
 def cross_entropy_loss(
     log_probabilities: Tensor, masks: Tensor, *, class_weights: Tensor | None = None
 ) -> Tensor:
