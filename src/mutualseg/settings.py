@@ -57,6 +57,11 @@ class Settings:
     """See `ImageCode`: follows from the images."""
     mask_code: dict[str, Any] = field(default_factory=INDICES.to_plain)
     """See `MaskCode`: follows from the masks."""
+    on_bad_image: str = "error"
+    """`error` or `skip`."""
+    guard: str = "off"
+    """`warn`, `rollback` or `off`."""
+    deterministic: bool = False
 
     @property
     def processes(self) -> int:

@@ -54,7 +54,11 @@ def train(
     with_baseline: bool = False,
     window: int | str | None = None,
     resume: bool | str = False,
+    override: str | Sequence[str] = (),
     overwrite: bool = False,
+    on_bad_image: Literal["error", "skip"] = "error",
+    guard: Literal["warn", "rollback", "off"] = "warn",
+    deterministic: bool = False,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Train a segmentation network from labeled and unlabeled images.
@@ -110,7 +114,15 @@ def train(
         window: Look at val images in windows of this side in pixels, overlapping by a third, or whole (the
             default); evaluate and predict then do the same with this run.
         resume: Continue the run in --out, or in the run folder given here.
+        override: With --resume, names of options given beside it that may differ from the run's, such as
+            steps.
         overwrite: Replace the run in --out.
+        on_bad_image: What to do about a file that cannot be used: stop with an error, or skip it; skipped
+            files are counted and listed, and above 5 percent of all the run is stopped.
+        guard: When pseudo-labels collapse: warn with the cure, rollback (go back to the last good teachers
+            at half the unlabeled weight), or off.
+        deterministic: Refuse operations whose result differs from call to call, at the cost of speed on
+            CUDA; a CPU's are the same with or without.
         quiet: Say nothing while training.
 
     Returns:
@@ -166,6 +178,9 @@ def train(
             "optimization": optimization,
             "window": window,
             "supervision": supervision,
+            "on_bad_image": on_bad_image,
+            "guard": guard,
+            "deterministic": deterministic,
         }
         defaults = signature(train).parameters
         given = {name: value for name, value in chosen.items() if value != defaults[name].default}
@@ -228,6 +243,9 @@ def train(
         supervision=supervision or {},
         with_baseline=with_baseline,
         window=window,
+        on_bad_image=on_bad_image,
+        guard=guard,
+        deterministic=deterministic,
         overwrite=overwrite,
         quiet=quiet,
     )

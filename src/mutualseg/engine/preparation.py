@@ -72,6 +72,9 @@ def prepare(
     supervision: Mapping[str, Any],
     with_baseline: bool,
     window: int | str | None,
+    on_bad_image: str,
+    guard: str,
+    deterministic: bool,
     overwrite: bool,
     quiet: bool,
 ) -> tuple[Session, Method]:
@@ -160,6 +163,9 @@ def prepare(
         supervision=resolved_loss,
         with_baseline=with_baseline,
         window=side,
+        on_bad_image=on_bad_image,
+        guard=guard,
+        deterministic=deterministic,
     )
     console = RunConsole(quiet=quiet)
     session = Session(settings, source, split, folder, console)
