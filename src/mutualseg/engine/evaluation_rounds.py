@@ -58,10 +58,7 @@ class EvaluationRounds(pl.Callback):
         self._mark = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock of training; drop records of steps after the checkpoint that is resumed."""
-        if is_leader():
-            for path in (self.folder.metrics, self.folder.monitor, self.folder.timing):
-                self.folder.cut_rows(path, trainer.global_step)
+        """Start the clock of training."""
         self._mark = time.monotonic()
 
     def on_train_batch_end(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from mutualseg.durations import parse_duration, parse_interval
 from mutualseg.engine.fitting import fit_batch, fit_steps, forecast_memory
 from mutualseg.engine.memory_forecast import free_bytes, in_words
 from mutualseg.engine.processes import Place, check_processes, share_of
+from mutualseg.engine.requeueing import job_id, job_note
 from mutualseg.engine.session import Session
 from mutualseg.errors import ConfigError
 from mutualseg.evaluation.inference_options import read_window
@@ -185,9 +187,11 @@ def prepare(
         settings = replace(settings, steps=calibration.steps, evaluate_every=interval)
         session = session.with_settings(settings)
     folder.prepare(overwrite=overwrite)
-    folder.write_config(settings.to_dict(), comment=origin)
     write_split(split, source.root, folder.split)
     folder.write_classes(source.classes)
+    comments = [origin, job_note(job_id(os.environ))]
+    # Last: a folder that has it has all that `--resume` needs.
+    folder.write_config(settings.to_dict(), comment="\n# ".join(filter(None, comments)) or None)
     images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
     session.introduce(*seen, resolving.leak_note(split), weights_note, origin)
     console.say(in_words(memory.bytes(images, settings.crop), free))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import distributed as dist
 
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
@@ -15,11 +17,14 @@ from mutualseg.data.folder import DataFolder
 from mutualseg.data.splits import Split
 from mutualseg.durations import parse_interval
 from mutualseg.engine.agreement import sum_over_processes
+from mutualseg.engine.best_weights import BestWeights
 from mutualseg.engine.checkpoints import Checkpoints
+from mutualseg.engine.cut_records import cut_records
 from mutualseg.engine.evaluation_rounds import Evaluation, EvaluationRounds
 from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.processes import share_of
 from mutualseg.engine.progress_lines import ProgressLines
+from mutualseg.engine.run_state import RunState, read_saved
 from mutualseg.engine.signals import Signals
 from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
@@ -204,8 +209,10 @@ class Session:
         memory = PeakMemory(settings.device)
         training = self.build_training(method)
         streams = self.build_streams(method)
-        if not resume and self.leads:
-            draw_views(streams, self.data.classes, self.folder.views, colors=self.data.colors)
+        if self.leads:
+            cut_records(self.folder, read_saved(self.folder.newest_checkpoint).step if resume else 0)
+            if not resume:
+                draw_views(streams, self.data.classes, self.folder.views, colors=self.data.colors)
         steps, seconds = parse_interval(settings.checkpoint_every, "checkpoint-every")
         checkpoints = Checkpoints(self.folder, steps=steps, seconds=seconds)
         signals = Signals(checkpoints)
@@ -217,13 +224,15 @@ class Session:
             every=settings.evaluate_every,
             after=lambda step, scores: self._after_evaluation(method, streams, step, scores),
         )
+        # In this order: what is recorded of a step comes before its checkpoint, and a signal after it.
+        callbacks = [rounds, ProgressLines(self.console), checkpoints, signals, RunState(self.folder)]
+        if settings.select == "best":
+            callbacks.append(BestWeights(self.folder.best_weights))
         if threading.current_thread() is threading.main_thread():
             signals.install()
         try:
             with trainer_silenced(), freed_memory_kept(settings.device):
-                trainer = build_trainer(
-                    settings, self.folder.root, [rounds, checkpoints, ProgressLines(self.console), signals]
-                )
+                trainer = build_trainer(settings, self.folder.root, callbacks)
                 trainer.fit(
                     training,
                     datamodule=streams,
@@ -238,9 +247,8 @@ class Session:
                 f"{str(error).rstrip('.')}; step {trainer.global_step} is saved, so then go on with: "
                 f"mutualseg train --resume {self.folder.root}"
             ) from None
-        except Interrupted as stopped:
-            stopped.run = str(self.folder.root)
-            raise
+        except SIGTERMException:  # the trainer's answer to a SIGTERM that came before its first step
+            raise Interrupted(signal.SIGTERM.name) from None
         except SystemExit:  # the trainer's answer to a second SIGINT
             raise KeyboardInterrupt from None
         finally:
