@@ -12,7 +12,7 @@ from typing import Any
 from mutualseg import __version__, api
 from mutualseg.api.training import next_run
 from mutualseg.command_line.parsing import parse_verb
-from mutualseg.errors import ConfigError, Interrupted, MutualSegError, is_disk_full
+from mutualseg.errors import ConfigError, Interrupted, MutualSegError, cure_of, is_disk_full
 from mutualseg.nearest import nearest_name
 
 _EXIT_SKIPS = 1
@@ -81,9 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a folder that may not be written, a disk that is full
         place = f"'{error.filename}'" if error.filename else "a file"
         reason = error.strerror or type(error).__name__
-        advice = "check path and rights"
+        advice = cure_of(error)
         if is_disk_full(error):
-            advice = "free some space, then call the same command again (a begun train with --resume)"
+            advice += ", then call the same command again (a begun train with --resume)"
         print(f"mutualseg: {place} cannot be used ({reason}); {advice}.", file=sys.stderr)
         return _EXIT_FAULT
 

@@ -33,6 +33,7 @@ class EvaluationRounds(pl.Callback):
         classes: names in index order.
         evaluate: returns the scores of every network, and what the monitor saw.
         every: steps between evaluations.
+        before: called before anything is recorded; may refuse.
         after: called with the step and the scores, once they are recorded.
     """
 
@@ -44,6 +45,7 @@ class EvaluationRounds(pl.Callback):
         classes: Sequence[str],
         evaluate: Callable[[], Evaluation],
         every: int,
+        before: Callable[[], None],
         after: Callable[[int, dict[str, Scores]], None],
     ) -> None:
         self.folder = folder
@@ -51,6 +53,7 @@ class EvaluationRounds(pl.Callback):
         self.classes = classes
         self.evaluate = evaluate
         self.every = every
+        self.before = before
         self.after = after
         self.latest: Evaluation | None = None
         self.training_seconds = 0.0
@@ -79,6 +82,7 @@ class EvaluationRounds(pl.Callback):
         self._mark = time.monotonic()
         self.evaluation_seconds += self._mark - started
         if is_leader():
+            self.before()
             self._record(self.latest, trainer, pl_module)
 
     def _record(self, found: Evaluation, trainer: pl.Trainer, pl_module: Training) -> None:

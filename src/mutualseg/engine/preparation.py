@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from mutualseg import resolving
+from mutualseg.atomic_files import replacing
 from mutualseg.data.class_balance import refuse_unlabeled
 from mutualseg.data.split_file import write_split
 from mutualseg.data.splits import make_split, require_unlabeled
@@ -185,9 +186,14 @@ def prepare(
         settings = replace(settings, steps=calibration.steps, evaluate_every=interval)
         session = session.with_settings(settings)
     folder.prepare(overwrite=overwrite)
-    folder.write_config(settings.to_dict(), comment=origin)
-    write_split(split, source.root, folder.split)
-    folder.write_classes(source.classes)
+    try:
+        folder.write_config(settings.to_dict(), comment=origin)
+        with replacing(folder.split) as partial:
+            write_split(split, source.root, partial)
+        folder.write_classes(source.classes)
+    except OSError:  # nothing is left of a run that could not begin: the same command can be given again
+        folder.clear_remains()
+        raise
     images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
     session.introduce(*seen, resolving.leak_note(split), weights_note, origin)
     console.say(in_words(memory.bytes(images, settings.crop), free))

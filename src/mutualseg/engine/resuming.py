@@ -41,10 +41,11 @@ def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str
         return folder.read_summary()
     if not folder.newest_checkpoint.is_file():
         raise RunError(f"{root} has no checkpoint yet; start it anew with --overwrite.")
-    drop_damaged_checkpoints(folder, console)
+    place = place_from(os.environ)
+    if place is None or place.leads:  # the others read the checkpoint once all are connected
+        drop_damaged_checkpoints(folder, console)
     _refuse_another_version(settings, folder)
     resolve_device(settings.device)  # the run may have come from another machine
-    place = place_from(os.environ)
     if place is not None:
         connect(place, settings.device)
     session = reopen(folder, settings, console, leads=place is None or place.leads, resume=True)

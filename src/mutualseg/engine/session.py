@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import distributed as dist
 
+from mutualseg.atomic_files import replacing
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.splits import Split
@@ -20,6 +22,7 @@ from mutualseg.engine.evaluation_rounds import Evaluation, EvaluationRounds
 from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.processes import share_of
 from mutualseg.engine.progress_lines import ProgressLines
+from mutualseg.engine.run_writes import writing_into
 from mutualseg.engine.signals import Signals
 from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
@@ -200,6 +203,10 @@ class Session:
 
     def run(self, method: Method, *, resume: bool) -> dict[str, Any]:
         """Train a fresh method to the end, or on from the newest checkpoint, and return the summary."""
+        with writing_into(self.folder) as check_folder:
+            return self._run(method, check_folder, resume=resume)
+
+    def _run(self, method: Method, check_folder: Callable[[], None], *, resume: bool) -> dict[str, Any]:
         settings = self.settings
         memory = PeakMemory(settings.device)
         training = self.build_training(method)
@@ -207,7 +214,7 @@ class Session:
         if not resume and self.leads:
             draw_views(streams, self.data.classes, self.folder.views, colors=self.data.colors)
         steps, seconds = parse_interval(settings.checkpoint_every, "checkpoint-every")
-        checkpoints = Checkpoints(self.folder, steps=steps, seconds=seconds)
+        checkpoints = Checkpoints(self.folder, steps=steps, seconds=seconds, check=check_folder)
         signals = Signals(checkpoints)
         rounds = EvaluationRounds(
             self.folder,
@@ -215,6 +222,7 @@ class Session:
             classes=self.data.classes,
             evaluate=lambda: self.evaluate(method),
             every=settings.evaluate_every,
+            before=check_folder,
             after=lambda step, scores: self._after_evaluation(method, streams, step, scores),
         )
         if threading.current_thread() is threading.main_thread():
@@ -245,6 +253,7 @@ class Session:
             raise KeyboardInterrupt from None
         finally:
             signals.restore()
+        check_folder()
         return self._finish(method, rounds, memory)
 
     def _after_evaluation(
@@ -288,7 +297,8 @@ class Session:
         if self.leads:
             self._save(method, self.folder.weights, self.settings.steps)
             if self.settings.select == "best" and self.folder.best_weights.is_file():
-                shutil.copyfile(self.folder.best_weights, self.folder.weights)
+                with replacing(self.folder.weights) as partial:
+                    shutil.copyfile(self.folder.best_weights, partial)
         rows = self.folder.read_rows()
         summary = summarize(
             self.settings,

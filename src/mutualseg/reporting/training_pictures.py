@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mutualseg.atomic_files import faults_naming
 from mutualseg.data.datamodule import TwoStreams
 from mutualseg.data.streams import BadFile
 from mutualseg.devices import autocast
@@ -57,7 +58,8 @@ def draw_views(
             shown = display_range(_bands(weak[index]))  # the same for all three, or their colors looked equal
             row += [_pixels(each[index], shown) for each in (weak, strong, mixed)]
             row.append(hide(np.full((*area.shape, 3), 120, np.uint8), area))
-    sheet(rows, titles, classes, colors).save(path)
+    with faults_naming(path):
+        sheet(rows, titles, classes, colors).save(path)
 
 
 @torch.no_grad()
@@ -96,7 +98,8 @@ def draw_pseudo_labels(
     for network, was_training in zip(networks, were_training, strict=True):
         network.train(was_training)
     titles = ["unlabeled, weak", "pseudo-labels", "sure enough to teach"]
-    sheet(rows, titles, classes, colors).save(path)
+    with faults_naming(path):
+        sheet(rows, titles, classes, colors).save(path)
 
 
 def _load(at: Callable[[int], tuple[Tensor, ...] | BadFile]) -> list[tuple[Tensor, ...]]:
