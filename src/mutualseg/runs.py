@@ -233,9 +233,9 @@ class RunFolder:
         return tuple(self.classes.read_text(encoding="utf-8").splitlines()) if self.classes.is_file() else ()
 
     def append_row(self, path: Path, row: dict[str, float | int | str]) -> None:
-        """Append one row to a CSV file of this run, safe on the disk on return; the first row sets the header.
+        """Append one row to a CSV file of this run; the first row sets the header.
 
-        A checkpoint that is written later is resumed without this row being made again.
+        It is safe on the disk on return: a run that goes on from a later checkpoint does not make it again.
         """
         is_new = not path.is_file() or path.stat().st_size == 0
         with faults_naming(path), path.open("a", newline="", encoding="utf-8") as file:

@@ -127,10 +127,9 @@ def _train_twin(folder: RunFolder, *, quiet: bool) -> dict[str, Any]:
     try:
         return _train(own, quiet=quiet)
     except (UnusableFileError, RunError) as error:  # both trainings go on with the one run
-        onward = str(error).replace(f"--resume {own.root}", f"--resume {folder.root}")
-        raise type(error)(
-            onward.replace(ANEW, f"then go on with: mutualseg train --resume {folder.root}")
-        ) from None
+        onward = f"then go on with: mutualseg train --resume {folder.root}"
+        said = str(error).replace(ANEW, onward).replace(f"--resume {own.root}", f"--resume {folder.root}")
+        raise type(error)(said) from None
 
 
 def _train(own: RunFolder, *, quiet: bool) -> dict[str, Any]:

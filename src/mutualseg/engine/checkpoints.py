@@ -23,7 +23,7 @@ _HELD = {"pytorch-lightning_version", "state_dict", "global_step", "optimizer_st
 
 
 def drop_damaged_checkpoints(folder: RunFolder, console: RunConsole) -> None:
-    """Make the newest sound checkpoint the one that is gone on from, and say so if a damaged one is passed over.
+    """Have the run go on from its newest sound checkpoint, and say so if a damaged one is passed over.
 
     A damaged one is renamed, not deleted: a run that goes on never touches it again, and what looks damaged
     may be a disk or a network file system that fails for a while.
@@ -38,8 +38,8 @@ def drop_damaged_checkpoints(folder: RunFolder, console: RunConsole) -> None:
         folder.checkpoint.replace(folder.damaged_checkpoint)
         sync_folder(folder.checkpoint.parent)
         console.say(
-            f"'{folder.checkpoint}' is damaged; going on from the checkpoint before it. The damaged one is now "
-            f"'{folder.damaged_checkpoint.name}' beside it, and can be deleted."
+            f"'{folder.checkpoint}' is damaged; going on from the checkpoint before it. The damaged one "
+            f"is now '{folder.damaged_checkpoint.name}' beside it, and can be deleted."
         )
         return
     raise CheckpointError(
@@ -66,7 +66,7 @@ def is_sound(path: Path) -> bool:
 
 
 def _complete_rotation(folder: RunFolder) -> None:
-    """Finish what a kill cut short: a checkpoint that was written whole takes its place, a part is deleted."""
+    """Finish what a kill cut short: a checkpoint that is whole takes its place, half of one is deleted."""
     partial = partial_of(folder.checkpoint)
     if partial.is_file():
         if is_sound(partial):

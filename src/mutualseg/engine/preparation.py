@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,7 +193,8 @@ def prepare(
             write_split(split, source.root, partial)
         folder.write_classes(source.classes)
     except OSError:  # nothing is left of a run that could not begin: the same command can be given again
-        folder.clear_remains()
+        with suppress(OSError):
+            folder.clear_remains()
         raise
     images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
     session.introduce(*seen, resolving.leak_note(split), weights_note, origin)

@@ -1,4 +1,4 @@
-"""What a run says when it cannot write into its folder: the disk is full, read-only, or the folder is gone."""
+"""What a run says when it cannot write into its folder: a disk full or read-only, or the folder gone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def writing_into(folder: RunFolder) -> Iterator[Callable[[], None]]:
     descriptor = _opened(folder.root)
 
     def check() -> None:
-        there = os.stat(folder.root)
+        there = folder.root.stat()
         if descriptor is not None and not os.path.samestat(os.fstat(descriptor), there):
             raise RunError(_gone(folder))
 
@@ -54,8 +54,8 @@ def _opened(root: Path) -> int | None:
 
 def _gone(folder: RunFolder) -> str:
     return (
-        f"The run folder '{folder.root}' is no longer there: moved, deleted or unmounted; put it back, then go on "
-        f"with: mutualseg train --resume {folder.root}"
+        f"The run folder '{folder.root}' is no longer there: moved, deleted or unmounted; put it back, "
+        f"then go on with: mutualseg train --resume {folder.root}"
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import torch
 from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
@@ -70,7 +70,7 @@ def write_sealed(content: Any, file: BinaryIO) -> None:
         OSError: it cannot be written.
     """
     hashing = _Hashing(file)
-    torch.save(content, hashing)
+    torch.save(content, cast(BinaryIO, hashing))
     if hashing.fault is not None:
         raise hashing.fault
     file.seek(-_END_RECORD_BYTES, os.SEEK_END)
