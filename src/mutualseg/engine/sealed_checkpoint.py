@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, BinaryIO, cast
 
 import torch
@@ -47,11 +48,14 @@ class SealedCheckpoints(CheckpointIO):
         """Return what a sealed file holds, on the CPU; nothing in it is ever executed.
 
         Raises:
-            CheckpointError: the file is not what was written.
+            CheckpointError: the file is not what was written, or holds more than tensors and plain values.
         """
         if not is_sealed(Path(path)):
             raise CheckpointError(f"'{path}' is damaged; call the same command again.")
-        held: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            held: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except UnpicklingError as error:
+            raise CheckpointError(f"'{path}' was not written by this program; delete it.") from error
         return held
 
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
