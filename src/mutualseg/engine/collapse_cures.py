@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mutualseg.engine.collapse import CLASS_GONE, FEW_KEPT, Finding
+from mutualseg.supervision import NONE
 
 
 def cure(finding: Finding, arguments: Mapping[str, Any], *, class_weights: object) -> str:
@@ -14,7 +15,7 @@ def cure(finding: Finding, arguments: Mapping[str, Any], *, class_weights: objec
     Args:
         finding: what is wrong.
         arguments: the method's own, by name.
-        class_weights: of the supervision, as resolved; None for none.
+        class_weights: of the supervision, as resolved: `none`, or one number per class.
     """
     if finding.kind == CLASS_GONE:
         ways = [*_watch_each_class(arguments), *_balance(arguments, class_weights)]
@@ -39,7 +40,7 @@ def _balance(arguments: Mapping[str, Any], class_weights: object) -> list[str]:
     ways = []
     if arguments.get("class_balance", 1.0) < 1.0:
         ways.append("--method.class_balance 1")
-    if class_weights is None:
+    if class_weights == NONE:
         ways.append("--supervision.class_weights balanced")
     return ways
 
@@ -60,9 +61,6 @@ def _half_weight(arguments: Mapping[str, Any]) -> list[str]:
 
 
 def _longer_burn_in(arguments: Mapping[str, Any]) -> list[str]:
-    burn_in, others = (
-        arguments.get("burn_in", 0.0),
-        arguments.get("ramp", 0.0) + arguments.get("cooldown", 0.0),
-    )
-    longer = min(burn_in + 0.2, round(0.9 - others, 6))  # a tenth of the run at least is left to distill in
+    burn_in, ramp, cooldown = (arguments.get(name, 0.0) for name in ("burn_in", "ramp", "cooldown"))
+    longer = min(burn_in + 0.2, round(0.9 - ramp - cooldown, 6))  # leaves a tenth of the run to distill in
     return [f"--method.burn_in {longer:g}"] if longer > burn_in else []

@@ -338,8 +338,8 @@ class Session:
             self.folder.write_summary(summary)
             if skipped.count:
                 self.console.say(
-                    f"{skipped.count} of {self.settings.steps} steps were skipped, since their loss or gradient "
-                    f"was not finite; the first of them are in {self.folder.bad_batches}."
+                    f"{skipped.count} of {self.settings.steps} steps were skipped, since their loss or "
+                    f"gradient was not finite; the first of them are in {self.folder.bad_batches}."
                 )
             per_class = summary["networks_per_class_iou"][method.deployed]
             self.console.per_class(per_class, f"val, {method.deployed} at the last step")

@@ -73,7 +73,7 @@ class Training(pl.LightningModule):
         self._micro_step = 0
         self.multiple = math.lcm(*(student.multiple for student in method.students().values()))
         self.step_is_skipped = False
-        """Set while an optimizer step is made that must change nothing: then the teachers do not move either."""
+        """Set during an optimizer step that must change nothing: then the teachers do not move either."""
         self.terms: dict[str, Tensor] = {}
         """Loss terms of the latest micro-step by name, detached and still on the device."""
         self.latest: dict[str, Tensor] = {}
