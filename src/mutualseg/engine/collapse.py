@@ -19,6 +19,8 @@ ALIVE = 0.1
 """A class with this part of its true share among the sure labels, or more, is alive;"""
 GONE = 0.01
 """with less than this part it is gone. Between them it may rest: most networks are seldom sure of some."""
+ENOUGH_KEPT, ENOUGH_RIGHT = 5.0, 50.0
+"""Percent of the pixels that are sure, and of these right, below which shares tell nothing of life."""
 LEAST_KEPT = 1.0
 """Percent of the pixels; with fewer sure labels nothing is taught."""
 LEAST_LOSS = 1.0
@@ -39,8 +41,10 @@ class Finding(NamedTuple):
 
 
 def living_classes(row: Row, classes: Sequence[str]) -> list[str]:
-    """Return the watched classes that have a fair part of the sure labels."""
-    return [name for name in classes if _part_of_true_share(row, name) >= ALIVE]
+    """Return the watched classes with a fair part of the sure labels; none if these are mostly wrong."""
+    if (row["kept"] or 0.0) < ENOUGH_KEPT or (row["kept_accuracy"] or 0.0) < ENOUGH_RIGHT:
+        return []
+    return [name for name, part in _parts(row, classes).items() if part >= ALIVE]
 
 
 def allowed_loss(steps: int) -> float:
@@ -70,8 +74,8 @@ def find_collapse(
     findings = []
     kept = now["kept"] or 0.0
     if kept >= LEAST_KEPT:  # of fewer labels the shares are noise
-        for name in classes:
-            if name in alive and _part_of_true_share(now, name) < GONE:
+        for name, part in _parts(now, classes).items():
+            if name in alive and part < GONE:
                 fact = (
                     f"class '{name}' is gone from the sure pseudo-labels on the val images, of which it has "
                     f"{now[f'kept_share {name}']:.2f}%, and {now[f'true_share {name}']:.2f}% of the pixels"
@@ -90,7 +94,11 @@ def find_collapse(
     return findings
 
 
-def _part_of_true_share(row: Row, name: str) -> float:
-    """Return a class's share of the sure labels over its share of all pixels; 0 if it is not watched."""
-    true, kept = row.get(f"true_share {name}"), row.get(f"kept_share {name}")
-    return kept / true if kept is not None and true is not None and true >= LEAST_TRUE_SHARE else 0.0
+def _parts(row: Row, classes: Sequence[str]) -> dict[str, float]:
+    """Return each watched class's share of the sure labels over its share of all pixels."""
+    found = {}
+    for name in classes:
+        true, kept = row[f"true_share {name}"], row[f"kept_share {name}"]
+        if true is not None and kept is not None and true >= LEAST_TRUE_SHARE:
+            found[name] = kept / true
+    return found

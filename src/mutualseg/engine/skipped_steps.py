@@ -1,4 +1,4 @@
-"""Optimizer steps with a loss or gradient that is not finite: they change nothing; a row of them is the end."""
+"""Optimizer steps whose loss or gradient is not finite: they change nothing, and a row of them is the end."""
 
 from __future__ import annotations
 
