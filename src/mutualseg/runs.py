@@ -18,7 +18,17 @@ from mutualseg.errors import RunError
 
 _WRITTEN = {
     *("config", "split", "metrics", "monitor", "timing", "events", "summary", "report"),
-    *("baseline", "classes", "views", "pseudo_labels", "checkpoints", "weights", "export", "error"),
+    *(
+        "baseline",
+        "classes",
+        "views",
+        "pseudo_labels",
+        "checkpoints",
+        "weights",
+        "export",
+        "error",
+        "bad_batches",
+    ),
 }
 """What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
 
@@ -117,6 +127,11 @@ class RunFolder:
     def error(self) -> Path:
         """Traceback of a fault of the program that ended the run in a comparison."""
         return self.root / "error.txt"
+
+    @property
+    def bad_batches(self) -> Path:
+        """Folder of what skipped steps looked at; there only if there were any."""
+        return self.root / "bad_batches"
 
     def is_finished(self) -> bool:
         """Whether the run has its summary."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
 from mutualseg.losses.reduction import process_count
+
+Item = TypeVar("Item")
 
 
 def any_process(wants: bool, device: torch.device) -> bool:
@@ -48,6 +52,22 @@ def same_everywhere(value: str) -> str:
     if process_count() > 1:
         dist.broadcast_object_list(values, src=0)
     return values[0]
+
+
+def is_finite_everywhere(value: Tensor) -> bool:
+    """Return whether a scalar is finite in every process; the device is read once."""
+    if process_count() > 1:
+        dist.all_reduce(value)  # of infinities of both signs the sum is nan
+    return math.isfinite(value.item())
+
+
+def from_every_process(value: Item) -> list[Item]:
+    """Return what each process has, by rank; all of them must call this at the same time."""
+    if process_count() == 1:
+        return [value]
+    found: list[Any] = [None] * process_count()
+    dist.all_gather_object(found, value)
+    return found
 
 
 @torch.no_grad()

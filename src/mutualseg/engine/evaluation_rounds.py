@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 
 from mutualseg.engine.agreement import is_leader
+from mutualseg.engine.collapse_guard import CollapseGuard
 from mutualseg.engine.training import Training
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.reporting.console import RunConsole
@@ -35,6 +36,7 @@ class EvaluationRounds(pl.Callback):
         every: steps between evaluations.
         before: called before anything is recorded; may refuse.
         after: called with the step and the scores, once they are recorded.
+        guard: judges each evaluation; it may put other weights into the networks.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class EvaluationRounds(pl.Callback):
         every: int,
         before: Callable[[], None],
         after: Callable[[int, dict[str, Scores]], None],
+        guard: CollapseGuard,
     ) -> None:
         self.folder = folder
         self.console = console
@@ -55,6 +58,7 @@ class EvaluationRounds(pl.Callback):
         self.every = every
         self.before = before
         self.after = after
+        self.guard = guard
         self.latest: Evaluation | None = None
         self.training_seconds = 0.0
         self.evaluation_seconds = 0.0
@@ -79,11 +83,16 @@ class EvaluationRounds(pl.Callback):
         started = time.monotonic()
         self.training_seconds += started - self._mark
         self.latest = self.evaluate()
+        is_last = step == pl_module.total_steps
+        if is_last and self.guard.look(step, self.latest.monitor, trainer):
+            self.latest = self.evaluate()  # what is reported at the end is what is deployed
         self._mark = time.monotonic()
         self.evaluation_seconds += self._mark - started
         if is_leader():
             self.before()
             self._record(self.latest, trainer, pl_module)
+        if not is_last:  # what is recorded within a run are the networks that were found
+            self.guard.look(step, self.latest.monitor, trainer)
 
     def _record(self, found: Evaluation, trainer: pl.Trainer, pl_module: Training) -> None:
         step, method = trainer.global_step, pl_module.method

@@ -18,12 +18,15 @@ from mutualseg.data.splits import Split
 from mutualseg.durations import parse_interval
 from mutualseg.engine.agreement import sum_over_processes
 from mutualseg.engine.checkpoints import Checkpoints
+from mutualseg.engine.collapse_cures import cure
+from mutualseg.engine.collapse_guard import CollapseGuard
 from mutualseg.engine.evaluation_rounds import Evaluation, EvaluationRounds
 from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.processes import share_of
 from mutualseg.engine.progress_lines import ProgressLines
 from mutualseg.engine.run_writes import writing_into
 from mutualseg.engine.signals import Signals
+from mutualseg.engine.skipped_steps import SkippedSteps
 from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.engine.training import Training
@@ -178,6 +181,20 @@ class Session:
             f"seed {settings.seed}"
         )
 
+    def build_guard(self, method: Method) -> CollapseGuard:
+        """Return what watches over the pseudo-labels of a method."""
+        settings = self.settings
+        return CollapseGuard(
+            method,
+            self.console,
+            mode=settings.guard,
+            classes=self.data.classes,
+            total_steps=settings.steps,
+            advise=lambda finding: cure(
+                finding, settings.method, class_weights=settings.supervision["class_weights"]
+            ),
+        )
+
     def evaluate(self, method: Method) -> Evaluation:
         """Score every network of a method on the val images, which the processes of a run share."""
         device = next(method.parameters()).device
@@ -216,6 +233,8 @@ class Session:
         steps, seconds = parse_interval(settings.checkpoint_every, "checkpoint-every")
         checkpoints = Checkpoints(self.folder, steps=steps, seconds=seconds, check=check_folder)
         signals = Signals(checkpoints)
+        skipped = SkippedSteps(self.folder, self.console, streams)
+        guard = self.build_guard(method)
         rounds = EvaluationRounds(
             self.folder,
             self.console,
@@ -224,13 +243,16 @@ class Session:
             every=settings.evaluate_every,
             before=check_folder,
             after=lambda step, scores: self._after_evaluation(method, streams, step, scores),
+            guard=guard,
         )
         if threading.current_thread() is threading.main_thread():
             signals.install()
         try:
             with trainer_silenced(), freed_memory_kept(settings.device):
                 trainer = build_trainer(
-                    settings, self.folder.root, [rounds, checkpoints, ProgressLines(self.console), signals]
+                    settings,
+                    self.folder.root,
+                    [skipped, guard, rounds, checkpoints, ProgressLines(self.console), signals],
                 )
                 trainer.fit(
                     training,
@@ -254,7 +276,7 @@ class Session:
         finally:
             signals.restore()
         check_folder()
-        return self._finish(method, rounds, memory)
+        return self._finish(method, rounds, memory, guard=guard, skipped=skipped)
 
     def _after_evaluation(
         self, method: Method, streams: TwoStreams, step: int, scores: dict[str, Scores]
@@ -291,7 +313,15 @@ class Session:
         }
         save_network(path, method.networks()[method.deployed], self.network, facts)
 
-    def _finish(self, method: Method, rounds: EvaluationRounds, memory: PeakMemory) -> dict[str, Any]:
+    def _finish(
+        self,
+        method: Method,
+        rounds: EvaluationRounds,
+        memory: PeakMemory,
+        *,
+        guard: CollapseGuard,
+        skipped: SkippedSteps,
+    ) -> dict[str, Any]:
         # A run killed after its last step has no scores of this process; its networks are off the device.
         found = rounds.latest or self.evaluate(method.to(self.settings.device))
         if self.leads:
@@ -306,6 +336,8 @@ class Session:
             self.data.classes,
             found.scores,
             monitor=found.monitor,
+            warnings=guard.warnings,
+            skipped_steps=skipped.count,
             deployed=method.deployed,
             recorded={role: [float(row[f"miou_{role}"]) for row in rows] for role in found.scores},
             training_seconds=rounds.training_seconds,
@@ -314,6 +346,11 @@ class Session:
         )
         if self.leads:
             self.folder.write_summary(summary)
+            if skipped.count:
+                self.console.say(
+                    f"{skipped.count} of {self.settings.steps} steps were skipped, since their loss or "
+                    f"gradient was not finite; the first of them are in {self.folder.bad_batches}."
+                )
             per_class = summary["networks_per_class_iou"][method.deployed]
             self.console.per_class(per_class, f"val, {method.deployed} at the last step")
         return summary

@@ -20,6 +20,8 @@ def summarize(
     scores: Mapping[str, Scores],
     *,
     monitor: Mapping[str, float | None],
+    warnings: Sequence[Mapping[str, Any]],
+    skipped_steps: int,
     deployed: str,
     recorded: Mapping[str, Sequence[float]],
     training_seconds: float,
@@ -34,6 +36,8 @@ def summarize(
         classes: names in index order.
         scores: of every network at the last step.
         monitor: numbers about pseudo-labels at the last step, in percent.
+        warnings: what the guard of the pseudo-labels said: `step`, `kind` and `message` of each.
+        skipped_steps: steps that changed nothing, since their loss or gradient was not finite.
         deployed: role of the network whose scores are the run's.
         recorded: mIoU of every network at each evaluation.
         training_seconds: spent on steps.
@@ -75,6 +79,8 @@ def summarize(
         "pixel_accuracy": round(score.pixel_accuracy, 4),
         "networks_per_class_iou": {role: named_iou(each, classes) for role, each in scores.items()},
         "monitor": dict(monitor),
+        "warnings": [dict(each) for each in warnings],
+        "skipped_steps": skipped_steps,
         "notes": list(split.notes),
         **provenance(),
     }
