@@ -125,6 +125,9 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
         f"mIoU {summary['miou']:.2f} ({summary['deployed']}, last step; {best} "
         f"{summary['miou_best']:.2f}) after {summary['steps']} steps in {summary['seconds'] / 60:.1f} min"
     )
+    if summary.get("skipped_images"):
+        plural = "s were" if len(summary["skipped_images"]) > 1 else " was"
+        print(f"{len(summary['skipped_images'])} image{plural} skipped: {run}/skipped.csv lists the reasons")
     drawn = any((Path(str(run)) / "pseudo_labels").glob("*.png"))
     pseudo_labels = f", {run}/pseudo_labels/" if drawn else ""
     print(f"pictures: {run}/views.png{pseudo_labels}; all results: {run}/summary.json")

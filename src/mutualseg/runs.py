@@ -16,7 +16,17 @@ from mutualseg.errors import RunError
 
 _WRITTEN = {
     *("config", "split", "metrics", "monitor", "timing", "events", "summary", "report"),
-    *("baseline", "classes", "views", "pseudo_labels", "checkpoints", "weights", "export", "error"),
+    *(
+        "baseline",
+        "classes",
+        "views",
+        "pseudo_labels",
+        "checkpoints",
+        "weights",
+        "export",
+        "error",
+        "skipped",
+    ),
 }
 """What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
 
@@ -60,6 +70,11 @@ class RunFolder:
     def timing(self) -> Path:
         """One row per evaluation: seconds of training and of evaluation so far."""
         return self.root / "timing.csv"
+
+    @property
+    def skipped(self) -> Path:
+        """One row per image that was skipped, with the reason; written for `--on-bad-image skip` only."""
+        return self.root / "skipped.csv"
 
     @property
     def summary(self) -> Path:
@@ -255,7 +270,9 @@ class RunFolder:
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the result; a kill leaves the whole file or none, since its presence means finished."""
         partial = self.summary.with_suffix(".partial")
-        partial.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+        # Bytes of a file name that are no text become \udce9, which is how JSON writes them too.
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
         partial.replace(self.summary)
 
 
