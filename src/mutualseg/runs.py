@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from mutualseg.data.file_names import printable
 from mutualseg.errors import RunError
 
 _WRITTEN = {
@@ -148,6 +149,8 @@ class RunFolder:
 
     def check_free(self, *, overwrite: bool) -> None:
         """Raise RunError if the folder holds something that may not be replaced."""
+        if printable(str(self.root.absolute())) != str(self.root.absolute()):  # TensorBoard takes only text
+            raise RunError(f"--out {self.root} holds bytes that are no UTF-8 text; name another folder.")
         if self.root.exists() and not self.root.is_dir():
             raise RunError(f"--out {self.root} is a file; name a folder.")
         if not self.root.is_dir() or not any(self.root.iterdir()):

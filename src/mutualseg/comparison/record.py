@@ -74,7 +74,9 @@ def write_record(
     }
     out.mkdir(parents=True, exist_ok=True)
     partial = out / f"{NAME}.partial"
-    partial.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.write_text(
+        json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", errors="backslashreplace"
+    )
     partial.replace(out / NAME)
     return record
 

@@ -12,6 +12,7 @@ import torch
 
 from mutualseg import resolving
 from mutualseg.data.class_balance import refuse_unlabeled
+from mutualseg.data.regular_files import real_path
 from mutualseg.data.skipping import SkippedFile, borne
 from mutualseg.data.split_file import write_split
 from mutualseg.data.splits import make_split, require_unlabeled
@@ -113,7 +114,11 @@ def prepare(
     if init is not None and weights not in ("imagenet", "none"):
         raise ConfigError(f"--init and --weights {weights} exclude each other; use one of them.")
     for option, given in (("init", init), ("weights", weights)):
-        if given is not None and Path(given).exists() and Path(given).resolve().is_relative_to(out.resolve()):
+        if (
+            given is not None
+            and Path(given).exists()
+            and real_path(Path(given)).is_relative_to(real_path(out))
+        ):
             raise ConfigError(f"--{option} {given} is in --out {out} and would be lost; name another folder.")
     skip = on_bad_image == "skip"
     with _hint_at_skipping(on_bad_image, ImageError):
