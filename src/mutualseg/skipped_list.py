@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,7 +63,11 @@ def _line(row: SkippedRow) -> tuple[str, str, str, int]:
     return (*row.skipped, row.step)
 
 
-def _text(lines: object) -> bytes:
+def _text(lines: Iterable[Sequence[str | int]]) -> bytes:
     held = io.StringIO(newline="")
-    csv.writer(held, lineterminator="\n").writerows(lines)  # type: ignore[arg-type]
+    for line in lines:
+        # Of itself the writer quotes no carriage return that is not part of its line ends.
+        has_return = any("\r" in str(value) for value in line)
+        quoting = csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
+        csv.writer(held, lineterminator="\n", quoting=quoting).writerow(line)
     return held.getvalue().encode("utf-8", "backslashreplace")
