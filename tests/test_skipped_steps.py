@@ -42,7 +42,7 @@ pytestmark = [
 
 
 def spoil_loss(method: Method, steps: Collection[int], value: float = math.nan, accumulate: int = 1) -> None:
-    """Let the teacher's term be no number in the first micro-step of steps, counted from 0, after all else."""
+    """Let the teacher's term be no number in the first micro-step of steps, counted from 0."""
     step = method.step
     calls = [0]
 
@@ -172,7 +172,7 @@ def test_the_named_files_are_those_that_were_read(
 ) -> None:
     streams = make_streams(tiny_data, 3, accumulate=accumulate)
     read: list[str] = []
-    load = streams_module.load_image
+    from mutualseg.data.loading import load_image as load
 
     def spy(sample: Sample, *others: Any) -> Tensor:
         read.append(str(sample.image))

@@ -38,10 +38,10 @@ def replacing(path: Path) -> Iterator[Path]:
     sync_folder(path.parent)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8; OSError, which names the file, if that cannot be done."""
+def write_text(path: Path, text: str, *, errors: str = "strict") -> None:
+    """Write a text file in UTF-8 (see `str.encode` for `errors`); an OSError of it names the file."""
     with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors=errors)
 
 
 @contextmanager

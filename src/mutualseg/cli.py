@@ -6,12 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from mutualseg import __version__, api
 from mutualseg.api.training import next_run
 from mutualseg.command_line.parsing import parse_verb
+from mutualseg.data.file_names import one_line
 from mutualseg.errors import ConfigError, Interrupted, MutualSegError, cure_of, is_disk_full
 from mutualseg.nearest import nearest_name
 
@@ -62,15 +64,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; those of the process if not given.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):  # a name of a file may hold what no terminal can show
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorBoard's optional parts talk otherwise
     try:
         return _run(arguments)
     except MutualSegError as error:
-        print(f"mutualseg: {error}", file=sys.stderr)
+        print(f"mutualseg: {one_line(str(error))}", file=sys.stderr)
         return _EXIT_FAULT
     except Interrupted as stopped:
         advice = stopped.advice or f" and saved; continue with: mutualseg train --resume {stopped.run}"
-        print(f"mutualseg: stopped by {stopped}{advice}", file=sys.stderr)
+        print(f"mutualseg: stopped by {stopped}{one_line(advice)}", file=sys.stderr)
         return _EXIT_SIGNALS[str(stopped)]
     except KeyboardInterrupt:
         print("mutualseg: stopped", file=sys.stderr)
@@ -84,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         advice = cure_of(error)
         if is_disk_full(error):
             advice += ", then call the same command again (a begun train with --resume)"
-        print(f"mutualseg: {place} cannot be used ({reason}); {advice}.", file=sys.stderr)
+        print(f"mutualseg: {one_line(place)} cannot be used ({reason}); {advice}.", file=sys.stderr)
         return _EXIT_FAULT
 
 
@@ -125,6 +130,9 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
         f"mIoU {summary['miou']:.2f} ({summary['deployed']}, last step; {best} "
         f"{summary['miou_best']:.2f}) after {summary['steps']} steps in {summary['seconds'] / 60:.1f} min"
     )
+    if summary.get("skipped_images"):
+        plural = "s were" if len(summary["skipped_images"]) > 1 else " was"
+        print(f"{len(summary['skipped_images'])} image{plural} skipped: {run}/skipped.csv lists the reasons")
     drawn = any((Path(str(run)) / "pseudo_labels").glob("*.png"))
     pseudo_labels = f", {run}/pseudo_labels/" if drawn else ""
     print(f"pictures: {run}/views.png{pseudo_labels}; all results: {run}/summary.json")
@@ -160,7 +168,7 @@ def _predict(arguments: dict[str, Any], as_json: bool) -> int:
     else:
         print(f"{len(done.written)} masks written to {arguments['out']}")
         for _, reason in done.skipped:
-            print(f"skipped: {reason}", file=sys.stderr)
+            print(f"skipped: {one_line(reason)}", file=sys.stderr)
     return _EXIT_SKIPS if done.skipped else 0
 
 
@@ -181,7 +189,7 @@ def _split(arguments: dict[str, Any], as_json: bool) -> int:
     if made.class_rows:
         print(format_rows(made.class_rows), end="\n\n")
     for note in made.notes:
-        print(note)
+        print(one_line(note))
     print(", ".join(f"{count} {part}" for part, count in counts.items()), f"-> {arguments['out']}")
     return 0
 

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from mutualseg.atomic_files import faults_naming, partial_of, sync_folder, write_text
+from mutualseg.data.file_names import printable
 from mutualseg.errors import RunError
 
 _WRITTEN = {
@@ -28,6 +29,7 @@ _WRITTEN = {
         "export",
         "error",
         "bad_batches",
+        "skipped",
     ),
 }
 """What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
@@ -72,6 +74,11 @@ class RunFolder:
     def timing(self) -> Path:
         """One row per evaluation: seconds of training and of evaluation so far."""
         return self.root / "timing.csv"
+
+    @property
+    def skipped(self) -> Path:
+        """One row per image that was skipped, with the reason; written for `--on-bad-image skip` only."""
+        return self.root / "skipped.csv"
 
     @property
     def summary(self) -> Path:
@@ -155,6 +162,8 @@ class RunFolder:
 
     def check_free(self, *, overwrite: bool) -> None:
         """Raise RunError if the folder holds something that may not be replaced."""
+        if printable(str(self.root.absolute())) != str(self.root.absolute()):  # TensorBoard takes only text
+            raise RunError(f"--out {self.root} holds bytes that are no UTF-8 text; name another folder.")
         if self.root.exists() and not self.root.is_dir():
             raise RunError(f"--out {self.root} is a file; name a folder.")
         if not self.root.is_dir() or self._holds_nothing():
@@ -290,7 +299,9 @@ class RunFolder:
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the result; a kill leaves the whole file or none, since its presence means finished."""
-        write_text(self.summary, json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+        # Bytes of a file name that are no text become \udce9, which is how JSON writes them too.
+        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+        write_text(self.summary, text, errors="backslashreplace")
 
 
 def next_free(parent: Path, name: str) -> Path:

@@ -57,7 +57,7 @@ def _is_one_sentence(outcome: Outcome) -> bool:
     return len([line for line in outcome.err.splitlines() if line.startswith("mutualseg: ")]) == 1
 
 
-# A file, the how manieth time that it is kept, the error; what is then said, and how many checkpoints there are.
+# A file, which time of keeping it, the error; what is then said, and how many checkpoints there are.
 FAULTS = [
     ("last.ckpt", 1, errno.ENOSPC, "checkpoints/last.ckpt", "free some space, then start the run anew", 0),
     ("last.ckpt", 3, errno.ENOSPC, "checkpoints/last.ckpt", "free some space, then go on with", 2),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mutualseg.api.arguments import paths, required_out
+from mutualseg.data.regular_files import real_path
 from mutualseg.errors import ConfigError
 
 
@@ -145,7 +146,7 @@ def train(
         from mutualseg.runs import RunFolder
 
         root = required_out(out) if resume is True else Path(resume)
-        if out is not None and Path(out).resolve() != root.resolve():
+        if out is not None and real_path(Path(out)) != real_path(root):
             raise ConfigError(f"--resume {resume} and --out {out} name two runs; leave out --out.")
         chosen: dict[str, object] = {
             "data": data,
@@ -260,7 +261,7 @@ def next_run(data: str) -> Path:
     """Return the run folder of a run that was given none."""
     from mutualseg.runs import next_free
 
-    return next_free(Path("runs"), Path(data).resolve().name or "data")
+    return next_free(Path("runs"), real_path(Path(data)).name or "data")
 
 
 def _nothing() -> None:

@@ -74,7 +74,8 @@ def write_record(
         "verdicts": [] if champion is None else verdicts_of(scores, champion),
     }
     out.mkdir(parents=True, exist_ok=True)
-    write_text(out / NAME, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    write_text(out / NAME, text, errors="backslashreplace")
     return record
 
 

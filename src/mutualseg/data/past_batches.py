@@ -8,8 +8,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from mutualseg.data.datamodule import TwoStreams
+from mutualseg.data.skipping import BadFile, content_of
 from mutualseg.data.streams import (
-    BadFile,
     LabeledStream,
     UnlabeledStream,
     collate_labeled,
@@ -53,7 +53,7 @@ def tensors_of(streams: TwoStreams, place: BatchPlace) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for kind, stream, positions in _looked_at(streams, place):
         views = [stream.views_at(position) for position in positions]
-        batch = collate_labeled(views) if kind == "labeled" else collate_unlabeled(views)
+        batch = content_of(collate_labeled(views) if kind == "labeled" else collate_unlabeled(views))
         if batch is not None and not isinstance(batch, BadFile):
             parts = batch._asdict().items()
             found |= {f"{kind}.{name}": part for name, part in parts if isinstance(part, Tensor)}

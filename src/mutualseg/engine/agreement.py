@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -84,3 +84,12 @@ def take_buffers_of_the_first(modules: Iterable[nn.Module]) -> None:
     dist.broadcast(together, src=0)
     for buffer, part in zip(buffers, together.split([b.numel() for b in buffers]), strict=True):
         buffer.copy_(part.view_as(buffer))
+
+
+def from_all_processes(values: Sequence[Item]) -> list[Item]:
+    """Return the values of every process, by rank; all of them must call this at the same time."""
+    if process_count() == 1:
+        return list(values)
+    held: list[list[Item]] = [[] for _ in range(process_count())]
+    dist.all_gather_object(held, list(values))
+    return [value for own in held for value in own]

@@ -21,6 +21,7 @@ from mutualseg.methods import method_class
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings, another_version
+from mutualseg.skipped_list import read_skipped
 from mutualseg.supervision import BALANCED
 
 
@@ -79,10 +80,13 @@ def reopen(
             f"{source.root} has the classes {', '.join(source.classes)}, but {folder.root} was started with "
             f"{', '.join(folder.read_classes())}; restore the class list, or train anew."
         )
-    split = read_split(folder.split, source)
+    skipped = read_skipped(folder.skipped)
+    files = [row.skipped.file for row in skipped]
+    split = read_split(folder.split, source, lost=files if settings.on_bad_image == "skip" else None)
     if resume:  # the checkpoint holds every weight, so what the run started from is not needed again
         settings = replace(settings, weights="none", init=None)
-    return Session(settings, source, split, folder, console, leads=leads)
+    left_out = [row.skipped for row in skipped if row.step == 0]
+    return Session(settings, source, split, folder, console, leads=leads, left_out=left_out)
 
 
 def _refuse_changes(settings: Settings, root: Path, given: Mapping[str, Any]) -> None:

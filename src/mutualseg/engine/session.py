@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch import distributed as dist
 from mutualseg.atomic_files import replacing
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import DataFolder
+from mutualseg.data.skipping import SkippedFile, borne
 from mutualseg.data.splits import Split
 from mutualseg.durations import parse_interval
 from mutualseg.engine.agreement import sum_over_processes
@@ -26,11 +27,12 @@ from mutualseg.engine.processes import share_of
 from mutualseg.engine.progress_lines import ProgressLines
 from mutualseg.engine.run_writes import writing_into
 from mutualseg.engine.signals import Signals
+from mutualseg.engine.skipped_files import SkippedFiles
 from mutualseg.engine.skipped_steps import SkippedSteps
 from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.engine.training import Training
-from mutualseg.errors import Interrupted, NetworkError, UnusableFileError
+from mutualseg.errors import DataError, Interrupted, NetworkError, UnusableFileError
 from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.evaluation.network_scores import evaluate_networks
@@ -62,6 +64,7 @@ class Session:
         folder: where the run is written.
         console: what it says.
         leads: whether this process writes; only one of several does.
+        left_out: images that are not in the split since they cannot be used.
     """
 
     def __init__(
@@ -73,8 +76,10 @@ class Session:
         console: RunConsole,
         *,
         leads: bool = True,
+        left_out: Sequence[SkippedFile] = (),
     ) -> None:
         self.leads = leads
+        self.left_out = tuple(left_out)
         self.settings = settings
         self.data = data
         self.split = split
@@ -87,7 +92,26 @@ class Session:
 
     def with_settings(self, settings: Settings) -> Session:
         """Return the same run with other settings."""
-        return Session(settings, self.data, self.split, self.folder, self.console, leads=self.leads)
+        return Session(
+            settings,
+            self.data,
+            self.split,
+            self.folder,
+            self.console,
+            leads=self.leads,
+            left_out=self.left_out,
+        )
+
+    @property
+    def images(self) -> int:
+        """How many images the run would use if it could use all."""
+        split = self.split
+        return len(split.labeled) + len(split.unlabeled) + len(split.val) + len(self.left_out)
+
+    @property
+    def skips(self) -> bool:
+        """Whether other images stand in for those that cannot be used."""
+        return self.settings.on_bad_image == "skip"
 
     def build_method(self) -> Method:
         """Return a fresh method; the same settings give the same weights."""
@@ -159,6 +183,8 @@ class Session:
             # Of images that are not 8-bit RGB they always do: batches of such have no changes of their own.
             color_on_device=settings.device == "cuda" and self.data.encoding.images.is_rgb,
             cache=settings.cache,
+            # When so many in a row are bad, there are too many in all.
+            tries=max(2, 1 + borne(self.images)) if self.skips else 1,
         )
 
     def introduce(self, *notes: str | None) -> None:
@@ -196,7 +222,14 @@ class Session:
         )
 
     def evaluate(self, method: Method) -> Evaluation:
-        """Score every network of a method on the val images, which the processes of a run share."""
+        """Score every network of a method on the val images, which the processes of a run share.
+
+        None is ever skipped, whatever `--on-bad-image` says: a score of other images than before would look
+        like any other.
+
+        Raises:
+            UnusableFileError: a val image or its mask cannot be used.
+        """
         device = next(method.parameters()).device
         monitor = PseudoLabelMonitor(
             list(method.networks()),
@@ -205,17 +238,21 @@ class Session:
             threshold=method.label_threshold(),
         )
         rank = dist.get_rank() if process_count() > 1 else 0
-        scores = evaluate_networks(
-            method.networks(),
-            self.split.val[rank :: process_count()],
-            self.data.num_classes,
-            encoding=self.data.encoding,
-            device=self.settings.device,
-            precision=self.settings.precision,
-            options=InferenceOptions(self.settings.window),
-            total=lambda counts: sum_over_processes(counts, device),
-            monitor=monitor,
-        )
+        try:
+            scores = evaluate_networks(
+                method.networks(),
+                self.split.val[rank :: process_count()],
+                self.data.num_classes,
+                encoding=self.data.encoding,
+                device=self.settings.device,
+                precision=self.settings.precision,
+                options=InferenceOptions(self.settings.window),
+                total=lambda counts: sum_over_processes(counts, device),
+                monitor=monitor,
+            )
+        except DataError as error:
+            why = " (a val image is never skipped in a run: the score would be another)" if self.skips else ""
+            raise UnusableFileError(f"{str(error).removesuffix('.')}{why}.") from None
         return Evaluation(scores, monitor.percentages(self.data.classes))
 
     def run(self, method: Method, *, resume: bool) -> dict[str, Any]:
@@ -234,6 +271,7 @@ class Session:
         checkpoints = Checkpoints(self.folder, steps=steps, seconds=seconds, check=check_folder)
         signals = Signals(checkpoints)
         skipped = SkippedSteps(self.folder, self.console, streams)
+        unusable = SkippedFiles(self.folder, self.console, images=self.images)
         guard = self.build_guard(method)
         rounds = EvaluationRounds(
             self.folder,
@@ -249,17 +287,25 @@ class Session:
             signals.install()
         try:
             with trainer_silenced(), freed_memory_kept(settings.device):
-                trainer = build_trainer(
-                    settings,
-                    self.folder.root,
-                    [skipped, guard, rounds, checkpoints, ProgressLines(self.console), signals],
-                )
+                callbacks = [
+                    skipped,
+                    guard,
+                    rounds,
+                    checkpoints,
+                    ProgressLines(self.console),
+                    signals,
+                ]
+                if self.skips:
+                    callbacks.append(unusable)
+                trainer = build_trainer(settings, self.folder.root, callbacks)
                 trainer.fit(
                     training,
                     datamodule=streams,
                     ckpt_path=str(self.folder.newest_checkpoint) if resume else None,
                     weights_only=True,
                 )
+            unusable.refuse_too_many()
+            rounds.make_up(trainer, training, settings.device)
         except UnusableFileError as error:
             if trainer.global_step == 0 or not training.is_between_steps or process_count() > 1:
                 raise
@@ -276,12 +322,16 @@ class Session:
         finally:
             signals.restore()
         check_folder()
-        return self._finish(method, rounds, memory, guard=guard, skipped=skipped)
+        return self._finish(method, rounds, memory, guard=guard, skipped=skipped, unusable=unusable.files)
 
     def _after_evaluation(
         self, method: Method, streams: TwoStreams, step: int, scores: dict[str, Scores]
     ) -> None:
         settings = self.settings
+        # Rounded like the recorded ones, among which this one is already.
+        miou = round(scores[method.deployed].miou, 4)
+        if settings.select == "best" and miou >= self._best_so_far(method.deployed):
+            self._save(method, self.folder.best_weights, step)
         picture = self.folder.pseudo_labels / f"step_{step:06d}.png"
         draw_pseudo_labels(
             method,
@@ -292,10 +342,6 @@ class Session:
             precision=settings.precision,
             colors=self.data.colors,
         )
-        # Rounded like the recorded ones, among which this one is already.
-        miou = round(scores[method.deployed].miou, 4)
-        if settings.select == "best" and miou >= self._best_so_far(method.deployed):
-            self._save(method, self.folder.best_weights, step)
 
     def _best_so_far(self, role: str) -> float:
         return max(float(row[f"miou_{role}"]) for row in self.folder.read_rows())
@@ -321,6 +367,7 @@ class Session:
         *,
         guard: CollapseGuard,
         skipped: SkippedSteps,
+        unusable: Sequence[SkippedFile],
     ) -> dict[str, Any]:
         # A run killed after its last step has no scores of this process; its networks are off the device.
         found = rounds.latest or self.evaluate(method.to(self.settings.device))
@@ -343,6 +390,7 @@ class Session:
             training_seconds=rounds.training_seconds,
             evaluation_seconds=rounds.evaluation_seconds,
             peak_memory_mb=memory.megabytes(),
+            skipped=unusable,
         )
         if self.leads:
             self.folder.write_summary(summary)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from mutualseg.data.skipping import SkippedFile
 from mutualseg.data.splits import Split
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.provenance import provenance
@@ -27,6 +28,7 @@ def summarize(
     training_seconds: float,
     evaluation_seconds: float,
     peak_memory_mb: float | None,
+    skipped: Sequence[SkippedFile] = (),
 ) -> dict[str, Any]:
     """Return the summary of a run.
 
@@ -43,6 +45,7 @@ def summarize(
         training_seconds: spent on steps.
         evaluation_seconds: spent on evaluations.
         peak_memory_mb: most memory that was in use at once; None where that cannot be known.
+        skipped: images that were left out.
     """
     score = scores[deployed]
     best = {role: round(max([*recorded[role], each.miou]), 4) for role, each in scores.items()}
@@ -81,6 +84,7 @@ def summarize(
         "monitor": dict(monitor),
         "warnings": [dict(each) for each in warnings],
         "skipped_steps": skipped_steps,
+        "skipped_images": [file._asdict() for file in skipped],
         "notes": list(split.notes),
         **provenance(),
     }

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from mutualseg.data.streams import BadFile
+from mutualseg.data.skipping import BadFile, content_of
 from mutualseg.engine.agreement import take_buffers_of_the_first
 from mutualseg.errors import TrainingError, UnusableFileError
 from mutualseg.methods.base import Method, Progress
@@ -175,7 +175,7 @@ class Training(pl.LightningModule):
 
     def _prepare(self, received: dict[str, Any], progress: Progress) -> Batch:
         """Return the batch with its colors made, float images, padded to what the networks divide by."""
-        labeled: LabeledBatch | LabeledCropBatch = received["labeled"]
+        labeled: LabeledBatch | LabeledCropBatch = content_of(received["labeled"])
         if isinstance(labeled, LabeledCropBatch):
             labeled = color_labeled(labeled)
         prepared = LabeledBatch(
@@ -183,7 +183,7 @@ class Training(pl.LightningModule):
             self._pad(labeled.masks, IGNORE_INDEX),
             self._pad(labeled.valid, False),
         )
-        unlabeled: UnlabeledBatch | UnlabeledCropBatch | None = received.get("unlabeled")
+        unlabeled: UnlabeledBatch | UnlabeledCropBatch | None = content_of(received.get("unlabeled"))
         if unlabeled is None or not self.method.needs_unlabeled(progress):
             return Batch(prepared, None)
         if isinstance(unlabeled, UnlabeledCropBatch):

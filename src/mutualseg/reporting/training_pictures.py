@@ -13,9 +13,9 @@ from torch import Tensor
 
 from mutualseg.atomic_files import faults_naming
 from mutualseg.data.datamodule import TwoStreams
-from mutualseg.data.streams import BadFile
+from mutualseg.data.skipping import BadFile
 from mutualseg.devices import autocast
-from mutualseg.errors import DataError
+from mutualseg.errors import UnusableFileError
 from mutualseg.evaluation.network_scores import TEACHERS, TEACHERS_MEAN
 from mutualseg.losses.pseudo_label import keep_confident
 from mutualseg.methods.base import Method
@@ -106,7 +106,7 @@ def _load(at: Callable[[int], tuple[Tensor, ...] | BadFile]) -> list[tuple[Tenso
     items = []
     for item in map(at, range(_IMAGES)):
         if isinstance(item, BadFile):
-            raise DataError(item.message)
+            raise UnusableFileError(item.message)
         items.append(item)
     return items
 
