@@ -17,6 +17,7 @@ from mutualseg.data.loading import Shelf, load_image, load_mask
 from mutualseg.data.samples import Sample
 from mutualseg.errors import DataError
 from mutualseg.seeding import generator_at, permutation
+from mutualseg.threads import threads_set
 from mutualseg.types import (
     ColorSteps,
     LabeledBatch,
@@ -92,6 +93,7 @@ class LabeledStream(Dataset[Views | LabeledCrop | BadFile]):
         """Return (image, mask, valid) at a position, colors made here, or what is wrong with its file."""
         return self._at(position, self.views)
 
+    @threads_set(1)  # as in a loader process: a sum over an image must not depend on where it is loaded
     def _at(self, position: int, make: Callable[[Tensor, Tensor, torch.Generator], Made]) -> Made | BadFile:
         count = len(self.samples)
         place = sample_at(position, count, self.seed, "labeled")
@@ -152,6 +154,7 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
         """Return what `UnlabeledViews` makes at any position, colors made here, or the bad file."""
         return self._at(position, self.views)
 
+    @threads_set(1)  # as in a loader process: a sum over an image must not depend on where it is loaded
     def _at(self, position: int, make: Callable[[Tensor, torch.Generator], Made]) -> Made | BadFile:
         place = sample_at(position, len(self.samples), self.seed, "unlabeled")
         try:

@@ -16,6 +16,7 @@ from mutualseg.data.splits import Split
 from mutualseg.durations import parse_interval
 from mutualseg.engine.agreement import sum_over_processes
 from mutualseg.engine.checkpoints import Checkpoints
+from mutualseg.engine.determinism import repeatable
 from mutualseg.engine.evaluation_rounds import Evaluation, EvaluationRounds
 from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.processes import share_of
@@ -200,6 +201,10 @@ class Session:
 
     def run(self, method: Method, *, resume: bool) -> dict[str, Any]:
         """Train a fresh method to the end, or on from the newest checkpoint, and return the summary."""
+        with repeatable(self.settings, self.console):
+            return self._run(method, resume=resume)
+
+    def _run(self, method: Method, *, resume: bool) -> dict[str, Any]:
         settings = self.settings
         memory = PeakMemory(settings.device)
         training = self.build_training(method)
