@@ -1,4 +1,4 @@
-"""How many threads PyTorch computes with on a CPU: they share sums, so the last bits depend on their number."""
+"""The threads that PyTorch computes with on a CPU: they share sums, so the last bits depend on them."""
 
 from __future__ import annotations
 

@@ -38,6 +38,7 @@ from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.optimization import Optimization
 from mutualseg.reporting.console import RunConsole
+from mutualseg.reporting.kept_pictures import picture_at, thin_out
 from mutualseg.reporting.training_pictures import draw_pseudo_labels, draw_views
 from mutualseg.runs import RunFolder, weights_of
 from mutualseg.seeding import address
@@ -256,7 +257,7 @@ class Session:
         self, method: Method, streams: TwoStreams, step: int, scores: dict[str, Scores]
     ) -> None:
         settings = self.settings
-        picture = self.folder.pseudo_labels / f"step_{step:06d}.png"
+        picture = picture_at(self.folder.pseudo_labels, step)
         draw_pseudo_labels(
             method,
             streams,
@@ -266,6 +267,7 @@ class Session:
             precision=settings.precision,
             colors=self.data.colors,
         )
+        thin_out(self.folder.pseudo_labels, step, settings.evaluate_every)
         # Rounded like the recorded ones, among which this one is already.
         miou = round(scores[method.deployed].miou, 4)
         if settings.select == "best" and miou >= self._best_so_far(method.deployed):

@@ -15,7 +15,7 @@ class AverageByProducts(nn.AdaptiveAvgPool2d):
 
     def forward(self, images: Tensor) -> Tensor:
         """Pool."""
-        if images.is_cuda and torch.are_deterministic_algorithms_enabled():
+        if would_be_refused(images):
             return average_by_products(images, self._cells(images))
         pooled: Tensor = super().forward(images)
         return pooled
@@ -24,6 +24,11 @@ class AverageByProducts(nn.AdaptiveAvgPool2d):
         size = self.output_size
         down, right = size if isinstance(size, tuple) else (size, size)
         return down or images.shape[-2], right or images.shape[-1]
+
+
+def would_be_refused(images: Tensor) -> bool:
+    """Whether PyTorch would refuse to differentiate an adaptive pooling of these images."""
+    return images.is_cuda and torch.are_deterministic_algorithms_enabled()
 
 
 def average_by_products(images: Tensor, cells: tuple[int, int]) -> Tensor:
