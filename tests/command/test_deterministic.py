@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,15 +43,6 @@ def weights(run: Path) -> dict[str, Tensor]:
 def flags_of_torch() -> tuple[bool, bool, bool]:
     cudnn = torch.backends.cudnn
     return torch.are_deterministic_algorithms_enabled(), cudnn.deterministic, cudnn.benchmark
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    """Let this process compute with two threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.slow
@@ -121,7 +111,7 @@ def test_torch_and_the_environment_are_left_as_they_were(
         with repeatable(settings, console):
             assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == (":16:8" if given == ":16:8" else ":4096:8")
         assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == given
-    with pytest.raises(RuntimeError, match="^something else$"), repeatable(settings, console):
+    with pytest.raises(RuntimeError, match=r"^something else$"), repeatable(settings, console):
         raise RuntimeError("something else")
     told = "Deterministic behavior was enabled with either ... and set CUBLAS_WORKSPACE_CONFIG=:4096:8"
     with (
@@ -144,36 +134,31 @@ def _back_to_the_checkpoint_before(finished: Path, run: Path, **config: Any) -> 
 
 
 @pytest.mark.slow
-def test_a_resumed_run_computes_with_its_own_threads_or_says_so(
-    data: Path, tmp_path: Path, command: Command, two_threads: None, monkeypatch: pytest.MonkeyPatch
+def test_a_resumed_run_takes_its_own_threads_or_says_so(
+    finished: Path, data: Path, tmp_path: Path, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    now, console = torch.get_num_threads(), RunConsole()
+    assert settings_of(finished).threads == now
+    with repeatable(settings_of(finished, threads=now + 1, deterministic=True), console):
+        assert torch.get_num_threads() == now + 1
+    assert torch.get_num_threads() == now
+    assert capsys.readouterr().err == ""
+    for known in (now, None):  # None: a run from before this was noted down
+        with repeatable(settings_of(finished, threads=known), console):
+            assert torch.get_num_threads() == now
+    with repeatable(settings_of(finished, threads=now + 1, device="cuda"), console):
+        assert torch.get_num_threads() == now
+    assert capsys.readouterr().err == ""
+
     whole = tmp_path / "whole"
-    arguments: dict[str, Any] = {**SMALL, "checkpoint_every": 2, "deterministic": True}
+    arguments: dict[str, Any] = {**SMALL, "checkpoint_every": 2}
     mutualseg.train(str(data), out=str(whole), quiet=True, **arguments)
-    assert yaml.safe_load((whole / "config.yaml").read_text())["threads"] == 2
-
-    seen: list[int] = []
-    original = Signals.on_train_batch_end
-
-    def noting(self: Signals, trainer: pl.Trainer, *others: Any) -> None:
-        seen.append(torch.get_num_threads())
-        original(self, trainer, *others)
-
-    monkeypatch.setattr(Signals, "on_train_batch_end", noting)
-    torch.set_num_threads(1)
-    run = _back_to_the_checkpoint_before(whole, tmp_path / "run")
-    outcome = command("train", "--resume", run)
-    assert (outcome.code, seen, torch.get_num_threads()) == (0, [2, 2], 1)
-    assert "thread" not in outcome.err
-    first, second = weights(whole), weights(run)
-    assert [name for name, value in first.items() if not torch.equal(value, second[name])] == []
-
-    seen.clear()
-    free = _back_to_the_checkpoint_before(whole, tmp_path / "free", deterministic=False)
-    outcome = command("train", "--resume", free)
-    assert (outcome.code, seen) == (0, [1, 1])
-    assert "computed with 2 threads so far and now does with 1" in " ".join(outcome.err.split())
-    assert "OMP_NUM_THREADS=2" in outcome.err
+    other = _back_to_the_checkpoint_before(whole, tmp_path / "other", threads=now + 1)
+    outcome = command("train", "--resume", other)
+    assert (outcome.code, torch.get_num_threads()) == (0, now)
+    said = " ".join(outcome.err.split())
+    assert f"computed with {now + 1} threads so far and now does with {now}, so" in said
+    assert f"OMP_NUM_THREADS={now + 1} keeps them" in said
 
 
 def test_threads_of_a_config_are_not_those_of_a_new_run(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class Operations(TorchDispatchMode):
     """Notes which operations are computed, backward passes included."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.seen: set[str] = set()
 
     def __torch_dispatch__(
@@ -45,7 +45,8 @@ class Operations(TorchDispatchMode):
 
 
 def operations_of(work: Callable[[], torch.Tensor]) -> set[str]:
-    with Operations() as noted:
+    noted = Operations()
+    with noted:
         work().sum().backward()
     return noted.seen
 
