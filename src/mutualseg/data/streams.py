@@ -19,6 +19,7 @@ from mutualseg.data.samples import Sample
 from mutualseg.data.skipping import BadFile, SkippedFile, WithSkipped, content_of, skipped_of, with_skipped
 from mutualseg.errors import DataError
 from mutualseg.seeding import generator_at, permutation
+from mutualseg.threads import threads_set
 from mutualseg.types import (
     ColorSteps,
     LabeledBatch,
@@ -101,6 +102,7 @@ class LabeledStream(Dataset[Views | LabeledCrop | WithSkipped | BadFile]):
         found: Views | BadFile = content_of(self._at(position, self.views))
         return found
 
+    @threads_set(1)  # as in a loader process: a sum over an image must not depend on where it is loaded
     def _at(
         self, position: int, make: Callable[[Tensor, Tensor, torch.Generator], Made]
     ) -> Made | WithSkipped | BadFile:
@@ -167,6 +169,7 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | WithSkipped | BadFile | No
         found: Views | BadFile = content_of(self._at(position, self.views))
         return found
 
+    @threads_set(1)  # as in a loader process: a sum over an image must not depend on where it is loaded
     def _at(
         self, position: int, make: Callable[[Tensor, torch.Generator], Made]
     ) -> Made | WithSkipped | BadFile:

@@ -188,6 +188,7 @@ def prepare(
         on_bad_image=on_bad_image,
         guard=guard,
         deterministic=deterministic,
+        threads=torch.get_num_threads(),
     )
     console = RunConsole(quiet=quiet)
     session = Session(settings, source, split, folder, console, left_out=skipped)

@@ -21,6 +21,7 @@ from mutualseg.engine.agreement import sum_over_processes
 from mutualseg.engine.checkpoints import Checkpoints
 from mutualseg.engine.collapse_cures import cure
 from mutualseg.engine.collapse_guard import CollapseGuard
+from mutualseg.engine.determinism import repeatable
 from mutualseg.engine.evaluation_rounds import Evaluation, EvaluationRounds
 from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.processes import share_of
@@ -45,6 +46,7 @@ from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.optimization import Optimization
 from mutualseg.reporting.console import RunConsole
+from mutualseg.reporting.kept_pictures import picture_at, thin_out
 from mutualseg.reporting.training_pictures import draw_pseudo_labels, draw_views
 from mutualseg.runs import RunFolder, weights_of
 from mutualseg.seeding import address
@@ -257,7 +259,7 @@ class Session:
 
     def run(self, method: Method, *, resume: bool) -> dict[str, Any]:
         """Train a fresh method to the end, or on from the newest checkpoint, and return the summary."""
-        with writing_into(self.folder) as check_folder:
+        with repeatable(self.settings, self.console), writing_into(self.folder) as check_folder:
             return self._run(method, check_folder, resume=resume)
 
     def _run(self, method: Method, check_folder: Callable[[], None], *, resume: bool) -> dict[str, Any]:
@@ -332,7 +334,7 @@ class Session:
         miou = round(scores[method.deployed].miou, 4)
         if settings.select == "best" and miou >= self._best_so_far(method.deployed):
             self._save(method, self.folder.best_weights, step)
-        picture = self.folder.pseudo_labels / f"step_{step:06d}.png"
+        picture = picture_at(self.folder.pseudo_labels, step)
         draw_pseudo_labels(
             method,
             streams,
@@ -342,6 +344,7 @@ class Session:
             precision=settings.precision,
             colors=self.data.colors,
         )
+        thin_out(self.folder.pseudo_labels, step, settings.evaluate_every)
 
     def _best_so_far(self, role: str) -> float:
         return max(float(row[f"miou_{role}"]) for row in self.folder.read_rows())

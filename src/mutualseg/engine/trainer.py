@@ -44,6 +44,7 @@ def build_trainer(settings: Settings, events: Path, callbacks: Sequence[pl.Callb
         devices=settings.devices,
         num_nodes=settings.num_nodes,
         strategy="ddp" if settings.processes > 1 else "auto",
+        deterministic=settings.deterministic or None,  # None leaves the process as it is
         precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
         max_steps=settings.steps,
         accumulate_grad_batches=settings.accumulate,
