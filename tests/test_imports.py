@@ -18,12 +18,13 @@ SOURCE = Path(mutualseg.__file__).parent
 # another; between two modules that is checked for loops.
 LAYERS = (
     "errors types pixel_values addressing nearest typed_values occupied durations devices machine "
-    "freed_memory seeding schedules configs",
+    "freed_memory threads seeding schedules configs atomic_files",
     "views losses networks",
     "data evaluation",
     "optimization supervision methods",
     "reporting runs weights_files provenance settings configuration_files",
-    "predictor resolving",
+    "skipped_list",
+    "predictor resolving unusable_files",
     "engine scoring",
     "comparison",
     "api",

@@ -7,15 +7,17 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from mutualseg import __version__, api
 from mutualseg.api.training import next_run
 from mutualseg.command_line.parsing import parse_verb
+from mutualseg.data.file_names import one_line
 from mutualseg.engine.late_signals import FirstSignal, signals_to
 from mutualseg.engine.requeueing import is_requeued
-from mutualseg.errors import ConfigError, Interrupted, MutualSegError, is_disk_full
+from mutualseg.errors import ConfigError, Interrupted, MutualSegError, cure_of, is_disk_full
 from mutualseg.nearest import nearest_name
 
 _EXIT_SKIPS = 1
@@ -65,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; those of the process if not given.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):  # a name of a file may hold what no terminal can show
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorBoard's optional parts talk otherwise
     # Training answers signals from here on, in steps in a way of its own.
     with signals_to(FirstSignal()) if arguments[:1] == ["train"] else nullcontext():
@@ -76,7 +81,7 @@ def _report(arguments: list[str]) -> int:
     try:
         return _run(arguments)
     except MutualSegError as error:
-        print(f"mutualseg: {error}", file=sys.stderr)
+        print(f"mutualseg: {one_line(str(error))}", file=sys.stderr)
         return _EXIT_FAULT
     except Interrupted as stopped:
         advice = stopped.advice or " before there was anything to save; start again"
@@ -84,7 +89,7 @@ def _report(arguments: list[str]) -> int:
             advice = f" and saved; continue with: mutualseg train --resume {stopped.run}"
         if str(stopped) == "SIGUSR1":
             advice = _requeued(advice)
-        print(f"mutualseg: stopped by {stopped}{advice}", file=sys.stderr)
+        print(f"mutualseg: stopped by {stopped}{one_line(advice)}", file=sys.stderr)
         return _EXIT_SIGNALS[str(stopped)]
     except KeyboardInterrupt:
         print("mutualseg: stopped", file=sys.stderr)
@@ -95,10 +100,10 @@ def _report(arguments: list[str]) -> int:
     except OSError as error:  # a folder that may not be written, a disk that is full
         place = f"'{error.filename}'" if error.filename else "a file"
         reason = error.strerror or type(error).__name__
-        advice = "check path and rights"
+        advice = cure_of(error)
         if is_disk_full(error):
-            advice = "free some space, then call the same command again (a begun train with --resume)"
-        print(f"mutualseg: {place} cannot be used ({reason}); {advice}.", file=sys.stderr)
+            advice += ", then call the same command again (a begun train with --resume)"
+        print(f"mutualseg: {one_line(place)} cannot be used ({reason}); {advice}.", file=sys.stderr)
         return _EXIT_FAULT
 
 
@@ -157,6 +162,9 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
         f"mIoU {summary['miou']:.2f} ({summary['deployed']}, last step; {best} "
         f"{summary['miou_best']:.2f}) after {summary['steps']} steps in {summary['seconds'] / 60:.1f} min"
     )
+    if summary.get("skipped_images"):
+        plural = "s were" if len(summary["skipped_images"]) > 1 else " was"
+        print(f"{len(summary['skipped_images'])} image{plural} skipped: {run}/skipped.csv lists the reasons")
     drawn = any((Path(str(run)) / "pseudo_labels").glob("*.png"))
     pseudo_labels = f", {run}/pseudo_labels/" if drawn else ""
     print(f"pictures: {run}/views.png{pseudo_labels}; all results: {run}/summary.json")
@@ -193,7 +201,7 @@ def _predict(arguments: dict[str, Any], as_json: bool) -> int:
     else:
         print(f"{len(done.written)} masks written to {arguments['out']}")
         for _, reason in done.skipped:
-            print(f"skipped: {reason}", file=sys.stderr)
+            print(f"skipped: {one_line(reason)}", file=sys.stderr)
     return _EXIT_SKIPS if done.skipped else 0
 
 
@@ -214,7 +222,7 @@ def _split(arguments: dict[str, Any], as_json: bool) -> int:
     if made.class_rows:
         print(format_rows(made.class_rows), end="\n\n")
     for note in made.notes:
-        print(note)
+        print(one_line(note))
     print(", ".join(f"{count} {part}" for part, count in counts.items()), f"-> {arguments['out']}")
     return 0
 

@@ -63,6 +63,8 @@ class Settings:
     guard: str = "off"
     """`warn`, `rollback` or `off`."""
     deterministic: bool = False
+    threads: int | None = None
+    """With which the run began to compute on a CPU; None in runs from before it was noted down."""
 
     @property
     def processes(self) -> int:

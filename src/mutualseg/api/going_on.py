@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 from mutualseg.api.arguments import required_out
+from mutualseg.data.regular_files import real_path
 from mutualseg.errors import ConfigError
 
 P = ParamSpec("P")
@@ -52,7 +53,7 @@ def _run_to_go_on_with(given: Mapping[str, Any]) -> Path | None:
     if given.get("override") and not resume:
         raise ConfigError("--override is for --resume; give that too, or leave it out.")
     if resume and resume is not True:
-        if out is not None and Path(out).resolve() != Path(resume).resolve():
+        if out is not None and real_path(Path(out)) != real_path(Path(resume)):
             raise ConfigError(f"--resume {resume} and --out {out} name two runs; leave out --out.")
         return Path(resume)
     if resume:

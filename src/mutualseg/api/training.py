@@ -210,7 +210,7 @@ def next_run(data: str) -> Path:
     """Return the run folder of a run that was given none."""
     from mutualseg.runs import next_free
 
-    return next_free(Path("runs"), Path(data).resolve().name or "data")
+    return next_free(Path("runs"), real_path(Path(data)).name or "data")
 
 
 def _nothing() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mutualseg.data.polygons import FARTHEST
+from mutualseg.data.regular_files import open_regular
 from mutualseg.errors import DataError, MaskError
 
 _CHUNK = 1 << 18
@@ -81,7 +82,7 @@ def elements_below_root(file: Path) -> Iterator[ElementTree.Element]:
     children = _Children(file)
     parser = ElementTree.XMLParser(target=children)
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             while chunk := stream.read(_CHUNK):
                 parser.feed(chunk)
                 yield from children.take()

@@ -56,6 +56,7 @@ class TwoStreams(pl.LightningDataModule):
         color_on_device: deliver crops whose color changes are drawn and not made, for the training to make
             them where it computes.
         cache: where decoded images that are drawn more than once are kept (see `open_cache`).
+        tries: files that are tried at a position at most; 1 lets none stand in for a bad one.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class TwoStreams(pl.LightningDataModule):
         encoding: Encoding = PLAIN,
         color_on_device: bool = False,
         cache: str = "off",
+        tries: int = 1,
     ) -> None:
         super().__init__()
         labeled_views = LabeledViews(
@@ -94,6 +96,7 @@ class TwoStreams(pl.LightningDataModule):
             encoding=encoding,
             color_on_device=color_on_device,
             shelf=Shelf(self.store),
+            tries=tries,
         )
         self.unlabeled = None
         if unlabeled_steps:
@@ -105,6 +108,7 @@ class TwoStreams(pl.LightningDataModule):
                 encoding=encoding,
                 color_on_device=color_on_device,
                 shelf=Shelf(self.store, 2 * len(labeled)) if repeats else None,
+                tries=tries,
             )
         self.sizes = sizes
         self.total_steps = total_steps

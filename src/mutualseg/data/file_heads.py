@@ -8,6 +8,8 @@ from typing import IO, NamedTuple
 from PIL import Image
 
 from mutualseg.data.file_names import suffix_of
+from mutualseg.data.regular_files import open_regular
+from mutualseg.errors import ImageError
 
 _ORIENTATION_TAG = 0x0112
 _SUFFIXES = {
@@ -42,11 +44,11 @@ class FileHead(NamedTuple):
 def file_head(path: Path) -> FileHead:
     """Read the head of an image file; what is wrong with it is for its decoder to say."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = _format(file.read(16))
             file.seek(0)
             return FileHead(found, _orientation(file))
-    except OSError:
+    except (OSError, ImageError):
         return FileHead()
 
 

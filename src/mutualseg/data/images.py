@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngImageFile
 
+from mutualseg.data.regular_files import open_regular
 from mutualseg.data.tiff_files import is_tiff, read_header
 from mutualseg.errors import ImageError
 
@@ -101,7 +102,7 @@ def open_image(path: Path) -> Iterator[Image.Image]:
     """Open an image file; whatever fails inside the block is an ImageError that names the file."""
     try:
         # Not by its path: Pillow 13 would map an uncompressed gray TIFF at the size that it has upright.
-        with path.open("rb") as file, Image.open(file) as image:
+        with open_regular(path) as file, Image.open(file) as image:
             yield image
     except ImageError:
         raise

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mutualseg.data.polygons import FARTHEST
-from mutualseg.errors import DataError, MaskError
+from mutualseg.data.regular_files import open_regular
+from mutualseg.errors import DataError, ImageError, MaskError
 
 _EDGE = 1 << 16
 """Bytes at either end of a file that `glimpse` reads."""
@@ -117,7 +118,8 @@ def read_json(path: Path) -> Node:
         MaskError: It holds no JSON.
     """
     try:
-        return Node(json.loads(path.read_bytes()), path, "")
+        with open_regular(path) as file:
+            return Node(json.loads(file.read()), path, "")
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path.") from None
     except (ValueError, RecursionError) as error:
@@ -130,13 +132,13 @@ def read_json(path: Path) -> Node:
 def glimpse(path: Path) -> str:
     """Return the beginning and the end of a file as text, to guess its format by; "" if it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             text = file.read(_EDGE)
             end = file.seek(0, 2)
             if end > len(text):
                 file.seek(max(len(text), end - _EDGE))
                 text += b"\n" + file.read()
-    except OSError:
+    except (OSError, ImageError):
         return ""
     # Without zeros, so that the letters of UTF-16 stand side by side.
     return text.replace(b"\0", b"").decode("latin-1")

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from mutualseg.data.regular_files import open_regular
 from mutualseg.errors import ImageError
 
 if TYPE_CHECKING:
@@ -56,9 +57,9 @@ class TiffHeader:
 def is_tiff(path: Path) -> bool:
     """Tell by its first bytes whether a file is a TIFF; False if it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(4) in _MAGIC
-    except OSError:
+    except (OSError, ImageError):
         return False
 
 

@@ -17,8 +17,9 @@ from mutualseg.engine.late_signals import LateSignal, signals_to, telling_how_to
 from mutualseg.engine.preparation import prepare
 from mutualseg.engine.processes import Place
 from mutualseg.engine.resuming import reopen, resume_run
+from mutualseg.engine.run_writes import ANEW
 from mutualseg.engine.summary import counted_network
-from mutualseg.errors import ConfigError, Interrupted, UnusableFileError
+from mutualseg.errors import ConfigError, Interrupted, RunError, UnusableFileError
 from mutualseg.methods import method_class
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
@@ -118,6 +119,15 @@ def _complete(folder: RunFolder, twin: Mapping[str, Any]) -> dict[str, Any]:
 
 def _train_twin(folder: RunFolder, *, quiet: bool) -> dict[str, Any]:
     own = RunFolder(folder.baseline)
+    try:
+        return _train(own, quiet=quiet)
+    except (UnusableFileError, RunError) as error:  # both trainings go on with the one run
+        onward = f"then go on with: mutualseg train --resume {folder.root}"
+        said = str(error).replace(ANEW, onward).replace(f"--resume {own.root}", f"--resume {folder.root}")
+        raise type(error)(said) from None
+
+
+def _train(own: RunFolder, *, quiet: bool) -> dict[str, Any]:
     if own.is_finished() or own.newest_checkpoint.is_file():
         return resume_run(own.root, given={}, quiet=quiet or own.is_finished())
     settings = read_settings(own)
@@ -125,10 +135,7 @@ def _train_twin(folder: RunFolder, *, quiet: bool) -> dict[str, Any]:
     console.say("the baseline: labels_only on the same labeled images")
     session = reopen(own, settings, console, leads=True, resume=False)
     session.introduce()
-    try:
-        return session.run(session.build_method(), resume=False)
-    except UnusableFileError as error:
-        raise UnusableFileError(str(error).replace(str(own.root), str(folder.root))) from None
+    return session.run(session.build_method(), resume=False)
 
 
 def verdict_sentence(summary: Mapping[str, Any]) -> str:

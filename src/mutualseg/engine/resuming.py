@@ -11,11 +11,13 @@ from typing import Any
 from mutualseg import resolving
 from mutualseg.data.split_file import read_split
 from mutualseg.devices import resolve_device
+from mutualseg.engine.agreement import same_everywhere
 from mutualseg.engine.changed_files import changed_since
 from mutualseg.engine.changes import Change, find_change, fit_to_data, write_change
 from mutualseg.engine.checked_settings import read_settings
 from mutualseg.engine.checkpoints import drop_damaged_checkpoints
-from mutualseg.engine.processes import connect, others_started, place_from
+from mutualseg.engine.overrides import asked_changes
+from mutualseg.engine.processes import Place, connect, others_started, place_from
 from mutualseg.engine.run_state import Saved, read_saved
 from mutualseg.engine.session import Session
 from mutualseg.errors import ConfigError, RunError
@@ -23,6 +25,7 @@ from mutualseg.methods.base import Method
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
+from mutualseg.skipped_list import read_skipped
 
 
 def resume_run(
@@ -43,10 +46,11 @@ def resume_run(
     folder, console = RunFolder(root), RunConsole(quiet=quiet)
     settings = read_settings(folder)
     place = place_from(os.environ)
-    leads = place is None or place.leads
-    goes_on = not folder.is_finished() or bool(override)
+    if place is not None and not place.leads:
+        return _train_along(folder, settings, given, override, place)
     has_begun = folder.newest_checkpoint.is_file()
-    if not has_begun and goes_on and folder.is_finished():
+    goes_on = not folder.is_finished() or bool(override)
+    if goes_on and folder.is_finished() and not has_begun:
         raise RunError(f"{root} is finished and has no checkpoint any more to go on from; start a new run.")
     if has_begun and goes_on:
         drop_damaged_checkpoints(folder, console)
@@ -59,17 +63,43 @@ def resume_run(
     resolve_device(change.settings.device)  # the run may have come from another machine
     if place is not None:
         connect(place, change.settings.device)
-    session = reopen(folder, change.settings, console, leads=leads, resume=has_begun)
-    session = fit_to_data(session, change, place)
-    method = session.build_method()
-    _refuse_other_networks(method, session, change)
-    if leads:
+    told = ""
+    try:
+        session = reopen(folder, change.settings, console, leads=True, resume=has_begun)
+        session = fit_to_data(session, change, place)
+        method = session.build_method()
+        _refuse_other_networks(method, session, change)
         write_change(folder, session.settings, change, saved.step, console)
-        _note_changed_files(session, saved)
+        told = _RESUME if has_begun else _BEGIN
+    finally:
+        if place is not None:
+            same_everywhere(told)
+    _note_changed_files(session, saved)
     if not has_begun:
         console.say(f"{root} has no checkpoint yet, so it begins with its first step")
     with others_started(root, 1 if place is not None else session.settings.processes, resume=has_begun):
         return session.run(method, resume=has_begun)
+
+
+_RESUME, _BEGIN = "resume", "begin"
+
+
+def _train_along(
+    folder: RunFolder,
+    settings: Settings,
+    given: Mapping[str, Any],
+    override: str | Iterable[str],
+    place: Place,
+) -> dict[str, Any]:
+    """Train with the first of several processes, once it has looked at everything and written config.yaml."""
+    if folder.is_finished() and not override:
+        return folder.read_summary()
+    device = asked_changes(settings, given).get("device", settings.device)
+    connect(place, resolve_device(str(device)))
+    told = same_everywhere("")
+    if not told:
+        raise RunError(f"The first process could not go on with {folder.root}; see its message.")
+    return follow(folder.root, resume=told == _RESUME)
 
 
 def follow(root: Path, *, resume: bool) -> dict[str, Any]:
@@ -89,10 +119,13 @@ def reopen(
             f"{source.root} has the classes {', '.join(source.classes)}, but {folder.root} was started with "
             f"{', '.join(folder.read_classes())}; restore the class list, or train anew."
         )
-    split = read_split(folder.split, source)
+    skipped = read_skipped(folder.skipped)
+    files = [row.skipped.file for row in skipped]
+    split = read_split(folder.split, source, lost=files if settings.on_bad_image == "skip" else None)
     if resume:  # the checkpoint holds every weight, so what the run started from is not needed again
         settings = replace(settings, weights="none", init=None)
-    return Session(settings, source, split, folder, console, leads=leads)
+    left_out = [row.skipped for row in skipped if row.step == 0]
+    return Session(settings, source, split, folder, console, leads=leads, left_out=left_out)
 
 
 def _refuse_other_networks(method: Method, session: Session, change: Change) -> None:

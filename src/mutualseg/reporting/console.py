@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from mutualseg.data.file_names import one_line
 from mutualseg.evaluation.metrics import Scores
 
 _LINE_EVERY_SECONDS = 30.0
@@ -31,8 +32,8 @@ class RunConsole:
         self._start_step = 0
 
     def say(self, text: str) -> None:
-        """Print one line."""
-        self.console.print(text, markup=False)
+        """Print one line, whatever names of files are in it."""
+        self.console.print(one_line(text), markup=False)
 
     def start(self, step: int, total: int) -> None:
         """Open the progress bar at a step."""
