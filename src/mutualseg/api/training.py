@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from mutualseg.api.arguments import paths, required_out
 from mutualseg.api.going_on import resumable
+from mutualseg.data.regular_files import real_path
 from mutualseg.errors import ConfigError
 
 
