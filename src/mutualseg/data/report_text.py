@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from mutualseg.data.findings import CuredCopy, Finding, Report
 from mutualseg.data.layouts import FOLDER
 from mutualseg.data.samples import PARTS
+from mutualseg.terminal import shown
 
 _WIDTH = 80
 _FILES_SHOWN = 3
@@ -18,7 +19,7 @@ _CHANGES_SHOWN = 20
 
 def format_report(report: Report) -> str:
     """Return a report as plain text of 80 columns (only names too long to break may exceed them)."""
-    return "\n".join(_lines(report)) + "\n"
+    return "\n".join(map(shown, _lines(report))) + "\n"
 
 
 def _lines(report: Report) -> Iterator[str]:
