@@ -18,11 +18,11 @@ SOURCE = Path(mutualseg.__file__).parent
 # another; between two modules that is checked for loops.
 LAYERS = (
     "errors types pixel_values addressing nearest occupied durations devices machine freed_memory seeding "
-    "schedules configs terminal plain_yaml",
+    "schedules configs terminal plain_yaml links",
     "views losses networks",
     "data evaluation",
     "optimization supervision methods",
-    "reporting runs weights_files provenance settings configuration_files",
+    "reporting runs weights_files weights_facts provenance settings configuration_files",
     "predictor resolving",
     "engine scoring",
     "comparison",

@@ -20,6 +20,7 @@ from mutualseg.engine.evaluation_rounds import Evaluation, EvaluationRounds
 from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.processes import share_of
 from mutualseg.engine.progress_lines import ProgressLines
+from mutualseg.engine.restoring import Restoring
 from mutualseg.engine.signals import Signals
 from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
@@ -217,17 +218,20 @@ class Session:
             every=settings.evaluate_every,
             after=lambda step, scores: self._after_evaluation(method, streams, step, scores),
         )
+        restoring, start = Restoring(), self.folder.newest_checkpoint if resume else None
         if threading.current_thread() is threading.main_thread():
             signals.install()
         try:
-            with trainer_silenced(), freed_memory_kept(settings.device):
+            with trainer_silenced(), freed_memory_kept(settings.device), restoring.refused(start):
                 trainer = build_trainer(
-                    settings, self.folder.root, [rounds, checkpoints, ProgressLines(self.console), signals]
+                    settings,
+                    self.folder.root,
+                    [rounds, checkpoints, ProgressLines(self.console), signals, restoring],
                 )
                 trainer.fit(
                     training,
                     datamodule=streams,
-                    ckpt_path=str(self.folder.newest_checkpoint) if resume else None,
+                    ckpt_path=None if start is None else str(start),
                     weights_only=True,
                 )
         except UnusableFileError as error:
