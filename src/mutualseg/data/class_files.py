@@ -10,10 +10,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mutualseg.data.mask_codes import IGNORE, Color
 from mutualseg.errors import DataError
+from mutualseg.plain_yaml import NotPlainError, read_plain
+from mutualseg.terminal import first_unseen
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,17 @@ def read_class_file(root: Path) -> ClassFile | None:
     return ClassFile(named.names, named.source, colors=colors)
 
 
+_LARGEST = 2**20
+"""Bytes of a class list."""
+
+
 def _text(path: Path) -> str:
+    size = path.stat().st_size
+    if size > _LARGEST:
+        raise DataError(
+            f"{path} has {size} bytes, and a list of at most {IGNORE} classes far fewer; put the class list "
+            "there."
+        )
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -84,10 +94,10 @@ def _text(path: Path) -> str:
 def _from_yaml(path: Path, listed: ClassFile | None) -> ClassFile:
     """Read dataset.yaml; beside classes.txt (`listed`) it need not name the classes again."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path} is not valid YAML ({reason}); correct it.") from None
+        content = read_plain(_text(path))
+    except NotPlainError as error:
+        where = "" if error.line is None else f", line {error.line}"
+        raise DataError(f"{path} is not valid YAML ({error}{where}); correct it.") from None
     keys = {str(key) for key in content} if isinstance(content, dict) else set()
     _refuse_misspelled(keys, path)
     if listed is not None and not keys & {"classes", "values", "colors"}:
@@ -231,6 +241,9 @@ _VOID = {"void", "ignore", "unlabeled", "unlabelled"}
 
 
 def _checked(names: list[str], path: Path) -> tuple[str, ...]:
+    odd = first_unseen(names)
+    if odd is not None:
+        raise DataError(f"{path} names a class {odd!r}, with characters that cannot be seen; retype it.")
     if "" in names and len(names) > 1:
         raise DataError(f"{path}: the name of class {names.index('')} is empty; give every class a name.")
     if len(names) < 2:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mutualseg.data.file_sizes import JSON, refuse_larger_than_memory
 from mutualseg.data.polygons import FARTHEST
 from mutualseg.data.regular_files import open_regular
 from mutualseg.errors import DataError, ImageError, MaskError
@@ -114,9 +115,10 @@ def read_json(path: Path) -> Node:
     """Read a JSON file whole.
 
     Raises:
-        DataError: The file is missing or may not be read.
+        DataError: The file is missing, may not be read, or is larger than the memory.
         MaskError: It holds no JSON.
     """
+    refuse_larger_than_memory(path, JSON)
     try:
         with open_regular(path) as file:
             return Node(json.loads(file.read()), path, "")

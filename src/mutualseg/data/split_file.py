@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mutualseg.data.file_names import without_suffix
+from mutualseg.data.file_sizes import JSON, refuse_larger_than_memory
 from mutualseg.data.folder import DataFolder, shown
 from mutualseg.data.grouping import Grouping, without_groups_of
 from mutualseg.data.sample_index import SampleIndex
-from mutualseg.data.samples import Sample, Split
+from mutualseg.data.samples import Sample, Split, is_image_file
 from mutualseg.data.unlabeled import choose_unlabeled, find_unlabeled
 from mutualseg.errors import SplitError
 
@@ -97,6 +98,12 @@ def read_split(path: Path, folder: DataFolder, *, lost: Sequence[str] | None = N
     """
     content = _load(path)
     files: dict[str, str] = content["unlabeled_files"]
+    odd = next((file for file in files.values() if not is_image_file(file) or not file.startswith("/")), None)
+    if odd is not None:
+        raise SplitError(
+            f"{path} names {odd!r} as an unlabeled image, which is no path of one; make it anew with "
+            "`mutualseg split`."
+        )
     gone = [Path(file) for file in files.values() if not os.path.isfile(file)]  # noqa: PTH113  # a million
     if gone and lost is None:
         raise SplitError(
@@ -223,11 +230,12 @@ def _lost_samples(
 
 def _load(path: Path) -> dict[str, Any]:
     """Return the file's content once every key has the right kind of value."""
+    refuse_larger_than_memory(path, JSON, SplitError)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SplitError(f"{path} does not exist; check the path.") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SplitError(f"{path} is not valid JSON; make it anew with `mutualseg split`.") from None
     if not isinstance(content, dict) or content.get("format") != _FORMAT or not _is_sound(content):
         raise SplitError(f"{path} is not a split file of this version; make it anew with `mutualseg split`.")

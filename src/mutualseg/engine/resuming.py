@@ -17,6 +17,7 @@ from mutualseg.engine.processes import connect, others_started, place_from
 from mutualseg.engine.session import Session
 from mutualseg.errors import ConfigError, RunError
 from mutualseg.evaluation.inference_options import WHOLE
+from mutualseg.links import refuse_links_out
 from mutualseg.methods import method_class
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
@@ -34,6 +35,7 @@ def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str
         quiet: say nothing.
     """
     folder = RunFolder(root)
+    refuse_links_out(root)
     settings = Settings.from_dict(folder.read_config(), str(folder.config))
     _refuse_changes(settings, root, given)
     console = RunConsole(quiet=quiet)

@@ -26,6 +26,7 @@ from mutualseg.engine.evaluation_rounds import Evaluation, EvaluationRounds
 from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.processes import share_of
 from mutualseg.engine.progress_lines import ProgressLines
+from mutualseg.engine.restoring import Restoring
 from mutualseg.engine.run_writes import writing_into
 from mutualseg.engine.signals import Signals
 from mutualseg.engine.skipped_files import SkippedFiles
@@ -285,10 +286,11 @@ class Session:
             after=lambda step, scores: self._after_evaluation(method, streams, step, scores),
             guard=guard,
         )
+        restoring, start = Restoring(), self.folder.newest_checkpoint if resume else None
         if threading.current_thread() is threading.main_thread():
             signals.install()
         try:
-            with trainer_silenced(), freed_memory_kept(settings.device):
+            with trainer_silenced(), freed_memory_kept(settings.device), restoring.refused(start):
                 callbacks = [
                     skipped,
                     guard,
@@ -296,6 +298,7 @@ class Session:
                     checkpoints,
                     ProgressLines(self.console),
                     signals,
+                    restoring,
                 ]
                 if self.skips:
                     callbacks.append(unusable)
@@ -303,7 +306,7 @@ class Session:
                 trainer.fit(
                     training,
                     datamodule=streams,
-                    ckpt_path=str(self.folder.newest_checkpoint) if resume else None,
+                    ckpt_path=None if start is None else str(start),
                     weights_only=True,
                 )
             unusable.refuse_too_many()

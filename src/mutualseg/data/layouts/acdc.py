@@ -80,9 +80,8 @@ def _load(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
     h5py = import_extra("h5py", "medical", f"Files such as {path}")
     try:
         with h5py.File(path, "r") as file:
-            image = np.asarray(file["image"]) if "image" in file else None
-            label = np.asarray(file["label"]) if "label" in file else None
-    except OSError as error:
+            image, label = (_array(file, name, path) for name in ("image", "label"))
+    except (OSError, KeyError) as error:
         raise DataError(
             f"{path} is no complete .h5 file ({' '.join(str(error).split())}); unpack the data set again."
         ) from None
@@ -95,6 +94,18 @@ def _load(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
             f"{path} has a label of {list(label.shape)} for an image of {list(image.shape)}; export it again."
         )
     return image, label
+
+
+def _array(file: Any, name: str, path: Path) -> npt.NDArray[Any] | None:
+    """Return an array that the file itself holds: HDF5 can also name others to read it from."""
+    h5py = import_extra("h5py", "medical", f"Files such as {path}")
+    kind = file.get(name, getclass=True, getlink=True)
+    if kind is None:
+        return None
+    held = None if kind is h5py.ExternalLink else file[name]
+    if not isinstance(held, h5py.Dataset) or held.external or held.is_virtual or held.file != file:
+        raise DataError(f"{path} does not hold its `{name}` itself; export it into the file.")
+    return np.asarray(held)
 
 
 def _save(
