@@ -17,8 +17,8 @@ SOURCE = Path(mutualseg.__file__).parent
 # A name stands for a module or for a folder with all its modules. Within a layer a module may import
 # another; between two modules that is checked for loops.
 LAYERS = (
-    "errors types pixel_values addressing nearest occupied durations devices machine freed_memory threads "
-    "seeding schedules configs atomic_files terminal plain_yaml links",
+    "errors types pixel_values addressing nearest typed_values occupied durations devices machine "
+    "freed_memory threads seeding schedules configs atomic_files terminal plain_yaml links",
     "views losses networks",
     "data evaluation",
     "optimization supervision methods",

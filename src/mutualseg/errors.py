@@ -79,3 +79,5 @@ class Interrupted(BaseException):  # like KeyboardInterrupt: no handler of error
     """The run folder."""
     advice: str = ""
     """What to do next, where that is not to resume this one run."""
+    saved: bool = True
+    """Whether all that was trained is in a checkpoint."""

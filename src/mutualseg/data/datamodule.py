@@ -21,6 +21,7 @@ from mutualseg.data.streams import (
     collate_labeled,
     collate_unlabeled,
 )
+from mutualseg.data.worker_signals import leave_signals_to_the_training
 from mutualseg.freed_memory import give_freed_memory_back
 from mutualseg.views.pipelines import LabeledViews, UnlabeledViews
 
@@ -151,3 +152,4 @@ class TwoStreams(pl.LightningDataModule):
 def _start_worker(number: int) -> None:
     # Forked while the training keeps what it frees: a loader would keep its largest photograph for good.
     give_freed_memory_back()
+    leave_signals_to_the_training()

@@ -72,10 +72,7 @@ class EvaluationRounds(pl.Callback):
         """What the record of an evaluation holds beside its scores, once it failed; else None."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock of training; drop records of steps after the checkpoint that is resumed."""
-        if is_leader():
-            for path in (self.folder.metrics, self.folder.monitor, self.folder.timing):
-                self.folder.cut_rows(path, trainer.global_step)
+        """Start the clock of training."""
         self._mark = time.monotonic()
         assert isinstance(pl_module, Training)
         self.make_up(trainer, pl_module)

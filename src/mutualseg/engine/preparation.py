@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -22,6 +23,7 @@ from mutualseg.durations import parse_duration, parse_interval
 from mutualseg.engine.fitting import fit_batch, fit_steps, forecast_memory
 from mutualseg.engine.memory_forecast import free_bytes, in_words
 from mutualseg.engine.processes import Place, check_processes, share_of
+from mutualseg.engine.requeueing import job_id, job_note
 from mutualseg.engine.session import Session
 from mutualseg.engine.skipped_files import say_skipped
 from mutualseg.errors import ConfigError, DataError, ImageError, MaskError
@@ -209,12 +211,14 @@ def prepare(
         session = session.with_settings(settings)
     folder.prepare(overwrite=overwrite)
     try:
-        folder.write_config(settings.to_dict(), comment=origin)
         with replacing(folder.split) as partial:
             write_split(split, source.root, partial)
         if skip:
             write_skipped(folder.skipped, [SkippedRow(file, 0) for file in skipped])
         folder.write_classes(source.classes)
+        comments = [origin, job_note(job_id(os.environ))]
+        # Last: a folder that has it has all that `--resume` needs.
+        folder.write_config(settings.to_dict(), comment="\n# ".join(filter(None, comments)) or None)
     except OSError:  # nothing is left of a run that could not begin: the same command can be given again
         with suppress(OSError):
             folder.clear_remains()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import distributed as dist
 
 from mutualseg.atomic_files import replacing
@@ -18,15 +20,18 @@ from mutualseg.data.skipping import SkippedFile, borne
 from mutualseg.data.splits import Split
 from mutualseg.durations import parse_interval
 from mutualseg.engine.agreement import sum_over_processes
+from mutualseg.engine.best_weights import BestWeights
 from mutualseg.engine.checkpoints import Checkpoints
 from mutualseg.engine.collapse_cures import cure
 from mutualseg.engine.collapse_guard import CollapseGuard
+from mutualseg.engine.cut_records import cut_records
 from mutualseg.engine.determinism import repeatable
 from mutualseg.engine.evaluation_rounds import Evaluation, EvaluationRounds
 from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.processes import share_of
 from mutualseg.engine.progress_lines import ProgressLines
 from mutualseg.engine.restoring import Restoring
+from mutualseg.engine.run_state import RunState, read_saved
 from mutualseg.engine.run_writes import writing_into
 from mutualseg.engine.signals import Signals
 from mutualseg.engine.skipped_files import SkippedFiles
@@ -268,8 +273,10 @@ class Session:
         memory = PeakMemory(settings.device)
         training = self.build_training(method)
         streams = self.build_streams(method)
-        if not resume and self.leads:
-            draw_views(streams, self.data.classes, self.folder.views, colors=self.data.colors)
+        if self.leads:
+            cut_records(self.folder, read_saved(self.folder.newest_checkpoint).step if resume else 0)
+            if not resume:
+                draw_views(streams, self.data.classes, self.folder.views, colors=self.data.colors)
         steps, seconds = parse_interval(settings.checkpoint_every, "checkpoint-every")
         checkpoints = Checkpoints(self.folder, steps=steps, seconds=seconds, check=check_folder)
         signals = Signals(checkpoints)
@@ -286,22 +293,19 @@ class Session:
             after=lambda step, scores: self._after_evaluation(method, streams, step, scores),
             guard=guard,
         )
+        # In this order: what is recorded of a step comes before its checkpoint, and a signal after it.
+        lines = ProgressLines(self.console)
+        callbacks = [skipped, guard, rounds, lines, checkpoints, signals, RunState(self.folder)]
+        if settings.select == "best":
+            callbacks.append(BestWeights(self.folder.best_weights))
+        if self.skips:
+            callbacks.append(unusable)
         restoring, start = Restoring(), self.folder.newest_checkpoint if resume else None
+        callbacks.append(restoring)
         if threading.current_thread() is threading.main_thread():
             signals.install()
         try:
             with trainer_silenced(), freed_memory_kept(settings.device), restoring.refused(start):
-                callbacks = [
-                    skipped,
-                    guard,
-                    rounds,
-                    checkpoints,
-                    ProgressLines(self.console),
-                    signals,
-                    restoring,
-                ]
-                if self.skips:
-                    callbacks.append(unusable)
                 trainer = build_trainer(settings, self.folder.root, callbacks)
                 trainer.fit(
                     training,
@@ -319,9 +323,8 @@ class Session:
                 f"{str(error).rstrip('.')}; step {trainer.global_step} is saved, so then go on with: "
                 f"mutualseg train --resume {self.folder.root}"
             ) from None
-        except Interrupted as stopped:
-            stopped.run = str(self.folder.root)
-            raise
+        except SIGTERMException:  # the trainer's answer to a SIGTERM that came before its first step
+            raise Interrupted(signal.SIGTERM.name) from None
         except SystemExit:  # the trainer's answer to a second SIGINT
             raise KeyboardInterrupt from None
         finally:
