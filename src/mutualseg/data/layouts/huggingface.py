@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from mutualseg.data.cache_folder import unpacked
 from mutualseg.data.class_files import read_class_file
 from mutualseg.data.file_names import last_part, without_suffix
 from mutualseg.data.folder import DataFolder, read_folder
+from mutualseg.data.image_opening import identified
 from mutualseg.data.layouts.extras import import_extra
 from mutualseg.data.layouts.layout import Asked, Layout, Progress
 from mutualseg.data.listing import walk_files
@@ -120,7 +119,7 @@ def _save(picture: Mapping[str, Any] | None, target: Path, where: str) -> None:
     path = picture and picture.get("path")
     try:
         content = content or Path(path or "").read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
+        with identified(io.BytesIO(content), where) as image:
             suffix = _SUFFIXES.get(image.format or "")
             target.parent.mkdir(parents=True, exist_ok=True)
             # Appended: a name may hold dots.
