@@ -18,7 +18,7 @@ SOURCE = Path(mutualseg.__file__).parent
 # another; between two modules that is checked for loops.
 LAYERS = (
     "errors types pixel_values addressing nearest occupied durations devices machine freed_memory seeding "
-    "schedules configs",
+    "schedules configs one_line plain_yaml",
     "views losses networks",
     "data evaluation",
     "optimization supervision methods",

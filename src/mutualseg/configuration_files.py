@@ -11,6 +11,7 @@ import yaml
 
 from mutualseg.errors import ConfigError
 from mutualseg.nearest import unknown_name
+from mutualseg.plain_yaml import PlainYamlError, load_plain
 
 
 def preset_names() -> list[str]:
@@ -71,11 +72,9 @@ def read_mapping(text: str, name: str) -> dict[str, Any]:
         ConfigError: it is something else.
     """
     try:
-        values = yaml.load(text, Loader=_PlainLoader)
-    except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        where = f" (line {place.line + 1})" if place is not None else ""
-        raise ConfigError(f"'{name}' is no plain YAML{where}; correct it.") from None
+        values = load_plain(text, _PlainLoader)
+    except PlainYamlError as error:
+        raise ConfigError(f"'{name}' is no plain YAML ({error}); correct it.") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError(f"'{name}' must hold options and their values, such as 'steps: 1000'.")
     return values

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from mutualseg.errors import RunError
+from mutualseg.plain_yaml import PlainYamlError, load_plain
 
 _WRITTEN = {
     *("config", "split", "metrics", "monitor", "timing", "events", "summary", "report"),
@@ -204,8 +205,8 @@ class RunFolder:
                 f"'{self.root}' is no run folder (it has no config.yaml); give the --out of a train."
             )
         try:
-            values = yaml.safe_load(self.config.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            values = load_plain(self.config.read_text(encoding="utf-8"))
+        except (PlainYamlError, UnicodeDecodeError) as error:
             raise RunError(f"'{self.config}' cannot be read; restore it or train again.") from error
         if not isinstance(values, dict):
             raise RunError(f"'{self.config}' holds no settings; restore it or train again.")

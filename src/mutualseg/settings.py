@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from mutualseg.data.image_codes import RGB
 from mutualseg.data.mask_codes import INDICES
 from mutualseg.errors import RunError
+from mutualseg.one_line import one_line
 from mutualseg.supervision import Supervision
 
 
@@ -81,10 +83,25 @@ class Settings:
         """
         names = {each.name for each in fields(cls)}
         needed = {each.name for each in fields(cls) if each.default is each.default_factory is MISSING}
-        wrong = sorted((needed - set(values)) | (set(values) - names))
+        wrong = sorted((needed - set(values)) | (set(values) - names), key=str)
         if wrong:
-            raise another_version(source, wrong[0])
+            raise another_version(source, one_line(wrong[0]))
+        kinds = get_type_hints(cls)
+        odd = next((name for name, value in values.items() if not _is_a(value, kinds[name])), None)
+        if odd is not None:
+            raise RunError(
+                f"'{source}' has the value {one_line(repr(values[odd]), 60)} for '{odd}', which train never "
+                "wrote; restore the file, or train again."
+            )
         return cls(**values)
+
+
+def _is_a(value: object, kind: Any) -> bool:
+    """Tell whether a value of a file is of the kind that a field has; of lists and mappings the outside."""
+    if isinstance(kind, UnionType):
+        return any(_is_a(value, one) for one in get_args(kind))
+    plain = get_origin(kind) or kind
+    return isinstance(value, plain) and (plain is bool or not isinstance(value, bool))
 
 
 def another_version(source: str, value: str) -> RunError:

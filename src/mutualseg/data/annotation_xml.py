@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mutualseg.data.polygons import FARTHEST
 from mutualseg.errors import DataError, MaskError
+from mutualseg.one_line import breaks_lines
 
 _CHUNK = 1 << 18
 
@@ -28,6 +29,8 @@ class Tag(NamedTuple):
         value = self.element.get(attribute)
         if value is None or not value.strip():
             raise self.error(f"has no {attribute!r}" if value is None else f"has an empty {attribute!r}")
+        if breaks_lines(value):
+            raise self.error(f"has a line break or control character in {attribute!r}", "correct it")
         return value
 
     def number(self, attribute: str, default: float | None = None) -> float:

@@ -184,8 +184,8 @@ def _refuse_infinite(numbers: Pixels, name: Path | str) -> None:
         strange = numbers.size - int(np.isfinite(numbers).sum())
         if strange:
             raise ImageError(
-                f"{name} holds {strange} values that are NaN, infinite or much too large; replace them by a number, such as "
-                "the mean of the others."
+                f"{name} holds {strange} values that are NaN, infinite or much too large; replace them by "
+                "a number, such as the mean of the others."
             )
 
 

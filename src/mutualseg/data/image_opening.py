@@ -28,6 +28,7 @@ from mutualseg.data.quiet_libtiff import quiet_libtiff
 from mutualseg.data.size_limit import refuse_huge
 from mutualseg.data.tiff_pages import check_pages
 from mutualseg.errors import ImageError
+from mutualseg.one_line import one_line
 
 _PLUGINS = {
     "JPEG": JpegImagePlugin,
@@ -44,8 +45,6 @@ FORMATS = tuple(_PLUGINS)  # each is in Image.OPEN once its plugin is imported
 
 _START = 16
 """Bytes by which a format is recognized."""
-_LONGEST = 200
-"""Characters of a decoder's own words in a message."""
 
 # What Pillow warns of (a broken EXIF block, say) does not make pixels wrong, and names no file.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -128,9 +127,7 @@ def typed_faults(path: Path, other: Callable[[Exception], str | None] = lambda _
 
 def in_short(error: Exception) -> str:
     """Return what an error says, on one line of bounded length."""
-    words = " ".join(str(error).split()) or type(error).__name__
-    shown = "".join(letter for letter in words if letter.isprintable())
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+    return one_line(error) or type(error).__name__
 
 
 def _why_unidentified(path: Path) -> str:

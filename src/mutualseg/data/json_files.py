@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from mutualseg.data.polygons import FARTHEST
 from mutualseg.errors import DataError, MaskError
+from mutualseg.one_line import breaks_lines, one_line
 
 _EDGE = 1 << 16
 """Bytes at either end of a file that `glimpse` reads."""
@@ -54,6 +55,8 @@ class Node(NamedTuple):
             raise self._wrong("text is needed")
         if not self.value.strip():
             raise self.error("is empty")
+        if breaks_lines(self.value):
+            raise self.error("has a line break or control character in it", "correct it")
         return self.value
 
     def integer(self) -> int:
@@ -105,7 +108,7 @@ class Node(NamedTuple):
         return numbers
 
     def _wrong(self, needed: str) -> MaskError:
-        found = _KINDS.get(type(self.value)) or f"the number {self.value}"
+        found = _KINDS.get(type(self.value)) or f"the number {one_line(self.value)}"
         return self.error(f"is {found}, and {needed}")
 
 
@@ -121,7 +124,7 @@ def read_json(path: Path) -> Node:
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path.") from None
     except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        reason = "nested too deeply" if isinstance(error, RecursionError) else one_line(error)
         raise MaskError(
             f"{path} is not JSON, or cut short ({reason}); export the annotations again."
         ) from None

@@ -7,7 +7,7 @@ from pathlib import Path
 from mutualseg.errors import ImageError
 
 MAX_PIXELS = 2**29
-"""Height times width: 23,170 squared. An aerial image of 20,000 x 20,000 is below it; as RGB it takes 1.2 GB."""
+"""Height times width: 23,170 squared. An aerial image of 20,000 x 20,000 is below it: 1.2 GB as RGB."""
 MAX_SIDE = 2**17
 """Pixels in height or in width: a few bytes can declare a line that is millions long."""
 MAX_BYTES = 2**32

@@ -17,7 +17,7 @@ _FORMS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 
 def check_pages(file: IO[bytes], name: Path | str) -> None:
-    """Raise an ImageError if the pages of a TIFF form a circle, are too many, or have more pieces than pixels.
+    """Raise an ImageError if a TIFF's pages form a circle, are too many, or have more pieces than pixels.
 
     What cannot be followed is left to the decoders, which say what is wrong.
 

@@ -1,4 +1,4 @@
-"""The pieces (strips or tiles) of a TIFF page, held against what the page declares before they are unpacked."""
+"""The pieces (strips or tiles) of a TIFF page, held against what it declares before they are unpacked."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _HARMLESS = 1 << 26
 def check_pieces(page: TiffPage, path: Path) -> None:
     """Raise an ImageError if a piece is larger than its file, huge, or unpacks to far more than is declared.
 
-    imagecodecs stops at what is declared. Without it tifffile unpacks everything, so that is tried here first,
-    with a bound, where it can be more than a little.
+    imagecodecs stops at what is declared. Without it tifffile unpacks everything, so that is tried here
+    first, with a bound, where it can be more than a little.
     """
     if page.dtype is None:
         return

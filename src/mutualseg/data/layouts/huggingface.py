@@ -18,6 +18,7 @@ from mutualseg.data.layouts.extras import import_extra
 from mutualseg.data.layouts.layout import Asked, Layout, Progress
 from mutualseg.data.listing import walk_files
 from mutualseg.errors import DataError, ImageError
+from mutualseg.one_line import one_line
 
 _PLACES = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -127,9 +128,11 @@ def _save(picture: Mapping[str, Any] | None, target: Path, where: str) -> None:
                 image.save(target.with_name(f"{target.name}.png"))
             else:
                 target.with_name(f"{target.name}{suffix}").write_bytes(content)
-    except OSError as error:
+    except ImageError:
+        raise
+    except Exception as error:  # on broken bytes decoders raise nearly anything
         raise ImageError(
-            f"{where} holds no picture that can be read ({error}); save the data set again with its pictures."
+            f"{where} holds no picture that can be read ({one_line(error)}); save the data set again with its pictures."
         ) from None
 
 
@@ -143,7 +146,7 @@ def _class_names(home: Path) -> list[str]:
         return []
     try:
         names = {int(number): str(name) for number, name in json.loads(path.read_bytes()).items()}
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         names = {}
     if sorted(names) != list(range(len(names))) or not names:
         raise DataError(f"{path} does not name the classes 0, 1, 2, ...; correct or remove it.")
