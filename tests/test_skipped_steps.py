@@ -42,7 +42,7 @@ pytestmark = [
 
 
 def spoil_loss(method: Method, steps: Collection[int], value: float = math.nan, accumulate: int = 1) -> None:
-    """Let the teacher's term be no number in the first micro-step of steps, counted from 0, after all else."""
+    """Let the teacher's term be no number in the first micro-step of some steps, from 0 on."""
     step = method.step
     calls = [0]
 
