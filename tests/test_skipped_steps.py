@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mutualseg.data import streams as streams_module
 from mutualseg.data.datamodule import TwoStreams
+from mutualseg.data.loading import load_image
 from mutualseg.data.past_batches import BatchPlace, files_of, tensors_of
 from mutualseg.data.samples import Sample
 from mutualseg.data.streams import Positions
@@ -172,13 +172,13 @@ def test_the_named_files_are_those_that_were_read(
 ) -> None:
     streams = make_streams(tiny_data, 3, accumulate=accumulate)
     read: list[str] = []
-    load = streams_module.load_image
+    load = load_image
 
     def spy(sample: Sample, *others: Any) -> Tensor:
         read.append(str(sample.image))
         return load(sample, *others)
 
-    monkeypatch.setattr(streams_module, "load_image", spy)
+    monkeypatch.setattr("mutualseg.data.streams.load_image", spy)
     received = list(streams.train_dataloader())
     places = [BatchPlace(step, micro, 0) for step in range(3) for micro in range(accumulate)]
     assert len(received) == len(places)
