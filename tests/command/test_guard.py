@@ -13,8 +13,7 @@ import torch
 
 import mutualseg
 from mutualseg.engine.checkpoints import Checkpoints
-from mutualseg.losses.consistency import PseudoLabels
-from mutualseg.methods import fixmatch
+from mutualseg.losses.consistency import PseudoLabels, pseudo_labels
 from mutualseg.methods.base import Progress
 from mutualseg.methods.fixmatch import FixMatch
 from mutualseg.types import Batch, StepOutput
@@ -121,13 +120,12 @@ def test_ten_skipped_steps_in_a_row_are_the_users_to_mend(
 
 def teach_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every pseudo-label be the class after the one that was meant."""
-    right = fixmatch.pseudo_labels
 
     def wrong(*arguments: Any) -> PseudoLabels:
-        labels, keep = right(*arguments)
+        labels, keep = pseudo_labels(*arguments)
         return PseudoLabels((labels + 1) % 3, keep)
 
-    monkeypatch.setattr(fixmatch, "pseudo_labels", wrong)
+    monkeypatch.setattr("mutualseg.methods.fixmatch.pseudo_labels", wrong)
 
 
 WRONGLY_TAUGHT = {**TAUGHT, "weight": 20.0, "ema": 0.0, "burn_in": 0.5}
@@ -175,8 +173,8 @@ def test_a_run_goes_on_exactly_across_a_rollback(
     assert rolled[0] == {
         "step": 24,
         "kind": "rollback",
-        "message": "Went back to the teachers of step 16; the unlabeled terms weigh 0.5 of what they did, from "
-        "here on.",
+        "message": "Went back to the teachers of step 16; the unlabeled terms weigh 0.5 of what they did, "
+        "from here on.",
     }
     last = (tmp_path / "run/metrics.csv").read_text().splitlines()
     columns = dict(zip(last[0].split(","), last[-1].split(","), strict=True))
