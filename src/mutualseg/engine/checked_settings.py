@@ -39,8 +39,8 @@ def read_settings(folder: RunFolder) -> Settings:
     """
     source = str(folder.config)
     settings = Settings.from_dict(folder.read_config(), source)
-    _refuse_another_version(settings, source)
     try:
+        _refuse_another_version(settings, source)
         return checked(settings)
     except ConfigError as error:
         raise ConfigError(f"'{source}' cannot be used: {str(error).rstrip('.')}; restore it.") from None
