@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 
+from mutualseg.cli import main
 from mutualseg.engine.signals import Signals
 from tests.command.conftest import Command
 from tests.command.made import flags, write_data
@@ -21,13 +22,25 @@ pytestmark = pytest.mark.slow
 
 SHORT: dict[str, Any] = {"steps": 4, "evaluate_every": 2, "method": "mean_teacher", "cache": "off"}
 """Without a cache, in which images outlive their files."""
+COUNTS = {"train": 37, "val": 3, "test": 2}
 At = Callable[[int, Callable[[], object]], None]
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Return 40 images that a run uses, so that two may be skipped; 8 are labeled, 3 are for val."""
-    return write_data(tmp_path / "data", {"train": 37, "val": 3, "test": 2}, labeled=8)
+    return write_data(tmp_path / "data", COUNTS, labeled=8)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an ordinary run on the same images, of which none is ever bad."""
+    folder = tmp_path_factory.mktemp("straight")
+    words = flags(
+        **SHORT, data=write_data(folder / "data", COUNTS, labeled=8), out=folder / "run", quiet=True
+    )
+    assert main(["train", *words]) == 0
+    return folder / "run"
 
 
 @pytest.fixture
@@ -57,14 +70,15 @@ def _summary(run: Path) -> dict[str, Any]:
     return found
 
 
-def test_without_bad_files_skipping_changes_nothing(root: Path, tmp_path: Path, command: Command) -> None:
-    one, two = tmp_path / "error", tmp_path / "skip"
-    assert command("train", "--data", root, "--out", one, *flags(**SHORT)).code == 0
-    assert command("train", "--data", root, "--out", two, *flags(**SHORT, on_bad_image="skip")).code == 0
-    assert_equal_runs(one, two)
-    assert _summary(one)["skipped_images"] == _summary(two)["skipped_images"] == []
-    assert _listed(two) == []
-    assert not (one / "skipped.csv").exists()
+def test_without_bad_files_skipping_changes_nothing(
+    root: Path, tmp_path: Path, command: Command, straight: Path
+) -> None:
+    run = tmp_path / "skip"
+    assert command("train", "--data", root, "--out", run, *flags(**SHORT, on_bad_image="skip")).code == 0
+    assert_equal_runs(straight, run)
+    assert _summary(straight)["skipped_images"] == _summary(run)["skipped_images"] == []
+    assert _listed(run) == []
+    assert not (straight / "skipped.csv").exists()
 
 
 def test_a_refusal_names_the_policy_where_it_would_help(root: Path, tmp_path: Path, command: Command) -> None:
@@ -192,11 +206,10 @@ def _interrupt() -> None:
 
 @pytest.mark.parametrize(("policy", "step"), [("skip", 2), ("error", 4)])
 def test_a_val_image_that_breaks_stops_the_run_which_goes_on_as_if_it_had_not(
-    root: Path, tmp_path: Path, command: Command, at_step: At, policy: str, step: int
+    root: Path, tmp_path: Path, command: Command, straight: Path, at_step: At, policy: str, step: int
 ) -> None:
-    straight, run = tmp_path / "straight", tmp_path / "run"
+    run = tmp_path / "run"
     words = flags(**SHORT, on_bad_image=policy)
-    assert command("train", "--data", root, "--out", straight, *words).code == 0
     image = root / "images/val/01.png"
     whole = image.read_bytes()
     at_step(step, lambda: image.write_bytes(b""))
