@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -77,6 +79,15 @@ def image_size(path: Path) -> tuple[int, int]:
         return read_header(path).size
     with open_image(path) as image:
         return upright_size(image)
+
+
+def known_sizes(paths: Iterable[Path]) -> list[tuple[int, int]]:
+    """Return the `image_size` of each file that has one: who draws another one says what is wrong with it."""
+    sizes = []
+    for path in paths:
+        with suppress(ImageError):
+            sizes.append(image_size(path))
+    return sizes
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:

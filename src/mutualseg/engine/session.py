@@ -316,12 +316,15 @@ class Session:
             unusable.refuse_too_many()
             rounds.make_up(trainer, training, settings.device)
         except UnusableFileError as error:
-            if trainer.global_step == 0 or not training.is_between_steps or process_count() > 1:
+            if trainer.global_step > 0 and training.is_between_steps and process_count() == 1:
+                checkpoints.save(trainer)
+                advice = f"step {trainer.global_step} is saved, so then go on with"
+            elif self.folder.newest_checkpoint.is_file():
+                advice = "then go on from the last checkpoint with"
+            else:
                 raise
-            checkpoints.save(trainer)
             raise UnusableFileError(
-                f"{str(error).rstrip('.')}; step {trainer.global_step} is saved, so then go on with: "
-                f"mutualseg train --resume {self.folder.root}"
+                f"{str(error).rstrip('.')}; {advice}: mutualseg train --resume {self.folder.root}"
             ) from None
         except SIGTERMException:  # the trainer's answer to a SIGTERM that came before its first step
             raise Interrupted(signal.SIGTERM.name) from None
