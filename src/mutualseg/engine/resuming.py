@@ -14,7 +14,7 @@ from mutualseg.data.split_file import read_split
 from mutualseg.devices import resolve_device
 from mutualseg.engine.checkpoints import drop_damaged_checkpoints
 from mutualseg.engine.processes import connect, others_started, place_from
-from mutualseg.engine.session import Session
+from mutualseg.engine.session import Session, license_of_start
 from mutualseg.errors import ConfigError, RunError
 from mutualseg.evaluation.inference_options import WHOLE
 from mutualseg.links import refuse_links_out
@@ -81,9 +81,12 @@ def reopen(
             f"{', '.join(folder.read_classes())}; restore the class list, or train anew."
         )
     split = read_split(folder.split, source)
+    weights_license = license_of_start(settings)
     if resume:  # the checkpoint holds every weight, so what the run started from is not needed again
         settings = replace(settings, weights="none", init=None)
-    return Session(settings, source, split, folder, console, leads=leads)
+    session = Session(settings, source, split, folder, console, leads=leads)
+    session.weights_license = weights_license
+    return session
 
 
 def _refuse_changes(settings: Settings, root: Path, given: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from mutualseg.engine.signals import Signals
 from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.engine.training import Training
-from mutualseg.errors import Interrupted, NetworkError, UnusableFileError
+from mutualseg.errors import Interrupted, NetworkError, UnusableFileError, WeightsError
 from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.evaluation.network_scores import evaluate_networks
@@ -36,6 +36,7 @@ from mutualseg.methods import method_class
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.networks.segmenter import Segmenter
+from mutualseg.networks.weights_license import UNKNOWN, license_line, license_of
 from mutualseg.optimization import Optimization
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.training_pictures import draw_pseudo_labels, draw_views
@@ -44,7 +45,7 @@ from mutualseg.seeding import address
 from mutualseg.settings import Settings
 from mutualseg.supervision import Supervision
 from mutualseg.views.pipelines import UnlabeledViews
-from mutualseg.weights_files import load_network, save_network
+from mutualseg.weights_files import license_in, load_network, save_network
 
 
 class Session:
@@ -76,6 +77,7 @@ class Session:
         self.folder = folder
         self.console = console
         images = data.encoding.images
+        self.weights_license = license_of_start(settings)
         self.network = NetworkConfig(
             settings.network, settings.encoder, data.num_classes, images.channels, images.mean, images.std
         )
@@ -159,7 +161,7 @@ class Session:
     def introduce(self, *notes: str | None) -> None:
         """Say what is about to be trained on what."""
         settings, split = self.settings, self.split
-        for note in (*split.notes, *notes):
+        for note in (*split.notes, *notes, license_line(self.weights_license)):
             if note:
                 self.console.say(note)
         self.console.say(
@@ -283,6 +285,7 @@ class Session:
             "precision": self.settings.precision,
             "window": self.settings.window,
             "image_code": self.settings.image_code,
+            "weights_license": self.weights_license,
         }
         save_network(path, method.networks()[method.deployed], self.network, facts)
 
@@ -305,9 +308,20 @@ class Session:
             training_seconds=rounds.training_seconds,
             evaluation_seconds=rounds.evaluation_seconds,
             peak_memory_mb=memory.megabytes(),
+            weights_license=self.weights_license,
         )
         if self.leads:
             self.folder.write_summary(summary)
             per_class = summary["networks_per_class_iou"][method.deployed]
             self.console.per_class(per_class, f"val, {method.deployed} at the last step")
         return summary
+
+
+def license_of_start(settings: Settings) -> str | None:
+    """Return the license of what a run starts from: a run that it goes on from has passed its own on."""
+    if settings.init is None:
+        return license_of(settings.encoder, settings.weights)
+    try:
+        return license_in(weights_of(Path(settings.init)))
+    except WeightsError:  # refused where it is loaded, and gone where the run is resumed
+        return UNKNOWN

@@ -25,6 +25,7 @@ def summarize(
     training_seconds: float,
     evaluation_seconds: float,
     peak_memory_mb: float | None,
+    weights_license: str | None,
 ) -> dict[str, Any]:
     """Return the summary of a run.
 
@@ -39,6 +40,7 @@ def summarize(
         training_seconds: spent on steps.
         evaluation_seconds: spent on evaluations.
         peak_memory_mb: most memory that was in use at once; None where that cannot be known.
+        weights_license: of the weights that the run started from; None: of no weights.
     """
     score = scores[deployed]
     best = {role: round(max([*recorded[role], each.miou]), 4) for role, each in scores.items()}
@@ -55,6 +57,7 @@ def summarize(
         "device": settings.device,
         "precision": settings.precision,
         "threads": torch.get_num_threads(),
+        "weights_license": weights_license,
         "seed": settings.seed,
         "split_seed": settings.split_seed,
         "steps": settings.steps,
