@@ -10,6 +10,8 @@ one sentence (exit code 2) or an ordinary result.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import tempfile
 import time
@@ -44,7 +46,9 @@ def all_attacks() -> dict[str, Attack]:
 def made_run(root: Path) -> Path:
     """Return a finished run, below an empty folder."""
     words = ("train", "--data", str(write_data(root / "data")), "--out", str(root / "run"), *SMALL, "--quiet")
-    if command([*words, "--json"]) != 0:
+    with contextlib.redirect_stdout(io.StringIO()):
+        code = command([*words, "--json"])
+    if code != 0:
         raise RuntimeError("the run that is attacked could not be made")
     return root / "run"
 
