@@ -26,7 +26,6 @@ import attacks_on_sizes
 import attacks_on_weights
 from attacked import SMALL, Place, write_data
 from attacks_on_weights import Attack
-
 from mutualseg.cli import main as command
 
 _KINDS = (

@@ -50,7 +50,10 @@ def attacks() -> Iterator[tuple[str, Attack]]:
     for name in ("python code", "a python class", "aliases that spell out billions of values"):
         yield f"config.yaml of a run with {name}", partial(_of_run, text=_TEXTS[name])
         yield f"dataset.yaml with {name}", partial(_of_data, text=_TEXTS[name])
-    for name, value in {"a method that is code": "{name: planted.Thing}", "a method's code": "planted"}.items():
+    for name, value in {
+        "a method that is code": "{name: planted.Thing}",
+        "a method's code": "planted",
+    }.items():
         yield f"config.yaml of a run with {name}", partial(_changed_run, key="method", value=value)
     for address in _ADDRESSES:
         scheme = address.partition(":")[0]

@@ -24,7 +24,10 @@ def attacks() -> Iterator[tuple[str, Attack]]:
     yield "--labeled split.json of 64 GB", partial(_list, option="--labeled", name="split.json")
     yield "--unlabeled list of 64 GB", partial(_list, option="--unlabeled", name="list.txt")
     yield "COCO file of 64 GB", partial(_annotations, name="a.json", head='{"images": [], "annotations": [')
-    yield "LabelMe file of 64 GB", partial(_annotations, name="0.json", head='{"shapes": [], "imagePath": "0"')
+    yield (
+        "LabelMe file of 64 GB",
+        partial(_annotations, name="0.json", head='{"shapes": [], "imagePath": "0"'),
+    )
     yield "LabelMe file nested 100,000 deep", _deep
     yield "CVAT file with entities that grow", _entities
 

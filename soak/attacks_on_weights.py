@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from attacked import SMALL, Outcome, Place, pickled
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+
+from attacked import SMALL, Outcome, Place, pickled
 
 Attack = Callable[[Place], str | None]
 
