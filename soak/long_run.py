@@ -134,7 +134,8 @@ def main(words: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     names = ("steps", "files", "minutes", "workers", "evaluate_every", "checkpoint_every", "seed")
     plan = Plan(**{name: getattr(options, name) for name in names})
-    with tempfile.TemporaryDirectory() as root:
+    memory = Path("/dev/shm")  # where there is one, files are made in memory: a hundred thousand take long
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as root:
         code, readings = train(Path(root), plan)
         if code not in (0, _STOPPED) or len(readings) < _LEAST_READINGS:
             print((Path(root) / "console.txt").read_text(), file=sys.stderr)
