@@ -11,6 +11,7 @@ import yaml
 
 from mutualseg.errors import ConfigError
 from mutualseg.nearest import unknown_name
+from mutualseg.plain_yaml import NotPlainError, read_plain
 
 
 def preset_names() -> list[str]:
@@ -71,10 +72,9 @@ def read_mapping(text: str, name: str) -> dict[str, Any]:
         ConfigError: it is something else.
     """
     try:
-        values = yaml.load(text, Loader=_PlainLoader)
-    except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        where = f" (line {place.line + 1})" if place is not None else ""
+        values = read_plain(text, _PlainLoader)
+    except NotPlainError as error:
+        where = f" ({error})" if error.line is None else f" (line {error.line})"
         raise ConfigError(f"'{name}' is no plain YAML{where}; correct it.") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError(f"'{name}' must hold options and their values, such as 'steps: 1000'.")

@@ -18,8 +18,9 @@ from torch.utils.data import DataLoader
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import read_folder
 from mutualseg.data.samples import Sample
+from mutualseg.data.skipping import BadFile, WithSkipped
 from mutualseg.data.splits import make_split
-from mutualseg.data.streams import BadFile, UnlabeledStream, collate_unlabeled
+from mutualseg.data.streams import UnlabeledStream, collate_unlabeled
 from mutualseg.types import UnlabeledBatch, UnlabeledCrop
 from mutualseg.views.pipelines import UnlabeledViews
 from tests.command.made import write_data, write_photos
@@ -131,7 +132,7 @@ def test_views_do_not_depend_on_the_threads_of_the_process_that_loads(
         for position in range(8):
             item = stream[position]
             assert item is not None
-            assert not isinstance(item, BadFile | UnlabeledCrop)
+            assert not isinstance(item, BadFile | UnlabeledCrop | WithSkipped)
             found.append(item)
         return found
 

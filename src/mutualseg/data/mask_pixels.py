@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mutualseg.data.images import open_image, refuse_several_frames, stores_16_bits
+from mutualseg.data.image_opening import open_image
+from mutualseg.data.images import refuse_several_frames, stores_16_bits
 from mutualseg.errors import MaskError
 
 HIGHEST = 2**16 - 1

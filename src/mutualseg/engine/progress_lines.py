@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytorch_lightning as pl
@@ -44,7 +45,9 @@ class ProgressLines(pl.Callback):
         pl_module.check_finite()
         values = {name: float(value) for name, value in pl_module.latest.items()}
         if log and trainer.logger is not None:
-            trainer.logger.log_metrics(values, step=step)
+            # TensorBoard warns of others on the terminal, where the skipped step was named already.
+            finite = {name: value for name, value in values.items() if math.isfinite(value)}
+            trainer.logger.log_metrics(finite, step=step)
         if show:
             self.console.advance(step, pl_module.total_steps, values)
 
