@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -218,7 +219,7 @@ def _targets(images: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
             own = out.resolve()
             inside = own != path.resolve() and own.is_relative_to(path.resolve())
             for found in walk_files(path):
-                if inside and found.resolve().is_relative_to(own):
+                if inside and _true_path(found).is_relative_to(own):
                     continue  # masks that an earlier call wrote
                 if is_image_file(found):
                     yield found, (out / found.relative_to(path)).with_suffix(".png")
@@ -226,6 +227,11 @@ def _targets(images: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
             yield path, out / f"{path.stem}.png"
         else:
             raise DataError(f"There is no image or folder '{path}'; check the path.")
+
+
+def _true_path(path: Path) -> Path:
+    """Return a path without links; of one that leads in a circle as much as can be (`resolve` raises)."""
+    return Path(os.path.realpath(path))
 
 
 def _refuse_labels(out: Path) -> None:
@@ -241,7 +247,7 @@ def _refuse_labels(out: Path) -> None:
 def _refuse_clashes(pairs: Sequence[tuple[Path, Path]]) -> None:
     seen: dict[Path, Path] = {}
     for source, target in pairs:
-        if target.resolve() == source.resolve():
+        if _true_path(target) == _true_path(source):
             raise ConfigError(f"The mask of {source} would replace the image itself; choose another --out.")
         if target in seen:
             raise ConfigError(

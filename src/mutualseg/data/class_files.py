@@ -222,7 +222,8 @@ def _colored(path: Path, rows: Iterable[tuple[str, Sequence[str]]]) -> ClassFile
         digits = [part.strip() for part in parts]
         if not all(digit.isdecimal() and len(digit) < 4 for digit in digits):
             raise DataError(
-                f"{path}: the color of {one_line(repr(name.strip()))} is not three numbers up to 255; correct it."
+                f"{path}: the color of {one_line(repr(name.strip()))} is not three numbers to 255; "
+                "correct it."
             )
         color = _color(
             [int(digit) for digit in digits], f"{path}: the color of {one_line(repr(name.strip()))}"

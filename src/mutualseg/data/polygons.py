@@ -85,7 +85,7 @@ def fill_polygon(points: npt.NDArray[np.float64], height: int, width: int) -> Pa
 
 
 def _portions(crossed: npt.NDArray[np.int64]) -> Iterator[slice]:
-    """Yield runs of edges, nearly always one, whose crossings fit into memory; each edge crosses few lines."""
+    """Yield runs of edges, nearly always one, whose crossings fit into memory; one edge crosses few."""
     ends = np.cumsum(crossed)
     start = 0
     while start < len(crossed):

@@ -97,8 +97,8 @@ def read_split(path: Path, folder: DataFolder) -> Split:
     gone = [Path(file) for file in files.values() if not os.path.isfile(file)]  # noqa: PTH113  # a million
     if gone:
         raise SplitError(
-            f"{len(gone)} unlabeled images of {path} are gone ({one_line(shown(gone))}); restore them, or give "
-            "their folder with --unlabeled."
+            f"{len(gone)} unlabeled images of {path} are gone ({one_line(shown(gone))}); restore them, "
+            "or give their folder with --unlabeled."
         )
     try:
         outside = SampleIndex.of_files((name, str(Path(file)), "train") for name, file in files.items())
@@ -158,8 +158,8 @@ def _build(content: Mapping[str, Any], path: Path, folder: DataFolder, outside: 
         gone = [name for name in content[key] if name not in known]
         if gone:
             raise SplitError(
-                f"{path} names {len(gone)} images that {folder.root} lacks ({one_line(gone[0])}); use the data "
-                "folder it was made for, or make the split anew."
+                f"{path} names {len(gone)} images that {folder.root} lacks ({one_line(gone[0])}); use the "
+                "data folder it was made for, or make the split anew."
             )
         samples = everything.select([known[name] for name in content[key]])
         if key != "unlabeled" and len(samples.masked) < len(samples):

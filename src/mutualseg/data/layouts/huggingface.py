@@ -132,7 +132,8 @@ def _save(picture: Mapping[str, Any] | None, target: Path, where: str) -> None:
         raise
     except Exception as error:  # on broken bytes decoders raise nearly anything
         raise ImageError(
-            f"{where} holds no picture that can be read ({one_line(error)}); save the data set again with its pictures."
+            f"{where} holds no picture that can be read ({one_line(error)}); save the data set again with "
+            "its pictures."
         ) from None
 
 
