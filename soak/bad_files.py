@@ -34,7 +34,9 @@ from image_seeds import Seed, seeds
 from mutations import mutated
 
 _BOUND = 1 << 30
-"""Bytes that a case may take above what the process had before it."""
+"""Bytes that a case may take above what the process had before it,"""
+_A_PIXEL = 48
+"""and for each pixel of an image that is read: several readers hold several copies."""
 _HARD = 6 << 30
 """Bytes of address space above that; more ends as MemoryError instead of harming the machine."""
 _SECONDS = 20.0
@@ -88,14 +90,15 @@ def work(connection: Connection, folder: Path, without_codecs: bool) -> None:
         path.write_bytes(content)
         heard = spoken.stat().st_size
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        pixels = 0
         before, started = _resident()[0], time.perf_counter()
         try:
-            good, _ = read_everywhere(path)
+            good, pixels = read_everywhere(path)
             outcome = Outcome("good" if good else "refused")
         except BaseException:
             outcome = Outcome("untyped", traceback.format_exc())
         outcome = outcome._replace(peak=_resident()[1] - before, seconds=time.perf_counter() - started)
-        if outcome.peak > _BOUND:
+        if outcome.peak > _BOUND + _A_PIXEL * pixels:
             outcome = outcome._replace(kind="over memory")
         with spoken.open("rb") as said:
             said.seek(heard)
@@ -152,7 +155,14 @@ class _Worker:
 
 
 def try_cases(
-    cases: int, seed: int, *, workers: int, minutes: float, keep: Path | None = None, real: Path | None = None
+    cases: int,
+    seed: int,
+    *,
+    workers: int,
+    minutes: float,
+    first: int = 0,
+    keep: Path | None = None,
+    real: Path | None = None,
 ) -> dict[str, Any]:
     """Try so many cases, or as many as there is time for, and return what is printed."""
     sound, extreme = seeds(real), list(bombs())
@@ -161,7 +171,8 @@ def try_cases(
     peak, slowest, started = 0, 0.0, time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
         crew = [_Worker(Path(temporary), number) for number in range(workers)]
-        index = 0
+        index = first
+        cases += first
         while index < cases and time.monotonic() < started + 60 * minutes:
             busy = []
             for worker in crew[: cases - index]:
@@ -183,8 +194,6 @@ def try_cases(
                         }
                     )
                     _keep(keep, worker.case, given, outcome)
-                elif index <= len(sound) and outcome.kind != "good":
-                    pass
         for worker in crew:
             worker.close()
     return {
@@ -212,6 +221,7 @@ def main() -> int:
     )
     parser.add_argument("--cases", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="number of the case to begin with")
     parser.add_argument("--minutes", type=float, default=30.0, help="stop after this time")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--real", type=Path, help="a data folder, of which a few files are broken too")
@@ -223,6 +233,7 @@ def main() -> int:
         options.seed,
         workers=options.workers,
         minutes=options.minutes,
+        first=options.first,
         keep=options.keep,
         real=options.real,
     )

@@ -22,15 +22,15 @@ CODES = (RGB, ImageCode(1), ImageCode(4), ImageCode(3, "16-bit", high=65535.0), 
 
 
 def read_everywhere(path: Path) -> tuple[int, int]:
-    """Let every reader read a file.
+    """Let every reader read a file; a reader that refuses does so with a typed error.
 
     Returns:
-        How many returned what they should, and how many refused with a typed error.
+        How many returned what they should, and how many pixels the image has, 0 if none was read.
 
     Raises:
         Exception: A reader did neither.
     """
-    good, refused = 0, 0
+    good = 0
     found: dict[str, object] = {}
 
     def kind_reader(path: Path) -> object:
@@ -54,13 +54,13 @@ def read_everywhere(path: Path) -> tuple[int, int]:
             good += 1
         except MutualSegError as error:
             _check_message(str(error), path, name)
-            refused += 1
     _check_found(found)
     file_head(path)
     seen = look(Sample(path, path, "case", "train"), any_reader(), INDICES.read)  # as `check` does
     for _, text in seen.problems:
         _check_message(f"{path} {text}", path, "check")
-    return good, refused
+    arrays = [value for value in found.values() if isinstance(value, np.ndarray)]
+    return good, max((array.shape[0] * array.shape[1] for array in arrays), default=0)
 
 
 def _check_message(message: str, path: Path, reader: str) -> None:

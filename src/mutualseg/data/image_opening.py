@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import struct
 import warnings
@@ -28,7 +29,7 @@ from mutualseg.data.quiet_libtiff import quiet_libtiff
 from mutualseg.data.regular_files import open_regular
 from mutualseg.data.size_limit import refuse_huge
 from mutualseg.data.tiff_pages import check_pages
-from mutualseg.errors import ImageError
+from mutualseg.errors import ImageError, MutualSegError
 from mutualseg.one_line import one_line
 
 _PLUGINS = {
@@ -106,7 +107,7 @@ def typed_faults(path: Path, other: Callable[[Exception], str | None] = lambda _
     """
     try:
         yield
-    except ImageError:
+    except MutualSegError:
         raise
     except FileNotFoundError:
         raise ImageError(f"{path} does not exist; check the path, or restore the file.") from None
@@ -120,7 +121,10 @@ def typed_faults(path: Path, other: Callable[[Exception], str | None] = lambda _
         raise ImageError(
             f"{path} takes more memory than there is, or is broken; cut it into tiles, or replace it."
         ) from None
-    except Exception as error:  # on broken bytes decoders raise nearly anything: SyntaxError, struct.error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ELOOP:
+            raise ImageError(f"{path} is a link that leads in a circle; replace or delete it.") from None
+        # On broken bytes decoders raise nearly anything: SyntaxError, struct.error.
         raise ImageError(
             other(error) or f"{path} is broken or cut short ({in_short(error)}); replace or delete it."
         ) from error
