@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -59,7 +58,7 @@ class Kills:
 
     tried: int = 0
     survived: int = 0
-    by_moment: Counter[str] = field(default_factory=Counter)
+    by_moment: dict[str, int] = field(default_factory=lambda: dict.fromkeys(MOMENTS, 0))
     sigterm: int = 0
     most_steps_lost: int = 0
     runs: int = 0

@@ -31,13 +31,13 @@ def typed_values(
     """
     known = [name for name in inspect.signature(target).parameters if name != skip]
     hints = typing.get_type_hints(target.__init__)
-    parser = ArgumentParser(exit_on_error=False)
     for name in given:
         if name not in known:
             raise ConfigError(unknown_name(shown.format(name), str(name), known))
-        parser.add_argument(f"--{name}", type=hints[name])
     typed: dict[str, Any] = {}
     for name, value in given.items():
+        parser = ArgumentParser(exit_on_error=False)  # of its own: it looks at all options each time
+        parser.add_argument(f"--{name}", type=hints[name])
         try:
             typed[name] = parser.parse_object({name: value})[name]
         except ArgumentError:

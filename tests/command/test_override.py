@@ -14,6 +14,7 @@ import torch
 import yaml
 
 import mutualseg
+from mutualseg.engine.run_state import read_saved
 from tests.command.conftest import Command
 from tests.command.made import SMALL, flags, write_data
 
@@ -76,7 +77,10 @@ REFUSED = [
 ]
 
 
-def test_refused_in_one_sentence(stopped: Path, command: Command) -> None:
+def test_refused_in_one_sentence(stopped: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = read_saved(stopped / "checkpoints/previous.ckpt")  # once: it takes most of a refusal's time
+    monkeypatch.setattr("mutualseg.engine.resuming.read_saved", lambda _: saved)
+    monkeypatch.setattr("mutualseg.engine.resuming.drop_damaged_checkpoints", lambda *_: None)
     before = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
     for words, said in REFUSED:
         outcome = command("train", "--resume", "run", *words.split())

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from safetensors import safe_open
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import mutualseg
 from mutualseg.engine.signals import Signals
+from mutualseg.engine.training import Training
 from tests.command.conftest import Command
 from tests.command.made import PROGRAM, SMALL, flags
 from tests.command.test_train import assert_equal_runs
@@ -68,6 +71,16 @@ def _flat(value: object) -> list[object]:
     if isinstance(value, list | tuple):
         return [item for part in value for item in _flat(part)]
     return [value]
+
+
+def _event_steps(run: Path) -> list[int]:
+    """Return the steps that have a score in the event files, read record by record."""
+    return [
+        event.step
+        for path in sorted(run.glob("events.out.tfevents.*"))
+        for event in EventFileLoader(str(path)).Load()
+        if any(value.tag == "miou_teacher_a" for value in event.summary.value)
+    ]
 
 
 def assert_exact(run: Path, straight: Path) -> None:
@@ -149,6 +162,7 @@ def test_evaluations_after_the_checkpoint_are_made_again(
     assert_exact(tmp_path / "run", straight)
     steps = [line.split(",")[0] for line in (tmp_path / "run/timing.csv").read_text().splitlines()]
     assert steps == ["step", "2", "4", "6"]
+    assert _event_steps(tmp_path / "run") == [2, 4, 6]
 
 
 def test_run_killed_after_its_last_step_is_finished(
@@ -172,13 +186,17 @@ def test_finished_run_has_nothing_to_resume(straight: Path, command: Command) ->
     assert (straight / "summary.json").read_bytes() == before
 
 
-def test_run_without_a_checkpoint_says_so(data: Path, tmp_path: Path, command: Command) -> None:
+def test_run_without_a_checkpoint_begins(data: Path, tmp_path: Path, command: Command) -> None:
+    """It was killed before its first one: what it recorded until then is recorded anew."""
     assert command("train", "--data", data, "--out", "run", *flags(steps=1, method="labels_only")).code == 0
+    before = (tmp_path / "run/metrics.csv").read_bytes()
     (tmp_path / "run/summary.json").unlink()
     (tmp_path / "run/checkpoints/last.ckpt").unlink()
     outcome = command("train", "--resume", "run")
-    assert outcome.code == 2
-    assert "no checkpoint yet" in outcome.err
+    assert outcome.code == 0, outcome
+    assert "run has no checkpoint yet, so it begins with its first step" in outcome.err
+    assert (tmp_path / "run/metrics.csv").read_bytes() == before
+    assert _event_steps(tmp_path / "run") == [1]
 
 
 def test_a_run_of_another_version_is_not_gone_on_with(data: Path, tmp_path: Path, command: Command) -> None:
@@ -218,3 +236,83 @@ def test_options_beside_resume_must_be_those_of_the_run(data: Path, finished: Pa
     two = command("train", "--resume", finished, "--out", "elsewhere")
     assert two.code == 2
     assert "two runs" in two.err
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    # A signal in the first of two batches of a step, in the middle of an epoch.
+    "labels_only": {"accumulate": 2, "batch": 4},
+    "mean_teacher": {"select": "best", "workers": 1},
+    "cps": {"accumulate": 2, "select": "best"},
+    "fixmatch": {"views.flip": "false"},
+    "unimatch": {"precision": "bf16"},
+    "unimatch_v2": {"accumulate": 3, "optimization.optimizer": "sgd"},
+}
+"""Besides the default method, which the other tests have."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", VARIANTS)
+def test_every_method_goes_on_exactly(
+    method: str, data: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal comes in the first batch of step 2, the run is let finish that step, and goes on."""
+    original = Training.training_step
+    batches: list[None] = []
+
+    def arrive(self: Training, *arguments: Any) -> Any:
+        batches.append(None)
+        if self.global_step == 1 and self.is_between_steps:
+            signal.raise_signal(signal.SIGTERM)
+        return original(self, *arguments)
+
+    options = {"method": method, "steps": 3, "evaluate_every": 1, **VARIANTS[method]}
+    burn_in = {} if method == "labels_only" else {"method.burn_in": 0.1}
+    words = ("train", "--data", data, *flags(SMALL, **options, **burn_in))
+    assert command(*words, "--out", "straight").code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "training_step", arrive)
+        assert command(*words, "--out", "run").code == 143
+    assert len(batches) == 2 * options.get("accumulate", 1)
+    assert _state(tmp_path / "run")["global_step"] == 2
+    assert command("train", "--resume", "run").code == 0
+    assert_exact(tmp_path / "run", tmp_path / "straight")
+    assert _event_steps(tmp_path / "run") == [1, 2, 3]
+
+
+@pytest.mark.slow
+def test_a_best_network_after_the_checkpoint_is_forgotten(
+    data: Path, tmp_path: Path, command: Command, signal_after: Any
+) -> None:
+    words = _words(checkpoint_every=3, select="best")
+    signal_after(5, signal.SIGKILL)
+    assert command("train", "--data", data, "--out", "run", *words).code == 130
+    best = tmp_path / "run/weights/best.safetensors"
+    best.write_bytes(b"of a step that is trained again")
+    signal_after(3)
+    assert command("train", "--resume", "run").code == 143  # before the next evaluation
+    with safe_open(best, "pt") as file:
+        assert json.loads(file.metadata()["mutualseg"])["step"] == 2
+
+
+@pytest.mark.slow
+def test_forty_steps_are_fifteen_and_twenty_five_in_a_new_process(
+    data: Path, tmp_path: Path, command: Command
+) -> None:
+    """With loader processes, as many as before or not, after a kill that nothing can answer."""
+    words = ["train", "--data", str(data), *_words(steps=40, evaluate_every=10, checkpoint_every=15)]
+    assert command(*words, "--out", "straight").code == 0
+    killed = subprocess.Popen(
+        [*PROGRAM, *words, "--out", "run", "--workers", "2"], cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 300
+    while not (tmp_path / "run/checkpoints/last.ckpt").is_file() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    killed.kill()
+    killed.wait()
+    assert _state(tmp_path / "run")["global_step"] == 15
+    resume = ["train", "--resume", "run", "--workers", "1"]
+    done = subprocess.run([*PROGRAM, *resume], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "workers: 2 -> 1" in done.stderr
+    assert_exact(tmp_path / "run", tmp_path / "straight")
+    assert _event_steps(tmp_path / "run") == [10, 20, 30, 40]

@@ -1,47 +1,31 @@
-"""`make soak`: a real process killed at moments nobody chose, again and again."""
+"""Real processes killed at moments nobody chose: a few here, fifty in `make soak`."""
 
 from __future__ import annotations
 
-import random
-import subprocess
-import time
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.command.made import PROGRAM, flags
-from tests.command.test_train import assert_equal_runs
+sys.path.insert(0, str(Path(__file__).parents[2] / "soak"))
 
-pytestmark = pytest.mark.soak
-
-KILLS = 6
-DEADLINE_SECONDS = 900.0
+from kills import Kills, table, try_kills
 
 
-def test_killed_runs_end_like_undisturbed_ones(data: Path, tmp_path: Path) -> None:
-    options = flags(steps=120, evaluate_every=60, workers=1)
-    burn_in = ("--method.burn_in", "0.2")
-    words = [*PROGRAM, "train", "--data", str(data), *options, *burn_in, "--checkpoint-every", "1"]
-    subprocess.run([*words, "--out", "straight"], cwd=tmp_path, check=True, capture_output=True)
+def _survived(found: Kills, kills: int) -> None:
+    print(table(found))
+    assert found.wrong == []
+    assert found.survived == found.tried
+    assert found.runs > 0
+    assert found.tried == kills or kills > 5, "the machine was too fast to be killed"
 
-    chance = random.Random(0)
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    command, kills = [*words, "--out", "killed"], 0
-    while time.monotonic() < deadline:
-        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-        try:
-            # Long enough to start, and to get some steps further each time.
-            _, said = process.communicate(timeout=chance.uniform(15, 25) if kills < KILLS else None)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            kills += 1
-        else:
-            assert process.returncode == 0, said
-            break
-        if (tmp_path / "killed/checkpoints/last.ckpt").is_file():
-            command = [*PROGRAM, "train", "--resume", "killed"]
-        else:
-            command = [*words, "--out", "killed", "--overwrite"]
-    assert kills > 0, "the machine was too fast to be killed: raise the steps"
-    assert_equal_runs(tmp_path / "straight", tmp_path / "killed")
+
+@pytest.mark.slow
+def test_two_kills(tmp_path: Path) -> None:
+    _survived(try_kills(tmp_path, kills=2, minutes=5, seed=1, steps=40), 2)
+
+
+@pytest.mark.soak
+def test_fifty_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        _survived(try_kills(tmp_path, kills=50, minutes=30), 50)
