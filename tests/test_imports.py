@@ -17,13 +17,14 @@ SOURCE = Path(mutualseg.__file__).parent
 # A name stands for a module or for a folder with all its modules. Within a layer a module may import
 # another; between two modules that is checked for loops.
 LAYERS = (
-    "errors types pixel_values addressing nearest occupied durations devices machine freed_memory seeding "
-    "schedules configs terminal plain_yaml links",
+    "errors types pixel_values addressing nearest typed_values occupied durations devices machine "
+    "freed_memory threads seeding schedules configs atomic_files terminal one_line plain_yaml links",
     "views losses networks",
     "data evaluation",
     "optimization supervision methods",
     "reporting runs weights_files weights_facts provenance settings configuration_files",
-    "predictor resolving",
+    "skipped_list",
+    "predictor resolving unusable_files",
     "engine scoring",
     "comparison",
     "api",

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from mutualseg import __version__, api
 from mutualseg.api.training import next_run
 from mutualseg.command_line.parsing import parse_verb
-from mutualseg.errors import ConfigError, Interrupted, MutualSegError, is_disk_full
+from mutualseg.engine.late_signals import FirstSignal, signals_to
+from mutualseg.engine.requeueing import is_requeued
+from mutualseg.errors import ConfigError, Interrupted, MutualSegError, cure_of, is_disk_full
 from mutualseg.nearest import nearest_name
 from mutualseg.terminal import json_line, shown, shown_lines
 
 _EXIT_SKIPS = 1
 _EXIT_FAULT = 2
-_EXIT_SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
+_EXIT_SIGNALS = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 138}
 
 _VERBS = {
     "train": "train a network from labeled and unlabeled images",
@@ -62,14 +66,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name; those of the process if not given.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):  # a name of a file may hold what no terminal can show
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorBoard's optional parts talk otherwise
+    # Training answers signals from here on, in steps in a way of its own.
+    with signals_to(FirstSignal()) if arguments[:1] == ["train"] else nullcontext():
+        return _report(arguments)
+
+
+def _report(arguments: list[str]) -> int:
+    """Run the command, and say in one sentence what ended it early."""
     try:
         return _run(arguments)
     except MutualSegError as error:
         _complain(f"mutualseg: {error}")
         return _EXIT_FAULT
     except Interrupted as stopped:
-        advice = stopped.advice or f" and saved; continue with: mutualseg train --resume {stopped.run}"
+        advice = stopped.advice or " before there was anything to save; start again"
+        if stopped.run and not stopped.advice:
+            advice = f" and saved; continue with: mutualseg train --resume {stopped.run}"
+        if str(stopped) == "SIGUSR1":
+            advice = _requeued(advice)
         _complain(f"mutualseg: stopped by {stopped}{advice}")
         return _EXIT_SIGNALS[str(stopped)]
     except KeyboardInterrupt:
@@ -81,11 +99,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a folder that may not be written, a disk that is full
         place = f"'{error.filename}'" if error.filename else "a file"
         reason = error.strerror or type(error).__name__
-        advice = "check path and rights"
+        advice = cure_of(error)
         if is_disk_full(error):
-            advice = "free some space, then call the same command again (a begun train with --resume)"
+            advice += ", then call the same command again (a begun train with --resume)"
         _complain(f"mutualseg: {place} cannot be used ({reason}); {advice}.")
         return _EXIT_FAULT
+
+
+def _requeued(advice: str) -> str:
+    """Put the SLURM job back into the queue, and return what to say of it."""
+    from mutualseg.engine.processes import place_from
+    from mutualseg.engine.requeueing import job_id, requeue
+
+    job, place = job_id(os.environ), place_from(os.environ)
+    if job is None or (place is not None and not place.leads):  # one of several processes does it
+        return advice
+    reason = requeue(job)
+    if reason is not None:
+        return f"{advice} (SLURM did not requeue the job: {reason})"
+    done = advice.partition(";")[0]
+    return f"{done}; SLURM job {job} is requeued, and goes on when it starts again"
 
 
 def _run(arguments: list[str]) -> int:
@@ -104,7 +137,9 @@ def _run(arguments: list[str]) -> int:
     parsed = parse_verb(verb, _VERBS[verb], rest)
     if parsed is None:  # help was printed
         return 0
-    return _PERFORM[verb](parsed.arguments, parsed.as_json)
+    # Of a run that goes on it matters what was given, be it a default.
+    given = parsed.given_arguments() if verb == "train" else parsed.arguments
+    return _PERFORM[verb](given, parsed.as_json)
 
 
 def _say(text: str) -> None:
@@ -122,7 +157,8 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
 
     place = place_from(os.environ)
     if place is None or place.leads:
-        arguments = arguments | {"out": _run_folder(arguments)}
+        chosen = _run_folder(arguments)
+        arguments = arguments | ({} if chosen is None else {"out": chosen})
     summary = api.train(**arguments)
     if place is not None and not place.leads:  # one of several speaks
         return 0
@@ -135,6 +171,9 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
         f"mIoU {summary['miou']:.2f} ({summary['deployed']}, last step; {best} "
         f"{summary['miou_best']:.2f}) after {summary['steps']} steps in {summary['seconds'] / 60:.1f} min"
     )
+    if summary.get("skipped_images"):
+        plural = "s were" if len(summary["skipped_images"]) > 1 else " was"
+        print(f"{len(summary['skipped_images'])} image{plural} skipped: {run}/skipped.csv lists the reasons")
     drawn = any((Path(str(run)) / "pseudo_labels").glob("*.png"))
     pseudo_labels = f", {run}/pseudo_labels/" if drawn else ""
     _say(f"pictures: {run}/views.png{pseudo_labels}; all results: {run}/summary.json")
@@ -147,9 +186,10 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
 
 def _run_folder(arguments: Mapping[str, Any]) -> str | None:
     """Return `--out`, or what `train` would choose: what is printed in the end names it."""
-    is_chosen = arguments["out"] is None and arguments["data"] is not None
-    if not is_chosen or arguments["resume"] or arguments["overwrite"]:
-        return None if arguments["out"] is None else str(arguments["out"])
+    if arguments.get("out") is not None:
+        return str(arguments["out"])
+    if arguments.get("data") is None or any(map(arguments.get, ("resume", "overwrite"))) or is_requeued():
+        return None
     return str(next_run(arguments["data"]))
 
 

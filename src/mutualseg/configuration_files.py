@@ -81,8 +81,8 @@ def read_mapping(text: str, name: str) -> dict[str, Any]:
     return values
 
 
-_FOUND_OUT = ("image_code", "mask_code")
-"""Keys of a run's config.yaml that follow from its data: a new run finds them out again."""
+_FOUND_OUT = ("image_code", "mask_code", "threads")
+"""Keys of a run's config.yaml that follow from its data or its machine: a new run finds them out again."""
 
 
 def _normalized(values: dict[str, Any], name: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def parse_interval(text: str | int, option: str) -> tuple[int | None, float | No
     Raises:
         ConfigError: the text is neither.
     """
-    if isinstance(text, int) or str(text).strip().isdigit():
+    if isinstance(text, int) or str(text).strip().isdecimal():
         if int(text) < 1:
             raise ConfigError(
                 f"--{option} {text} must be at least 1 step; or write a duration such as 10min."

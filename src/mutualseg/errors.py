@@ -13,6 +13,17 @@ def is_disk_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+def cure_of(error: OSError) -> str:
+    """Return what to do about a file that the system did not write, as an imperative without an end."""
+    if is_disk_full(error):
+        return "free some space"
+    if error.errno == errno.EFBIG:
+        return "allow larger files (ulimit -f, or another file system)"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return "make it writable"
+    return "check path and rights"
+
+
 class MutualSegError(Exception):
     """Base of every error that a user can mend; the command prints it and exits with code 2."""
 
@@ -68,3 +79,5 @@ class Interrupted(BaseException):  # like KeyboardInterrupt: no handler of error
     """The run folder."""
     advice: str = ""
     """What to do next, where that is not to resume this one run."""
+    saved: bool = True
+    """Whether all that was trained is in a checkpoint."""

@@ -43,7 +43,7 @@ def read_plain(text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> An
         raise
     except RecursionError:
         raise NotPlainError("it is nested too deeply") from None
-    except (yaml.YAMLError, ValueError, TypeError, OverflowError, KeyError, AttributeError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError, LookupError, AttributeError) as error:
         refusal = NotPlainError(_first_words(error))
         mark = getattr(error, "problem_mark", None)
         refusal.line = None if mark is None else mark.line + 1

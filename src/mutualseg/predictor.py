@@ -18,6 +18,7 @@ from torch import Tensor
 from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.listing import walk_files
 from mutualseg.data.lookahead import look_ahead
+from mutualseg.data.regular_files import real_path
 from mutualseg.data.samples import is_image_file
 from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
 from mutualseg.errors import ConfigError, DataError, ImageError
@@ -215,10 +216,10 @@ def _targets(images: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
     """Yield (image, mask to write); below a folder its subfolders are kept."""
     for path in images:
         if path.is_dir():
-            own = out.resolve()
-            inside = own != path.resolve() and own.is_relative_to(path.resolve())
+            own = real_path(out)
+            inside = own != real_path(path) and own.is_relative_to(real_path(path))
             for found in walk_files(path):
-                if inside and found.resolve().is_relative_to(own):
+                if inside and real_path(found).is_relative_to(own):
                     continue  # masks that an earlier call wrote
                 if is_image_file(found):
                     yield found, (out / found.relative_to(path)).with_suffix(".png")
@@ -230,7 +231,7 @@ def _targets(images: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
 
 def _refuse_labels(out: Path) -> None:
     """Raise ConfigError if masks of a data folder would be replaced, or predictions become labels in it."""
-    for folder in (out.resolve(), *out.resolve().parents):
+    for folder in (real_path(out), *real_path(out).parents):
         if folder.name == "masks" and (folder.parent / "images").is_dir():
             raise ConfigError(
                 f"--out {out} is where the masks of {folder.parent} are, which predictions would replace or "
@@ -240,14 +241,14 @@ def _refuse_labels(out: Path) -> None:
 
 def _refuse_clashes(pairs: Sequence[tuple[Path, Path]], out: Path) -> None:
     seen: dict[Path, Path] = {}
-    top = out.resolve()
+    top = real_path(out)
     for source, target in pairs:
-        place = target.resolve()
+        place = real_path(target)
         if not place.is_relative_to(top):
             raise ConfigError(
                 f"{target} leads out of --out {out} by a link; remove the link, or name another."
             )
-        if place == source.resolve():
+        if place == real_path(source):
             raise ConfigError(f"The mask of {source} would replace the image itself; choose another --out.")
         if target in seen:
             raise ConfigError(

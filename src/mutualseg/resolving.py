@@ -18,7 +18,7 @@ from mutualseg.data.encoding import Encoding
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.image_survey import find_code
-from mutualseg.data.images import image_size
+from mutualseg.data.images import image_size, known_sizes
 from mutualseg.data.layouts import LAYOUTS
 from mutualseg.data.layouts.reading import read_layout
 from mutualseg.data.mask_codes import MaskCode
@@ -73,6 +73,7 @@ def read_data(
     ignore: int | None = None,
     images: ImageCode = RGB,
     classes: Sequence[str] | None = None,
+    skip_broken: bool = False,
     quiet: bool = False,
 ) -> DataFolder:
     """Return the data folder of `--data`; on a terminal a bar shows how far files are that are unpacked.
@@ -84,6 +85,7 @@ def read_data(
         images: how images are read.
         classes: whose names annotations without a class list are drawn by, whatever the order or the numbers
             of their own labels.
+        skip_broken: leave masks that cannot be read to whoever skips them.
         quiet: show no bar.
 
     Raises:
@@ -93,7 +95,15 @@ def read_data(
     require_whole_numbers(ignore=ignore)
     root = data_root(data)
     with file_progress("unpacking", quiet=quiet) as progress:
-        return read_layout(root, layout, ignore=ignore, images=images, progress=progress, classes=classes)
+        return read_layout(
+            root,
+            layout,
+            ignore=ignore,
+            images=images,
+            progress=progress,
+            classes=classes,
+            skip_broken=skip_broken,
+        )
 
 
 def read_other_data(
@@ -129,6 +139,7 @@ def reopen_data(settings: Settings, *, quiet: bool = False) -> DataFolder:
         layout=settings.layout,
         ignore=settings.ignore,
         images=ImageCode.from_plain(settings.image_code),
+        skip_broken=settings.on_bad_image == "skip",
         quiet=quiet,
     )
     if found.encoding.masks != MaskCode.from_plain(settings.mask_code):
@@ -139,7 +150,9 @@ def reopen_data(settings: Settings, *, quiet: bool = False) -> DataFolder:
     return found
 
 
-def resolve_images(source: DataFolder, split: Split, channels: int | None) -> tuple[DataFolder, list[str]]:
+def resolve_images(
+    source: DataFolder, split: Split, channels: int | None, *, skip_broken: bool = False
+) -> tuple[DataFolder, list[str]]:
     """Return the folder with what its images are read as, and sentences for the user about it.
 
     All training images count, whether their masks are used or not, so that amounts of labels have the same.
@@ -148,13 +161,14 @@ def resolve_images(source: DataFolder, split: Split, channels: int | None) -> tu
         source: the data folder.
         split: of it, with the images of `--unlabeled` folders.
         channels: of `--channels`.
+        skip_broken: see `find_code`.
 
     Raises:
         ConfigError, ImageError: `channels` is no whole number, or the images do not fit it, or each other.
     """
     require_whole_numbers(channels=channels)
     training = (SampleIndex.of(split.labeled) + SampleIndex.of(split.unlabeled)).sorted_by_name()
-    code, notes = find_code(training, (*split.val, *split.test), channels)
+    code, notes = find_code(training, (*split.val, *split.test), channels, skip_broken=skip_broken)
     return replace(source, encoding=replace(source.encoding, images=code)), notes
 
 
@@ -283,7 +297,8 @@ def resolve_crop(crop: int | None, split: Split, device: str) -> int:
     total = first + len(split.unlabeled)
     places = range(0, total, max(1, total // _SAMPLED_IMAGES))
     samples = [split.labeled[i] if i < first else split.unlabeled[i - first] for i in places]
-    short = median(min(image_size(sample.image)) for sample in samples)
+    sizes = known_sizes(sample.image for sample in samples)  # of a million, not all have been looked at
+    short = median(map(min, sizes or [image_size(samples[0].image)]))
     if crop is None:
         fitting = int(short) // _CROP_MULTIPLE * _CROP_MULTIPLE
         return max(_CROP_MULTIPLE, min(fitting, _LARGEST_CROP[device]))
@@ -340,24 +355,29 @@ def refuse_bad_samples(samples: Iterable[Sample], num_classes: int, encoding: En
     Raises:
         DataError: for the first bad file.
     """
-
-    def look(sample: Sample) -> None:
-        if sample.mask is None:
-            encoding.images.look(sample.image)
-        else:
-            height, width, _ = encoding.images.read(sample.image).shape
-            size = (height, width)
-            check_mask(encoding.masks.read(sample.mask), size, num_classes, sample.mask)
-
     with ThreadPoolExecutor() as pool:
-        for _ in pool.map(look, samples):
+        for _ in pool.map(lambda sample: look_at(sample, num_classes, encoding), samples):
             pass
+
+
+def look_at(sample: Sample, num_classes: int, encoding: Encoding) -> None:
+    """Read a sample whole if it has a mask, else its header; a DataError says what is wrong with it."""
+    if sample.mask is None:
+        encoding.images.look(sample.image)
+    else:
+        height, width, _ = encoding.images.read(sample.image).shape
+        check_mask(encoding.masks.read(sample.mask), (height, width), num_classes, sample.mask)
 
 
 def _evenly(samples: Sequence[Sample]) -> list[Sample]:
     """Return at most `CHECKED_UNLABELED` of the samples, first and last among them."""
-    count = min(len(samples), CHECKED_UNLABELED)
-    return [samples[i * (len(samples) - 1) // max(1, count - 1)] for i in range(count)]
+    return [samples[place] for place in checked_places(len(samples))]
+
+
+def checked_places(count: int) -> list[int]:
+    """Return the places, of so many unlabeled files, of those that are looked at before a run."""
+    most = min(count, CHECKED_UNLABELED)
+    return [i * (count - 1) // max(1, most - 1) for i in range(most)]
 
 
 def default_steps(device: str) -> int:

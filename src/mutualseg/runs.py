@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +13,25 @@ from typing import Any
 
 import yaml
 
+from mutualseg.atomic_files import faults_naming, partial_of, sync_folder, write_text
+from mutualseg.data.file_names import printable
 from mutualseg.errors import RunError
 from mutualseg.plain_yaml import NotPlainError, read_plain
 
 _WRITTEN = {
     *("config", "split", "metrics", "monitor", "timing", "events", "summary", "report"),
-    *("baseline", "classes", "views", "pseudo_labels", "checkpoints", "weights", "export", "error"),
+    *(
+        "baseline",
+        "classes",
+        "views",
+        "pseudo_labels",
+        "checkpoints",
+        "weights",
+        "export",
+        "error",
+        "bad_batches",
+        "skipped",
+    ),
 }
 """What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
 
@@ -63,6 +77,11 @@ class RunFolder:
         return self.root / "timing.csv"
 
     @property
+    def skipped(self) -> Path:
+        """One row per image that was skipped, with the reason; written for `--on-bad-image skip` only."""
+        return self.root / "skipped.csv"
+
+    @property
     def summary(self) -> Path:
         """The result; it exists only once the run is finished."""
         return self.root / "summary.json"
@@ -86,6 +105,11 @@ class RunFolder:
     def previous_checkpoint(self) -> Path:
         """The one before."""
         return self.root / "checkpoints" / "previous.ckpt"
+
+    @property
+    def damaged_checkpoint(self) -> Path:
+        """A newest checkpoint that a resumed run found damaged and passed over."""
+        return self.root / "checkpoints" / "last.damaged"
 
     @property
     def newest_checkpoint(self) -> Path:
@@ -112,6 +136,11 @@ class RunFolder:
         """Traceback of a fault of the program that ended the run in a comparison."""
         return self.root / "error.txt"
 
+    @property
+    def bad_batches(self) -> Path:
+        """Folder of what skipped steps looked at; there only if there were any."""
+        return self.root / "bad_batches"
+
     def is_finished(self) -> bool:
         """Whether the run has its summary."""
         return self.summary.is_file()
@@ -134,9 +163,11 @@ class RunFolder:
 
     def check_free(self, *, overwrite: bool) -> None:
         """Raise RunError if the folder holds something that may not be replaced."""
+        if printable(str(self.root.absolute())) != str(self.root.absolute()):  # TensorBoard takes only text
+            raise RunError(f"--out {self.root} holds bytes that are no UTF-8 text; name another folder.")
         if self.root.exists() and not self.root.is_dir():
             raise RunError(f"--out {self.root} is a file; name a folder.")
-        if not self.root.is_dir() or not any(self.root.iterdir()):
+        if not self.root.is_dir() or self._holds_nothing():
             return
         if not overwrite:
             raise RunError(
@@ -176,6 +207,12 @@ class RunFolder:
             )
         self._clear()
 
+    def _holds_nothing(self) -> bool:
+        """Whether all there is are our empty folders and half-written files: a run that could not begin."""
+        if self._strangers():
+            return False
+        return all(path.is_dir() or path.suffix == partial_of(path).suffix for path in self.root.rglob("*"))
+
     def _strangers(self) -> list[str]:
         return sorted(p.name for p in self.root.iterdir() if p.name.partition(".")[0] not in _WRITTEN)
 
@@ -192,7 +229,7 @@ class RunFolder:
         """Write every resolved value of the run, under a comment that says where they come from."""
         head = f"# {comment}\n" if comment else ""
         text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-        self.config.write_text(head + text, encoding="utf-8")
+        write_text(self.config, head + text)
 
     def read_config(self) -> dict[str, Any]:
         """Return what `write_config` wrote.
@@ -214,26 +251,36 @@ class RunFolder:
 
     def write_classes(self, classes: Sequence[str]) -> None:
         """Write the class names, one a line by index."""
-        self.classes.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+        write_text(self.classes, "".join(f"{name}\n" for name in classes))
 
     def read_classes(self) -> tuple[str, ...]:
         """Return what `write_classes` wrote; empty if it is not there."""
         return tuple(self.classes.read_text(encoding="utf-8").splitlines()) if self.classes.is_file() else ()
 
     def append_row(self, path: Path, row: dict[str, float | int | str]) -> None:
-        """Append one row to a CSV file of this run; the first row sets the header."""
-        is_new = not path.is_file()
-        with path.open("a", newline="", encoding="utf-8") as file:
+        """Append one row to a CSV file of this run; the first row sets the header.
+
+        It is safe on the disk on return: a run that goes on from a later checkpoint does not make it again.
+        """
+        is_new = not path.is_file() or path.stat().st_size == 0
+        with faults_naming(path), path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(row), lineterminator="\n")
             if is_new:
                 writer.writeheader()
             writer.writerow(row)
+            file.flush()
+            os.fsync(file.fileno())
+        if is_new:
+            sync_folder(path.parent)
 
     def cut_rows(self, path: Path, last_step: int) -> None:
         """Drop the rows of a CSV file that stand after a step: a resumed run writes them again."""
         if not path.is_file():
             return
         header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+        if not header.endswith("\n"):  # a full disk or a crash cut it short: the first row sets it again
+            path.unlink()
+            return
         steps = [row.split(",", 1)[0] for row in rows]
         # A row that a crash cut short is dropped too: it is the last, and written again.
         kept = [
@@ -242,9 +289,7 @@ class RunFolder:
             if row.endswith("\n") and step.isdigit() and int(step) <= last_step
         ]
         if len(kept) < len(rows):
-            partial = path.with_suffix(".partial")
-            partial.write_text(header + "".join(kept), encoding="utf-8")
-            partial.replace(path)
+            write_text(path, header + "".join(kept))
 
     def read_rows(self) -> list[dict[str, str]]:
         """Return the rows of metrics.csv."""
@@ -255,9 +300,9 @@ class RunFolder:
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the result; a kill leaves the whole file or none, since its presence means finished."""
-        partial = self.summary.with_suffix(".partial")
-        partial.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.replace(self.summary)
+        # Bytes of a file name that are no text become \udce9, which is how JSON writes them too.
+        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+        write_text(self.summary, text, errors="backslashreplace")
 
 
 def next_free(parent: Path, name: str) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mutualseg.data.class_balance import refuse_unlabeled
 from mutualseg.data.folder import DataFolder
+from mutualseg.data.regular_files import real_path
 from mutualseg.data.samples import Sample
 from mutualseg.data.split_file import read_val
 from mutualseg.errors import DataError, MutualSegError
@@ -45,7 +46,7 @@ def score_run(
             f"{source.root} has the classes {', '.join(source.classes)}, but the run learned "
             f"{', '.join(predictor.classes)}; give data with the same classes in the same order."
         )
-    is_own = data is None or Path(data).resolve() == Path(settings.data).resolve()
+    is_own = data is None or real_path(Path(data)) == real_path(Path(settings.data))
     shown, samples = _part(source, folder, part, is_own=is_own)
     refuse_unlabeled(samples, source.encoding.masks, shown)
     with file_progress("evaluating", quiet=quiet) as progress:

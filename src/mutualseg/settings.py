@@ -7,8 +7,10 @@ from typing import Any
 
 from mutualseg.data.image_codes import RGB
 from mutualseg.data.mask_codes import INDICES
-from mutualseg.errors import RunError
+from mutualseg.errors import ConfigError, RunError
+from mutualseg.one_line import one_line
 from mutualseg.supervision import Supervision
+from mutualseg.typed_values import typed_values
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Settings:
     guard: str = "off"
     """`warn`, `rollback` or `off`."""
     deterministic: bool = False
+    threads: int | None = None
+    """With which the run began to compute on a CPU; None in runs from before it was noted down."""
 
     @property
     def processes(self) -> int:
@@ -77,14 +81,17 @@ class Settings:
         """Rebuild what `to_dict` returned.
 
         Raises:
-            RunError: a value is missing or unknown.
+            RunError: a value is missing, unknown or of another type.
         """
         names = {each.name for each in fields(cls)}
         needed = {each.name for each in fields(cls) if each.default is each.default_factory is MISSING}
-        wrong = sorted((needed - set(values)) | (set(values) - names))
+        wrong = sorted((needed - set(values)) | (set(values) - names), key=str)
         if wrong:
-            raise another_version(source, wrong[0])
-        return cls(**values)
+            raise another_version(source, one_line(wrong[0]))
+        try:
+            return cls(**typed_values(cls, values, "{}"))
+        except ConfigError as error:
+            raise RunError(f"'{source}' cannot be used: {str(error).rstrip('.')}; restore it.") from None
 
 
 def another_version(source: str, value: str) -> RunError:

@@ -18,7 +18,7 @@ _COMMANDS = re.compile(
 
 def shown(text: str) -> str:
     r"""Return a text on one line, in which what would command a terminal is spelled out, as `\x1b`."""
-    return _spelled(text).replace("\n", "\\n")
+    return _spelled(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def shown_lines(text: str) -> str:
@@ -26,9 +26,14 @@ def shown_lines(text: str) -> str:
     return _spelled(text)
 
 
+def is_shown_as_it_is(text: str) -> bool:
+    """Tell whether nothing in a text is a line end, or what nobody sees and a terminal may obey."""
+    return shown(text) == text
+
+
 def first_unseen(names: Iterable[str]) -> str | None:
-    """Return the first of some names with characters that nobody sees and a terminal may obey."""
-    return next((name for name in names if shown(name) != name), None)
+    """Return the first of some names of which `is_shown_as_it_is` does not hold."""
+    return next((name for name in names if not is_shown_as_it_is(name)), None)
 
 
 def json_line(value: object) -> str:

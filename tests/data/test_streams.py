@@ -19,8 +19,8 @@ from mutualseg.data.folder import DataFolder, read_folder
 from mutualseg.data.image_codes import ImageCode
 from mutualseg.data.loading import load_image, load_mask
 from mutualseg.data.mask_codes import MaskCode
+from mutualseg.data.skipping import BadFile, WithSkipped
 from mutualseg.data.streams import (
-    BadFile,
     LabeledStream,
     Positions,
     collate_labeled,
@@ -86,7 +86,7 @@ def item_at(made: TwoStreams, stream: str, position: int) -> tuple[Tensor, ...]:
     assert found is not None
     item = found[position]
     assert item is not None
-    assert not isinstance(item, BadFile | LabeledCrop | UnlabeledCrop)
+    assert not isinstance(item, BadFile | LabeledCrop | UnlabeledCrop | WithSkipped)
     return tuple(item)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
-from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
 from mutualseg.api.arguments import paths, required_out
+from mutualseg.api.going_on import resumable
+from mutualseg.data.regular_files import real_path
 from mutualseg.errors import ConfigError
 
 
+@resumable
 def train(
     data: str | None = None,
     *,
@@ -113,9 +114,11 @@ def train(
             unlabeled images helped.
         window: Look at val images in windows of this side in pixels, overlapping by a third, or whole (the
             default); evaluate and predict then do the same with this run.
-        resume: Continue the run in --out, or in the run folder given here.
+        resume: Continue the run in --out (begin it if nothing is there and data are given), or in the run
+            folder given here. Options beside it must be the run's; workers, cache and checkpoint_every change
+            no result and may differ.
         override: With --resume, names of options given beside it that may differ from the run's, such as
-            steps.
+            steps or precision; also of values edited in its config.yaml.
         overwrite: Replace the run in --out.
         on_bad_image: What to do about a file that cannot be used: stop with an error, or skip it; skipped
             files are counted and listed, and above 5 percent of all the run is stopped.
@@ -132,65 +135,13 @@ def train(
         MutualSegError: anything that the user can mend, in one sentence.
         Interrupted: a signal came; the run was saved.
     """
+    from mutualseg.engine.late_signals import telling_how_to_go_on
     from mutualseg.engine.processes import place_from
     from mutualseg.occupied import occupied
+    from mutualseg.runs import RunFolder
 
-    if resume and overwrite:
-        raise ConfigError("--resume and --overwrite exclude each other; use one of them.")
     place = place_from(os.environ)
     leads = place is None or place.leads  # of several processes one holds the run folder for all
-    if resume:
-        from mutualseg.engine.baseline import has_twin, lacks_baseline, run_with_twin
-        from mutualseg.engine.resuming import resume_run
-        from mutualseg.runs import RunFolder
-
-        root = required_out(out) if resume is True else Path(resume)
-        if out is not None and Path(out).resolve() != root.resolve():
-            raise ConfigError(f"--resume {resume} and --out {out} name two runs; leave out --out.")
-        chosen: dict[str, object] = {
-            "data": data,
-            "layout": layout,
-            "ignore": ignore,
-            "channels": channels,
-            "labeled": labeled,
-            "steps": steps,
-            "seed": seed,
-            "split_seed": split_seed,
-            "batch": batch,
-            "crop": crop,
-            "network": network,
-            "encoder": encoder,
-            "with_baseline": with_baseline,
-            "group": group,
-            "budget": budget,
-            "unlabeled_batch": unlabeled_batch,
-            "accumulate": accumulate,
-            "weights": weights,
-            "init": init,
-            "device": device,
-            "devices": devices,
-            "num_nodes": num_nodes,
-            "precision": precision,
-            "evaluate_every": evaluate_every,
-            "select": select,
-            "method": method,
-            "views": views,
-            "optimization": optimization,
-            "window": window,
-            "supervision": supervision,
-            "on_bad_image": on_bad_image,
-            "guard": guard,
-            "deterministic": deterministic,
-        }
-        defaults = signature(train).parameters
-        given = {name: value for name, value in chosen.items() if value != defaults[name].default}
-        folder = RunFolder(root)
-
-        def go_on() -> dict[str, Any]:
-            return resume_run(root, given=given, quiet=quiet or lacks_baseline(folder))
-
-        with occupied(root) if leads else nullcontext():
-            return run_with_twin(root, go_on, quiet=quiet) if has_twin(folder) else go_on()
     if data is None:
         raise ConfigError("--data is missing; give a folder with images/ and masks/, or: --data generated.")
     if steps is not None and budget is not None:
@@ -251,7 +202,7 @@ def train(
     )
     if run_root is None or not leads:
         return train_it(hold=_nothing)
-    with occupied(run_root) as hold:
+    with occupied(run_root) as hold, telling_how_to_go_on(RunFolder(run_root)):
         held = partial(train_it, hold=hold)
         return run_with_twin(run_root, held, quiet=quiet) if with_baseline else held()
 
@@ -260,7 +211,7 @@ def next_run(data: str) -> Path:
     """Return the run folder of a run that was given none."""
     from mutualseg.runs import next_free
 
-    return next_free(Path("runs"), Path(data).resolve().name or "data")
+    return next_free(Path("runs"), real_path(Path(data)).name or "data")
 
 
 def _nothing() -> None:

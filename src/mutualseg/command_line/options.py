@@ -89,7 +89,7 @@ def options_of(parser: ArgumentParser) -> dict[str, Any]:
 def annotation_of(function: Callable[..., Any], name: str) -> Any:
     """Return the type of a parameter of an `api` function."""
     annotation = inspect.signature(function).parameters[name].annotation
-    return eval(annotation, function.__globals__)  # our own source, not input
+    return eval(annotation, inspect.unwrap(function).__globals__)  # our own source, not input
 
 
 def takes_many(annotation: Any) -> bool:

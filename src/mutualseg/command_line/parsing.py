@@ -5,14 +5,22 @@ from __future__ import annotations
 import inspect
 import json
 from argparse import ArgumentError
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jsonargparse import ArgumentParser
 
 from mutualseg import api
-from mutualseg.command_line.options import add_function, add_settings, annotation_of, list_options, takes_many
+from mutualseg.command_line.options import (
+    SETTINGS,
+    add_function,
+    add_settings,
+    annotation_of,
+    list_options,
+    options_of,
+    takes_many,
+)
 from mutualseg.command_line.refusals import explain, refuse_unknown, refuse_unknown_keys, require_values
 from mutualseg.command_line.words import repeated, spelled, value_of, with_value, without_config
 from mutualseg.configuration_files import preset_names, read_configuration
@@ -40,6 +48,20 @@ class Parsed:
     """For the `api` function."""
     as_json: bool
     """Whether the result is printed as one line of JSON."""
+    given: frozenset[str]
+    """Those of the arguments that the words or the configuration name, dotted within a group."""
+
+    def given_arguments(self) -> dict[str, Any]:
+        """Return the arguments without those that nobody gave."""
+        found: dict[str, Any] = {}
+        for name, value in self.arguments.items():
+            if name in SETTINGS and isinstance(value, dict):
+                value = {key: each for key, each in value.items() if f"{name}.{key}" in self.given}
+                if value:
+                    found[name] = value
+            elif name in self.given:
+                found[name] = value
+        return found
 
 
 def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | None:
@@ -106,6 +128,7 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
             add_settings(parser, None)
     refuse_unknown(words, parser)
     refuse_unknown_keys(configuration, parser)
+    given = _given(words, configuration, parser)
     lists = _take_lists(configuration, verb)
     if is_configured:
         _drop_pair(words, configuration)
@@ -119,7 +142,16 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
     values = {key: value for key, value in namespace.as_dict().items() if key not in ("config", "json")}
     require_values(verb, values)
     values |= {name: value for name, value in lists.items() if not values[name]}
-    return Parsed(values, bool(namespace["json"]))
+    return Parsed(values, bool(namespace["json"]), given)
+
+
+def _given(words: Sequence[str], configuration: Mapping[str, Any], parser: ArgumentParser) -> frozenset[str]:
+    """Return the names of the arguments that words and a configuration give."""
+    actions = options_of(parser)
+    found = {actions[flag].dest for flag in (word.partition("=")[0] for word in words) if flag in actions}
+    for name, value in configuration.items():
+        found |= {f"{name}.{key}" for key in value} if name in SETTINGS else {name}
+    return frozenset(found)
 
 
 def _configuration(verb: str, words: Sequence[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mutualseg.atomic_files import replacing
 from mutualseg.comparison.aggregates import scores_of
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
@@ -73,6 +74,5 @@ def draw_plot(record: Mapping[str, Any], path: Path) -> None:
             text.set_parse_math(False)  # a label with $ is a name, and no formula
     else:
         axes.set_title(f"no run has a score on {part}", fontsize="medium")
-    partial = path.with_name(f"{path.stem}.partial.png")
-    figure.savefig(partial, dpi=150)
-    partial.replace(path)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=150, format="png")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mutualseg.atomic_files import write_text
 from mutualseg.comparison.ablations import FULL
 from mutualseg.comparison.aggregates import scores_of, table_of
 from mutualseg.comparison.lock import LOCK
@@ -73,9 +74,8 @@ def write_record(
         "verdicts": [] if champion is None else verdicts_of(scores, champion),
     }
     out.mkdir(parents=True, exist_ok=True)
-    partial = out / f"{NAME}.partial"
-    partial.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(out / NAME)
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    write_text(out / NAME, text, errors="backslashreplace")
     return record
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from mutualseg.atomic_files import replacing
 from mutualseg.comparison.on_test import counted_network_of
 from mutualseg.data.encoding import Encoding
 from mutualseg.data.samples import Sample
@@ -76,9 +77,8 @@ def draw_samples(
     if not labels:
         return
     rows = [[_narrowed(picture) for picture in pictures] for pictures in zip(*columns, strict=True)]
-    partial = path.with_name(f"{path.stem}.partial.png")
-    sheet(rows, ["image", "truth", *labels], classes, colors).save(partial)
-    partial.replace(path)
+    with replacing(path) as partial:
+        sheet(rows, ["image", "truth", *labels], classes, colors).save(partial, format="PNG")
 
 
 def _counted(row: Mapping[str, Any], folder: RunFolder, device: str) -> Predictor:

@@ -23,7 +23,7 @@ def stopping_in_order(receiver: LateSignal) -> Iterator[None]:
         with signals_to(receiver):
             yield
     except Interrupted as stopped:
-        stopped.advice = _SAVED
+        stopped.advice = _SAVED if stopped.saved else _LOST
         raise
     except KeyboardInterrupt:  # a second one, during a step: it waits for no checkpoint
         hurried = Interrupted(signal.SIGINT.name)

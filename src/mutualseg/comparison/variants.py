@@ -11,7 +11,6 @@ from typing import Any
 
 from mutualseg import resolving
 from mutualseg.comparison.ablations import ABLATIONS, FULL, chosen_ablations
-from mutualseg.comparison.typed_values import typed_values
 from mutualseg.configuration_files import read_mapping
 from mutualseg.errors import ConfigError
 from mutualseg.methods import METHODS, method_class
@@ -19,6 +18,7 @@ from mutualseg.nearest import unknown_name
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.optimization import Optimization
 from mutualseg.supervision import Supervision
+from mutualseg.typed_values import typed_values
 from mutualseg.views.pipelines import UnlabeledViews
 
 _PARTS = ("method", "views", "optimization", "supervision")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mutualseg.data.annotated_images import check_annotated_size, check_unique
 from mutualseg.data.coco_json import Listed, category_of, is_coco_panoptic, list_categories, list_images
 from mutualseg.data.drawn_masks import Draw, DrawnMasks, Plan, Progress, draw_once
-from mutualseg.data.images import open_image
+from mutualseg.data.image_opening import open_image
 from mutualseg.data.inside import is_inside
 from mutualseg.data.json_files import Node, read_json
 from mutualseg.data.label_names import LabelNames

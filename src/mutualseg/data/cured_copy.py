@@ -19,12 +19,13 @@ from mutualseg.data.file_names import suffix_of, without_suffix
 from mutualseg.data.findings import Change
 from mutualseg.data.folder_survey import Progress, ReadMask, without_name
 from mutualseg.data.grouping import bare_name
-from mutualseg.data.images import open_image
+from mutualseg.data.image_opening import open_image
 from mutualseg.data.layouts import FOLDER
 from mutualseg.data.left_out import files_left_out, images_left_out
 from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.mask_codes import IGNORE
 from mutualseg.data.masks import foreign_values, size_problem, values_of
+from mutualseg.data.regular_files import real_path
 from mutualseg.data.samples import Sample
 from mutualseg.errors import ConfigError, DataError
 from mutualseg.machine import cores
@@ -74,9 +75,9 @@ def require_empty_place(out: Path, read_only: Sequence[Path]) -> None:
         out: The folder to write.
         read_only: The data folder and the `--unlabeled` folders.
     """
-    place = out.resolve()
+    place = real_path(out)
     for folder in read_only:
-        if folder.resolve() in (place, *place.parents):
+        if real_path(folder) in (place, *place.parents):
             raise ConfigError(f"--fix {out} lies in {folder}, which is only read; name a folder outside it.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"--fix {out} exists and is not an empty folder; name a new one.")

@@ -21,6 +21,7 @@ from mutualseg.data.streams import (
     collate_labeled,
     collate_unlabeled,
 )
+from mutualseg.data.worker_signals import leave_signals_to_the_training
 from mutualseg.freed_memory import give_freed_memory_back
 from mutualseg.views.pipelines import LabeledViews, UnlabeledViews
 
@@ -55,6 +56,7 @@ class TwoStreams(pl.LightningDataModule):
         color_on_device: deliver crops whose color changes are drawn and not made, for the training to make
             them where it computes.
         cache: where decoded images that are drawn more than once are kept (see `open_cache`).
+        tries: files that are tried at a position at most; 1 lets none stand in for a bad one.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class TwoStreams(pl.LightningDataModule):
         encoding: Encoding = PLAIN,
         color_on_device: bool = False,
         cache: str = "off",
+        tries: int = 1,
     ) -> None:
         super().__init__()
         labeled_views = LabeledViews(
@@ -93,6 +96,7 @@ class TwoStreams(pl.LightningDataModule):
             encoding=encoding,
             color_on_device=color_on_device,
             shelf=Shelf(self.store),
+            tries=tries,
         )
         self.unlabeled = None
         if unlabeled_steps:
@@ -104,6 +108,7 @@ class TwoStreams(pl.LightningDataModule):
                 encoding=encoding,
                 color_on_device=color_on_device,
                 shelf=Shelf(self.store, 2 * len(labeled)) if repeats else None,
+                tries=tries,
             )
         self.sizes = sizes
         self.total_steps = total_steps
@@ -147,3 +152,4 @@ class TwoStreams(pl.LightningDataModule):
 def _start_worker(number: int) -> None:
     # Forked while the training keeps what it frees: a loader would keep its largest photograph for good.
     give_freed_memory_back()
+    leave_signals_to_the_training()

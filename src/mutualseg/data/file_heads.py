@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from PIL import Image
-
 from mutualseg.data.file_names import suffix_of
+from mutualseg.data.image_opening import identified
+from mutualseg.data.regular_files import open_regular
+from mutualseg.errors import ImageError
 
 _ORIENTATION_TAG = 0x0112
 _SUFFIXES = {
@@ -42,11 +43,11 @@ class FileHead(NamedTuple):
 def file_head(path: Path) -> FileHead:
     """Read the head of an image file; what is wrong with it is for its decoder to say."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = _format(file.read(16))
             file.seek(0)
             return FileHead(found, _orientation(file))
-    except OSError:
+    except (OSError, ImageError):
         return FileHead()
 
 
@@ -66,7 +67,7 @@ def _format(start: bytes) -> str:
 
 def _orientation(file: IO[bytes]) -> int:
     try:
-        with Image.open(file) as image:
+        with identified(file, "") as image:
             value = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # on broken bytes Pillow raises nearly anything; it is not for this to say
         return 1

@@ -51,3 +51,8 @@ def without_ending(stem: str) -> str:
         ending = next(ending for ending in KIND_ENDINGS if stem.endswith(ending))
         return stem[: -len(ending)] or stem
     return stem
+
+
+def printable(text: str) -> str:
+    r"""Return a text that can be written as UTF-8: bytes of a name that are no text as \udce9."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -16,6 +16,7 @@ from mutualseg.data.mask_codes import Color
 from mutualseg.data.pairing import index_files
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import IMAGE_SUFFIXES, PARTS, Part, Sample
+from mutualseg.data.skipping import too_many
 from mutualseg.errors import DataError
 
 __all__ = ["DataFolder", "load_listing", "orphan_masks", "pair", "read_folder", "shown"]
@@ -58,13 +59,17 @@ class DataFolder:
         return tuple(SampleIndex.of(self.train).labeled())
 
 
-def read_folder(root: Path, *, ignore: int | None = None, images: ImageCode = RGB) -> DataFolder:
+def read_folder(
+    root: Path, *, ignore: int | None = None, images: ImageCode = RGB, skip_broken: bool = False
+) -> DataFolder:
     """List a data folder, pair images with masks, and find its classes.
 
     Args:
         root: Folder that holds images/ and masks/.
         ignore: A mask value that means "class unknown", beside 255 (see `read_classes`).
         images: How images are read.
+        skip_broken: Leave out masks that cannot be read where classes are looked for, and up to 5 percent
+            that have no image.
 
     Returns:
         The folder's samples and classes.
@@ -82,7 +87,10 @@ def read_folder(root: Path, *, ignore: int | None = None, images: ImageCode = RG
                 f"({shown(clashes[0])}); keep one of each."
             )
     orphans = orphan_masks(image_files, mask_files)
-    if orphans:
+    lone: tuple[str, ...] = ()
+    if skip_broken and orphans and not too_many(len(orphans), image_files.count()):
+        lone = (f"{len(orphans)} masks have no image of the same name and are left out ({shown(orphans)}).",)
+    elif orphans:
         hint = "rename them as their images, or remove them"
         if image_files.has_parts != mask_files.has_parts:
             hint = "train/, val/, test/ must lie below both images/ and masks/, or below neither"
@@ -94,7 +102,9 @@ def read_folder(root: Path, *, ignore: int | None = None, images: ImageCode = RG
         )
     scored = {part: tuple(sample for sample in parts[part] if sample.mask) for part in PARTS[1:]}
     masked = [*parts["train"].labeled(), *scored["val"], *scored["test"]]
-    classes = read_classes(root, [sample.mask for sample in masked if sample.mask], ignore=ignore)
+    classes = read_classes(
+        root, [sample.mask for sample in masked if sample.mask], ignore=ignore, skip_broken=skip_broken
+    )
     unscored = tuple(sample for part in PARTS[1:] for sample in parts[part] if not sample.mask)
     return DataFolder(
         root=root,
@@ -109,6 +119,7 @@ def read_folder(root: Path, *, ignore: int | None = None, images: ImageCode = RG
         notes=(
             *classes.notes,
             *classes.warnings,
+            *lone,
             *_notes(image_files, mask_files, unscored),
             *(
                 f"{folder} is read as training images; rename it to {part} if that is what it is."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import ceil, sqrt
@@ -31,7 +31,11 @@ _RANGES = (2**8 - 1, 2**10 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)
 
 
 def find_code(
-    training: Sequence[Sample], scored: Sequence[Sample], channels: int | None = None
+    training: Sequence[Sample],
+    scored: Sequence[Sample],
+    channels: int | None = None,
+    *,
+    skip_broken: bool = False,
 ) -> tuple[ImageCode, list[str]]:
     """Return how the images of a run are read, and sentences for the user about it.
 
@@ -42,6 +46,8 @@ def find_code(
         training: labeled and unlabeled images; evenly spaced ones are looked at.
         scored: images of val and test, all looked at.
         channels: that are wanted.
+        skip_broken: leave out images that cannot be read, or are of another kind than most, to whoever skips
+            them.
 
     Raises:
         ConfigError: The images do not have so many channels.
@@ -49,8 +55,11 @@ def find_code(
     """
     files = [sample.image for sample in (*_evenly(training, LOOKED_AT), *scored)]
     with ThreadPoolExecutor() as pool:
-        kinds = list(pool.map(image_kind, files))
-    seen = [_Seen(file, kind) for file, kind in zip(files, kinds, strict=True)]
+        kinds = list(pool.map(_kind_or_none if skip_broken else image_kind, files))
+    seen = [_Seen(file, kind) for file, kind in zip(files, kinds, strict=True) if kind is not None]
+    if skip_broken and seen:
+        is_usual = majority([one.kind for one in seen])
+        seen = [one for one in seen if is_usual(one.kind)]
     depth = _one_depth(seen)
     code = ImageCode(_bands(seen, depth) if channels is None else channels, depth)
     for one in seen:
@@ -62,10 +71,17 @@ def find_code(
     notes = _notes(seen, code) if channels is None else []
     if code.is_rgb:
         return code, notes
-    code = _measured(code, [sample.image for sample in _evenly(training, MEASURED)])
+    code = _measured(code, [sample.image for sample in _evenly(training, MEASURED)], skip_broken)
     scale = "" if code.kind == "8-bit" else f", {code.low:g} to {code.high:g}"
     words = bands_in_words(code.channels, code.kind)
     return code, [f"Images are read as {words}{scale}, normalized as measured on them.", *notes]
+
+
+def _kind_or_none(file: Path) -> ImageKind | None:
+    try:
+        return image_kind(file)
+    except ImageError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -118,10 +134,21 @@ def _notes(seen: Sequence[_Seen], code: ImageCode) -> list[str]:
     return [f"The alpha of {len(with_alpha)} images is dropped ({with_alpha[0].file}){everywhere}."]
 
 
-def _measured(code: ImageCode, files: Sequence[Path]) -> ImageCode:
+def _measured(code: ImageCode, files: Sequence[Path], skip_broken: bool) -> ImageCode:
     """Return a code with the range of the numbers of some files, and their mean and spread per channel."""
+
+    def moments_of(file: Path) -> _Moments | ImageError:
+        try:
+            return _Moments.of(code.read_unscaled(file))
+        except ImageError as error:
+            return error
+
     with ThreadPoolExecutor() as pool:
-        moments = list(pool.map(lambda file: _Moments.of(code.read_unscaled(file)), files))
+        found = list(pool.map(moments_of, files))
+    moments = [one for one in found if not isinstance(one, ImageError)]
+    broken = [one for one in found if isinstance(one, ImageError)]
+    if broken and (not skip_broken or not moments):
+        raise broken[0]
     total = _Moments.sum(moments)
     low, high = code.low, code.high
     if code.kind == "16-bit":
@@ -168,6 +195,20 @@ class _Moments:
 def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
     """Return numbers that do not depend on the order in which a processor adds."""
     return tuple(float(f"{value:.6g}") for value in values.tolist())
+
+
+def majority(kinds: Sequence[ImageKind]) -> Callable[[ImageKind], bool]:
+    """Return what tells whether an image is of the kind that most have; gray and RGB of one depth are one.
+
+    Args:
+        kinds: of all images, at least one.
+    """
+    most = Counter(map(_family, kinds)).most_common(1)[0][0]
+    return lambda kind: _family(kind) == most
+
+
+def _family(kind: ImageKind) -> tuple[Depth, int]:
+    return kind.depth, 3 if kind.colors == 1 else kind.colors
 
 
 def _evenly(samples: Sequence[Sample], most: int) -> Iterable[Sample]:

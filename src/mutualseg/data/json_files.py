@@ -13,7 +13,10 @@ import numpy.typing as npt
 
 from mutualseg.data.file_sizes import JSON, refuse_larger_than_memory
 from mutualseg.data.polygons import FARTHEST
-from mutualseg.errors import DataError, MaskError
+from mutualseg.data.regular_files import open_regular
+from mutualseg.errors import DataError, ImageError, MaskError
+from mutualseg.one_line import one_line
+from mutualseg.terminal import is_shown_as_it_is
 
 _EDGE = 1 << 16
 """Bytes at either end of a file that `glimpse` reads."""
@@ -55,6 +58,8 @@ class Node(NamedTuple):
             raise self._wrong("text is needed")
         if not self.value.strip():
             raise self.error("is empty")
+        if not is_shown_as_it_is(self.value):
+            raise self.error("has a line break or control character in it", "correct it")
         return self.value
 
     def integer(self) -> int:
@@ -106,7 +111,7 @@ class Node(NamedTuple):
         return numbers
 
     def _wrong(self, needed: str) -> MaskError:
-        found = _KINDS.get(type(self.value)) or f"the number {self.value}"
+        found = _KINDS.get(type(self.value)) or f"the number {one_line(self.value)}"
         return self.error(f"is {found}, and {needed}")
 
 
@@ -119,11 +124,12 @@ def read_json(path: Path) -> Node:
     """
     refuse_larger_than_memory(path, JSON)
     try:
-        return Node(json.loads(path.read_bytes()), path, "")
+        with open_regular(path) as file:
+            return Node(json.loads(file.read()), path, "")
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path.") from None
     except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        reason = "nested too deeply" if isinstance(error, RecursionError) else one_line(error)
         raise MaskError(
             f"{path} is not JSON, or cut short ({reason}); export the annotations again."
         ) from None
@@ -132,13 +138,13 @@ def read_json(path: Path) -> Node:
 def glimpse(path: Path) -> str:
     """Return the beginning and the end of a file as text, to guess its format by; "" if it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             text = file.read(_EDGE)
             end = file.seek(0, 2)
             if end > len(text):
                 file.seek(max(len(text), end - _EDGE))
                 text += b"\n" + file.read()
-    except OSError:
+    except (OSError, ImageError):
         return ""
     # Without zeros, so that the letters of UTF-16 stand side by side.
     return text.replace(b"\0", b"").decode("latin-1")

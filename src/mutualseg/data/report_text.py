@@ -24,7 +24,7 @@ def format_report(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     layout = "" if report.layout == FOLDER.name else f" (layout {report.layout})"
-    yield f"Data folder: {report.root}{layout}"
+    yield f"Data folder: {shown(str(report.root))}{layout}"
     if report.smallest and report.largest:
         yield f"Image sizes: {_size(report.smallest)} to {_size(report.largest)}"
     if report.kinds:
@@ -77,14 +77,14 @@ def _class_table(report: Report) -> Iterator[str]:
 
 def _finding_lines(finding: Finding) -> Iterator[str]:
     times = f"{finding.count} x " if finding.count > 1 else ""
-    yield from _wrapped(f"{finding.severity}: {times}{finding.what}", "  ")
+    yield from _wrapped(f"{finding.severity}: {times}{shown(finding.what)}", "  ")
     for number, path in enumerate(finding.files[:_FILES_SHOWN]):
-        yield f"    {path}"
+        yield f"    {shown(str(path))}"
         if finding.like:
-            yield f"      like {finding.like[number]}"
+            yield f"      like {shown(str(finding.like[number]))}"
     if finding.count > _FILES_SHOWN and len(finding.files) > _FILES_SHOWN:
         yield f"    and {finding.count - _FILES_SHOWN} more"
-    yield from _wrapped(f"  cure: {finding.cure}", "    ")
+    yield from _wrapped(f"  cure: {shown(finding.cure)}", "    ")
     yield ""
 
 
@@ -95,8 +95,8 @@ def _copy_lines(copy: CuredCopy) -> Iterator[str]:
         f"{_plural(len(copy.changes), 'file')} changed or left out"
     )
     for change in copy.changes[:_CHANGES_SHOWN]:
-        yield f"    {change.file}"
-        yield from _wrapped(f"      {change.what}", "      ")
+        yield f"    {shown(str(change.file))}"
+        yield from _wrapped(f"      {shown(change.what)}", "      ")
     if len(copy.changes) > _CHANGES_SHOWN:
         yield f"    and {len(copy.changes) - _CHANGES_SHOWN} more"
     yield f"all of them: {copy.root / 'FIXED.txt'}"

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from mutualseg.data.file_names import without_suffix
 from mutualseg.data.file_sizes import JSON, refuse_larger_than_memory
 from mutualseg.data.folder import DataFolder, shown
 from mutualseg.data.grouping import Grouping, without_groups_of
@@ -18,6 +19,7 @@ from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample, Split, is_image_file
 from mutualseg.data.unlabeled import choose_unlabeled, find_unlabeled
 from mutualseg.errors import SplitError
+from mutualseg.one_line import one_line
 
 _FORMAT = 1
 
@@ -82,12 +84,15 @@ def write_split(split: Split, root: Path, path: Path) -> None:
         file.writelines(split_to_json(split, root))
 
 
-def read_split(path: Path, folder: DataFolder) -> Split:
+def read_split(path: Path, folder: DataFolder, *, lost: Sequence[str] | None = None) -> Split:
     """Read a split exactly as it was written.
 
     Args:
         path: A file that `write_split` wrote.
         folder: The data folder, or a copy of it.
+        lost: None refuses training images that are gone. Else they stay where they stand, since the order
+            in which images are drawn follows from their number, and whoever opens them skips them; under
+            these paths those of them that are known.
 
     Raises:
         SplitError: The file is malformed, or images that it names are gone or have lost their mask.
@@ -101,10 +106,10 @@ def read_split(path: Path, folder: DataFolder) -> Split:
             "`mutualseg split`."
         )
     gone = [Path(file) for file in files.values() if not os.path.isfile(file)]  # noqa: PTH113  # a million
-    if gone:
+    if gone and lost is None:
         raise SplitError(
-            f"{len(gone)} unlabeled images of {path} are gone ({shown(gone)}); restore them, or give "
-            "their folder with --unlabeled."
+            f"{len(gone)} unlabeled images of {path} are gone ({one_line(shown(gone))}); restore them, or "
+            "give their folder with --unlabeled."
         )
     try:
         outside = SampleIndex.of_files((name, str(Path(file)), "train") for name, file in files.items())
@@ -113,7 +118,7 @@ def read_split(path: Path, folder: DataFolder) -> Split:
             f"{path} gives an unlabeled image a name that no file can have; make it anew with "
             "`mutualseg split`."
         ) from None
-    return _build(content, path, folder, outside)
+    return _build(content, path, folder, outside, lost)
 
 
 def read_val(path: Path, folder: DataFolder) -> tuple[Sample, ...]:
@@ -155,8 +160,16 @@ def reuse_split(path: Path, folder: DataFolder, unlabeled: Sequence[Path]) -> Sp
     return replace(split, unlabeled=kept, notes=(*dict.fromkeys(notes), *dropped))
 
 
-def _build(content: Mapping[str, Any], path: Path, folder: DataFolder, outside: SampleIndex) -> Split:
+def _build(
+    content: Mapping[str, Any],
+    path: Path,
+    folder: DataFolder,
+    outside: SampleIndex,
+    lost: Sequence[str] | None = None,
+) -> Split:
     everything = SampleIndex.of(folder.train) + SampleIndex.of((*folder.val, *folder.test))
+    if lost is not None:  # of two samples of one name the last one counts
+        everything += SampleIndex.of(_lost_samples(content, folder, everything, lost))
     known = {name: place for place, name in enumerate(everything.names())}
     never_trained = {sample.name for sample in (*folder.val, *folder.test)}
 
@@ -164,8 +177,8 @@ def _build(content: Mapping[str, Any], path: Path, folder: DataFolder, outside: 
         gone = [name for name in content[key] if name not in known]
         if gone:
             raise SplitError(
-                f"{path} names {len(gone)} images that {folder.root} lacks ({gone[0]}); use the data "
-                "folder it was made for, or make the split anew."
+                f"{path} names {len(gone)} images that {folder.root} lacks ({one_line(gone[0])}); use the "
+                "data folder it was made for, or make the split anew."
             )
         samples = everything.select([known[name] for name in content[key]])
         if key != "unlabeled" and len(samples.masked) < len(samples):
@@ -191,6 +204,31 @@ def _build(content: Mapping[str, Any], path: Path, folder: DataFolder, outside: 
     )
 
 
+def _lost_samples(
+    content: Mapping[str, Any], folder: DataFolder, everything: SampleIndex, files: Sequence[str]
+) -> list[Sample]:
+    """Return samples for the training images that a split names and that have lost their image or mask.
+
+    Args:
+        content: Of the split file.
+        folder: The data folder.
+        everything: Its samples.
+        files: Paths of images that are known to be gone.
+    """
+    there = {name: place for place, name in enumerate(everything.names())}
+    found: list[Sample] = []
+    for name in (*content["labeled"], *content["unlabeled"]):
+        bare = name.removeprefix("train/")
+        nowhere = folder.root / "masks" / name if name in content["labeled"] else None
+        if name not in there:
+            ends = tuple(f"/{each}" for each in (name, bare))
+            file = next((file for file in files if without_suffix(file).endswith(ends)), None)
+            found.append(Sample(Path(file or folder.root / "images" / name), nowhere, name, "train"))
+        elif nowhere is not None and everything[there[name]].mask is None:
+            found.append(replace(everything[there[name]], mask=nowhere))
+    return found
+
+
 def _load(path: Path) -> dict[str, Any]:
     """Return the file's content once every key has the right kind of value."""
     refuse_larger_than_memory(path, JSON, SplitError)
@@ -198,6 +236,8 @@ def _load(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SplitError(f"{path} does not exist; check the path.") from None
+    except OSError as error:
+        raise SplitError(f"{path} cannot be read ({error.strerror or error}); check the path.") from None
     except (ValueError, RecursionError):
         raise SplitError(f"{path} is not valid JSON; make it anew with `mutualseg split`.") from None
     if not isinstance(content, dict) or content.get("format") != _FORMAT or not _is_sound(content):
@@ -215,7 +255,7 @@ def _is_sound(content: Mapping[str, Any]) -> bool:
         and bool(content["labeled"])
         and isinstance(files, dict)
         and is_text_list(list(files.values()))
-        and isinstance(content.get("split_seed"), int)
+        and type(content.get("split_seed")) is int
         and content.get("val_from") in ("part", "held out")
         and isinstance(content.get("group", 0), str | None)
     )

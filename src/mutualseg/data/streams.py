@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,10 @@ from torch.utils.data import Dataset, Sampler
 from mutualseg.data.encoding import PLAIN, Encoding
 from mutualseg.data.loading import Shelf, load_image, load_mask
 from mutualseg.data.samples import Sample
+from mutualseg.data.skipping import BadFile, SkippedFile, WithSkipped, content_of, skipped_of, with_skipped
 from mutualseg.errors import DataError
 from mutualseg.seeding import generator_at, permutation
+from mutualseg.threads import threads_set
 from mutualseg.types import (
     ColorSteps,
     LabeledBatch,
@@ -33,16 +36,19 @@ Views = tuple[Tensor, ...]
 Made = TypeVar("Made", bound=tuple[Any, ...])
 
 
-class BadFile(NamedTuple):
-    """What a worker returns for a file it cannot use: a raised error would arrive as a traceback."""
-
-    message: str
-
-
 def sample_at(position: int, count: int, seed: int, stream: str) -> int:
     """Return which of `count` samples stands at a position: each epoch is its own permutation."""
+    return next(samples_from(position, count, seed, stream))
+
+
+def samples_from(position: int, count: int, seed: int, stream: str) -> Iterator[int]:
+    """Yield which sample stands at a position, then those that stand in for it if it cannot be used.
+
+    They are the next ones of the same epoch's order, from its end on to its start, each once.
+    """
     epoch, place = divmod(position, count)
-    return int(_epoch_order(count, seed, stream, epoch)[place])
+    order = _epoch_order(count, seed, stream, epoch)
+    return (int(order[(place + further) % count]) for further in range(count))
 
 
 @lru_cache(maxsize=8)
@@ -50,7 +56,7 @@ def _epoch_order(count: int, seed: int, stream: str, epoch: int) -> npt.NDArray[
     return permutation(count, seed, stream, "epoch", epoch)
 
 
-class LabeledStream(Dataset[Views | LabeledCrop | BadFile]):
+class LabeledStream(Dataset[Views | LabeledCrop | WithSkipped | BadFile]):
     """Crops of labeled images: position -> (image, mask, valid) as `LabeledViews` makes them.
 
     Args:
@@ -61,6 +67,7 @@ class LabeledStream(Dataset[Views | LabeledCrop | BadFile]):
         encoding: how the files are read.
         color_on_device: return `LabeledCrop`s, whose color changes are drawn and not made.
         shelf: where decoded images are kept, and behind them as many masks.
+        tries: files that are tried at a position at most; 1 lets none stand in for another.
     """
 
     def __init__(
@@ -73,6 +80,7 @@ class LabeledStream(Dataset[Views | LabeledCrop | BadFile]):
         encoding: Encoding = PLAIN,
         color_on_device: bool = False,
         shelf: Shelf | None = None,
+        tries: int = 1,
     ) -> None:
         self.samples = samples
         self.encoding = encoding
@@ -81,31 +89,36 @@ class LabeledStream(Dataset[Views | LabeledCrop | BadFile]):
         self.num_classes = num_classes
         self.seed = seed
         self.color_on_device = color_on_device
+        self.tries = tries
 
-    def __getitem__(self, position: int) -> Views | LabeledCrop | BadFile:
+    def __getitem__(self, position: int) -> Views | LabeledCrop | WithSkipped | BadFile:
         """Return what a loader receives for a position, or what is wrong with its file."""
         if self.color_on_device:
             return self._at(position, self.views.uncolored)
-        return self.views_at(position)
+        return self._at(position, self.views)
 
     def views_at(self, position: int) -> Views | BadFile:
         """Return (image, mask, valid) at a position, colors made here, or what is wrong with its file."""
-        return self._at(position, self.views)
+        found: Views | BadFile = content_of(self._at(position, self.views))
+        return found
 
-    def _at(self, position: int, make: Callable[[Tensor, Tensor, torch.Generator], Made]) -> Made | BadFile:
+    @threads_set(1)  # as in a loader process: a sum over an image must not depend on where it is loaded
+    def _at(
+        self, position: int, make: Callable[[Tensor, Tensor, torch.Generator], Made]
+    ) -> Made | WithSkipped | BadFile:
         count = len(self.samples)
-        place = sample_at(position, count, self.seed, "labeled")
-        sample = self.samples[place]
-        try:
+
+        def load(place: int) -> Made:
+            sample = self.samples[place]
             image = load_image(sample, self.encoding, self.shelf, place)
             size = (image.shape[1], image.shape[2])
             mask = load_mask(sample, self.encoding, size, self.num_classes, self.shelf, count + place)
             return make(image, mask, generator_at(self.seed, "labeled", position))
-        except DataError as error:
-            return BadFile(str(error))
+
+        return _first_usable(self, position, "labeled", load)
 
 
-class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
+class UnlabeledStream(Dataset[Views | UnlabeledCrop | WithSkipped | BadFile | None]):
     """Views of unlabeled images: position -> what `UnlabeledViews` makes of the image that stands there.
 
     Args:
@@ -117,6 +130,7 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
         encoding: how the files are read.
         color_on_device: return `UnlabeledCrop`s, whose color changes are drawn and not made.
         shelf: where decoded images are kept.
+        tries: files that are tried at a position at most; 1 lets none stand in for another.
     """
 
     def __init__(
@@ -129,6 +143,7 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
         encoding: Encoding = PLAIN,
         color_on_device: bool = False,
         shelf: Shelf | None = None,
+        tries: int = 1,
     ) -> None:
         self.samples = samples
         self.encoding = encoding
@@ -137,28 +152,55 @@ class UnlabeledStream(Dataset[Views | UnlabeledCrop | BadFile | None]):
         self.seed = seed
         self.positions = positions
         self.color_on_device = color_on_device
+        self.tries = tries
 
-    def __getitem__(self, position: int) -> Views | UnlabeledCrop | BadFile | None:
+    def __getitem__(self, position: int) -> Views | UnlabeledCrop | WithSkipped | BadFile | None:
         """Return what a loader receives for a position, or None for one that is not looked at."""
         return self.at(position) if self.positions is None or position in self.positions else None
 
-    def at(self, position: int) -> Views | UnlabeledCrop | BadFile:
+    def at(self, position: int) -> Views | UnlabeledCrop | WithSkipped | BadFile:
         """Return what a loader receives, looked at or not, or what is wrong with the file."""
         if self.color_on_device:
             return self._at(position, self.views.uncolored)
-        return self.views_at(position)
+        return self._at(position, self.views)
 
     def views_at(self, position: int) -> Views | BadFile:
         """Return what `UnlabeledViews` makes at any position, colors made here, or the bad file."""
-        return self._at(position, self.views)
+        found: Views | BadFile = content_of(self._at(position, self.views))
+        return found
 
-    def _at(self, position: int, make: Callable[[Tensor, torch.Generator], Made]) -> Made | BadFile:
-        place = sample_at(position, len(self.samples), self.seed, "unlabeled")
-        try:
+    @threads_set(1)  # as in a loader process: a sum over an image must not depend on where it is loaded
+    def _at(
+        self, position: int, make: Callable[[Tensor, torch.Generator], Made]
+    ) -> Made | WithSkipped | BadFile:
+        def load(place: int) -> Made:
             image = load_image(self.samples[place], self.encoding, self.shelf, place)
             return make(image, generator_at(self.seed, "unlabeled", position))
+
+        return _first_usable(self, position, "unlabeled", load)
+
+
+def _first_usable(
+    stream: LabeledStream | UnlabeledStream, position: int, name: str, load: Callable[[int], Made]
+) -> Made | WithSkipped | BadFile:
+    """Return what `load` makes of the sample at a position, or of the first that can stand in for it.
+
+    The random numbers are the position's, whichever sample it is. So what is returned follows from seed,
+    stream, position and which files are bad: every loader process returns the same.
+    """
+    skipped: list[SkippedFile] = []
+    for place in islice(samples_from(position, len(stream.samples), stream.seed, name), stream.tries):
+        try:
+            made = load(place)
         except DataError as error:
-            return BadFile(str(error))
+            if stream.tries == 1:
+                return BadFile(str(error))
+            skipped.append(SkippedFile.of(stream.samples[place], name, error))
+        else:
+            return made if not skipped else WithSkipped(made, tuple(skipped))
+    return BadFile(
+        f"{len(skipped)} {name} images in a row cannot be used; {skipped[0].reason}", tuple(skipped)
+    )
 
 
 class Positions(Sampler[int]):
@@ -194,30 +236,39 @@ class Positions(Sampler[int]):
 
 
 def collate_labeled(
-    items: Sequence[Views | LabeledCrop | BadFile],
-) -> LabeledBatch | LabeledCropBatch | BadFile:
-    """Stack crops into a batch, or pass on the first bad file."""
-    for item in items:
-        if isinstance(item, BadFile):
-            return item
-    columns = _stack(items)
-    return LabeledCropBatch(*columns) if isinstance(items[0], LabeledCrop) else LabeledBatch(*columns)
+    items: Sequence[Views | LabeledCrop | WithSkipped | BadFile],
+) -> LabeledBatch | LabeledCropBatch | WithSkipped | BadFile:
+    """Stack crops into a batch, or pass on the first bad file; what was skipped comes beside either."""
+    skipped, bad = _skipped_and_bad(items)
+    if bad is not None:
+        return bad
+    found = [content_of(item) for item in items]
+    columns = _stack(found)
+    kind = LabeledCropBatch if isinstance(found[0], LabeledCrop) else LabeledBatch
+    batch: LabeledBatch | LabeledCropBatch | WithSkipped = with_skipped(kind(*columns), skipped)
+    return batch
 
 
 def collate_unlabeled(
-    items: Sequence[Views | UnlabeledCrop | BadFile | None],
-) -> UnlabeledBatch | UnlabeledCropBatch | BadFile | None:
+    items: Sequence[Views | UnlabeledCrop | WithSkipped | BadFile | None],
+) -> UnlabeledBatch | UnlabeledCropBatch | WithSkipped | BadFile | None:
     """Stack views into a batch, pass on the first bad file, or None for a batch not looked at."""
     looked_at = [item for item in items if item is not None]
-    for item in looked_at:
-        if isinstance(item, BadFile):
-            return item
-    if not looked_at:
-        return None
-    columns = _stack(looked_at)
-    return (
-        UnlabeledCropBatch(*columns) if isinstance(looked_at[0], UnlabeledCrop) else UnlabeledBatch(*columns)
-    )
+    skipped, bad = _skipped_and_bad(looked_at)
+    if bad is not None or not looked_at:
+        return bad
+    found = [content_of(item) for item in looked_at]
+    columns = _stack(found)
+    kind = UnlabeledCropBatch if isinstance(found[0], UnlabeledCrop) else UnlabeledBatch
+    batch: UnlabeledBatch | UnlabeledCropBatch | WithSkipped = with_skipped(kind(*columns), skipped)
+    return batch
+
+
+def _skipped_and_bad(items: Sequence[Any]) -> tuple[tuple[SkippedFile, ...], BadFile | None]:
+    """Return all files that were skipped for some items, and the first bad file, which then has them all."""
+    skipped = tuple(file for item in items for file in skipped_of(item))
+    bad = next((item for item in items if isinstance(item, BadFile)), None)
+    return skipped, bad if bad is None or bad.skipped == skipped else bad._replace(skipped=skipped)
 
 
 def _stack(items: Sequence[tuple[Any, ...]]) -> Iterator[Any]:

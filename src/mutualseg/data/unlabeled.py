@@ -15,6 +15,7 @@ from mutualseg.data.duplicates import identical_to
 from mutualseg.data.file_facts import FileFacts, file_facts, first_of_each
 from mutualseg.data.grouping import Grouping, without_groups_of
 from mutualseg.data.listing import walk_names
+from mutualseg.data.regular_files import real_path
 from mutualseg.data.sample_index import Head, SampleIndex
 from mutualseg.data.samples import Sample, is_image_file
 from mutualseg.data.unlabeled_lists import UnlabeledList, is_list, read_unlabeled_list
@@ -168,7 +169,7 @@ def _below(folder: Path, heads: set[str]) -> SampleIndex:
     is_data_folder = (folder / "images").is_dir() and (folder / "masks").is_dir()
     # Absolute, so that a run resumed from another place finds them.
     top = (folder / "images" if is_data_folder else folder).absolute()
-    head = _head(top, folder.resolve().name, heads)
+    head = _head(top, real_path(folder).name, heads)
     found = SampleIndex.below(head, filter(is_image_file, walk_names(top)), {})
     if not found:
         raise DataError(f"--unlabeled {folder} holds no image; check the path.")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
 from mutualseg.losses.reduction import process_count
+
+Item = TypeVar("Item")
 
 
 def any_process(wants: bool, device: torch.device) -> bool:
@@ -50,6 +54,22 @@ def same_everywhere(value: str) -> str:
     return values[0]
 
 
+def is_finite_everywhere(value: Tensor) -> bool:
+    """Return whether a scalar is finite in every process; the device is read once."""
+    if process_count() > 1:
+        dist.all_reduce(value)  # of infinities of both signs the sum is nan
+    return math.isfinite(value.item())
+
+
+def from_every_process(value: Item) -> list[Item]:
+    """Return what each process has, by rank; all of them must call this at the same time."""
+    if process_count() == 1:
+        return [value]
+    found: list[Any] = [None] * process_count()
+    dist.all_gather_object(found, value)
+    return found
+
+
 @torch.no_grad()
 def take_buffers_of_the_first(modules: Iterable[nn.Module]) -> None:
     """Give every process the first one's floating-point buffers: BatchNorm's running statistics.
@@ -64,3 +84,12 @@ def take_buffers_of_the_first(modules: Iterable[nn.Module]) -> None:
     dist.broadcast(together, src=0)
     for buffer, part in zip(buffers, together.split([b.numel() for b in buffers]), strict=True):
         buffer.copy_(part.view_as(buffer))
+
+
+def from_all_processes(values: Sequence[Item]) -> list[Item]:
+    """Return the values of every process, by rank; all of them must call this at the same time."""
+    if process_count() == 1:
+        return list(values)
+    held: list[list[Item]] = [[] for _ in range(process_count())]
+    dist.all_gather_object(held, list(values))
+    return [value for own in held for value in own]

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from mutualseg import resolving
+from mutualseg.engine.checked_settings import read_settings
+from mutualseg.engine.late_signals import LateSignal, signals_to, telling_how_to_go_on
 from mutualseg.engine.preparation import prepare
 from mutualseg.engine.processes import Place
 from mutualseg.engine.resuming import reopen, resume_run
-from mutualseg.engine.signals import LateSignal, signals_to
+from mutualseg.engine.run_writes import ANEW
 from mutualseg.engine.summary import counted_network
-from mutualseg.errors import ConfigError, Interrupted, UnusableFileError
+from mutualseg.errors import ConfigError, Interrupted, RunError, UnusableFileError
 from mutualseg.methods import method_class
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
@@ -90,17 +92,11 @@ def run_with_twin(root: Path, train: Callable[[], object], *, quiet: bool) -> di
         Interrupted: a signal came, in either training or between them; the run is what is to be resumed.
     """
     folder, late = RunFolder(root), LateSignal()
-    try:
-        with signals_to(late):
-            train()
-            if late.received is not None:  # after the last step, when the run was let finish
-                raise Interrupted(signal.Signals(late.received).name)
-            return _complete(folder, _train_twin(folder, quiet=quiet))
-    except Interrupted as stopped:
-        stopped.run = str(root)
-        if not folder.is_finished() and not folder.newest_checkpoint.is_file():
-            stopped.advice = " before there was anything to save; start again"
-        raise
+    with telling_how_to_go_on(folder), signals_to(late):
+        train()
+        if late.received is not None:  # after the last step, when the run was let finish
+            raise Interrupted(signal.Signals(late.received).name)
+        return _complete(folder, _train_twin(folder, quiet=quiet))
 
 
 def _complete(folder: RunFolder, twin: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,17 +119,23 @@ def _complete(folder: RunFolder, twin: Mapping[str, Any]) -> dict[str, Any]:
 
 def _train_twin(folder: RunFolder, *, quiet: bool) -> dict[str, Any]:
     own = RunFolder(folder.baseline)
+    try:
+        return _train(own, quiet=quiet)
+    except (UnusableFileError, RunError) as error:  # both trainings go on with the one run
+        onward = f"then go on with: mutualseg train --resume {folder.root}"
+        said = str(error).replace(ANEW, onward).replace(f"--resume {own.root}", f"--resume {folder.root}")
+        raise type(error)(said) from None
+
+
+def _train(own: RunFolder, *, quiet: bool) -> dict[str, Any]:
     if own.is_finished() or own.newest_checkpoint.is_file():
         return resume_run(own.root, given={}, quiet=quiet or own.is_finished())
-    settings = Settings.from_dict(own.read_config(), str(own.config))
+    settings = read_settings(own)
     console = RunConsole(quiet=quiet)
     console.say("the baseline: labels_only on the same labeled images")
     session = reopen(own, settings, console, leads=True, resume=False)
     session.introduce()
-    try:
-        return session.run(session.build_method(), resume=False)
-    except UnusableFileError as error:
-        raise UnusableFileError(str(error).replace(str(own.root), str(folder.root))) from None
+    return session.run(session.build_method(), resume=False)
 
 
 def verdict_sentence(summary: Mapping[str, Any]) -> str:

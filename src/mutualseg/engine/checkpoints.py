@@ -1,15 +1,19 @@
-"""Checkpoints: the newest and the one before, never half a file."""
+"""Checkpoints: the newest and the one before, never half a file, never one with a bit changed."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
+from mutualseg.atomic_files import faults_naming, partial_of, sync_folder
 from mutualseg.engine.agreement import any_process, is_leader, may_ask
+from mutualseg.engine.sealed_checkpoint import is_sealed
 from mutualseg.engine.training import Training
 from mutualseg.errors import CheckpointError
 from mutualseg.reporting.console import RunConsole
@@ -19,16 +23,24 @@ _HELD = {"pytorch-lightning_version", "state_dict", "global_step", "optimizer_st
 
 
 def drop_damaged_checkpoints(folder: RunFolder, console: RunConsole) -> None:
-    """Delete the newest checkpoint if it cannot be read and the one before can, and say so.
+    """Have the run go on from its newest sound checkpoint, and say so if a damaged one is passed over.
+
+    A damaged one is renamed, not deleted: a run that goes on never touches it again, and what looks damaged
+    may be a disk or a network file system that fails for a while.
 
     Raises:
-        CheckpointError: no checkpoint can be read.
+        CheckpointError: no checkpoint is sound.
     """
+    _complete_rotation(folder)
     if is_sound(folder.newest_checkpoint):
         return
     if folder.checkpoint.is_file() and is_sound(folder.previous_checkpoint):
-        folder.checkpoint.unlink()
-        console.say(f"'{folder.checkpoint}' is damaged; going on from the checkpoint before it.")
+        folder.checkpoint.replace(folder.damaged_checkpoint)
+        sync_folder(folder.checkpoint.parent)
+        console.say(
+            f"'{folder.checkpoint}' is damaged; going on from the checkpoint before it. The damaged one "
+            f"is now '{folder.damaged_checkpoint.name}' beside it, and can be deleted."
+        )
         return
     raise CheckpointError(
         f"'{folder.newest_checkpoint}' is damaged, and no other checkpoint is there; start the run anew with "
@@ -37,12 +49,38 @@ def drop_damaged_checkpoints(folder: RunFolder, console: RunConsole) -> None:
 
 
 def is_sound(path: Path) -> bool:
-    """Return whether a file is a whole checkpoint."""
+    """Return whether a file is a whole checkpoint, every bit of it as it was written.
+
+    Raises:
+        OSError: it may not be read, which is no damage.
+    """
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # on broken bytes unpickling raises nearly anything
+        if not is_sealed(path):
+            return False
+        held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except PermissionError:
+        raise
+    except Exception:  # a bad sector; or a file that was sealed, but by something else
         return False
     return isinstance(held, dict) and held.keys() >= _HELD
+
+
+def _complete_rotation(folder: RunFolder) -> None:
+    """Finish what a kill cut short: a checkpoint that is whole takes its place, half of one is deleted."""
+    partial = partial_of(folder.checkpoint)
+    if partial.is_file():
+        if is_sound(partial):
+            _rotate(folder, partial)
+        else:
+            partial.unlink()
+
+
+def _rotate(folder: RunFolder, written: Path) -> None:
+    """Make a checkpoint that is safe on the disk the newest, and the newest the one before."""
+    if folder.checkpoint.is_file():
+        folder.checkpoint.replace(folder.previous_checkpoint)
+    written.replace(folder.checkpoint)
+    sync_folder(folder.checkpoint.parent)
 
 
 class Checkpoints(pl.Callback):
@@ -52,12 +90,16 @@ class Checkpoints(pl.Callback):
         folder: of the run.
         steps: save when this many steps have passed, or
         seconds: when this much time has.
+        check: called before a checkpoint is written; may refuse.
     """
 
-    def __init__(self, folder: RunFolder, *, steps: int | None, seconds: float | None) -> None:
+    def __init__(
+        self, folder: RunFolder, *, steps: int | None, seconds: float | None, check: Callable[[], None]
+    ) -> None:
         self.folder = folder
         self.steps = steps
         self.seconds = seconds
+        self.check = check
         self._last = time.monotonic()
         self._saved_step = -1
 
@@ -84,12 +126,20 @@ class Checkpoints(pl.Callback):
         """Write a checkpoint of this step, once; all processes of a run call this together."""
         if trainer.global_step == self._saved_step:
             return
-        last, previous = self.folder.checkpoint, self.folder.previous_checkpoint
-        partial = last.with_suffix(".partial")
-        trainer.save_checkpoint(partial)
-        if is_leader():
-            if last.is_file():
-                last.replace(previous)
-            partial.replace(last)
+        partial = partial_of(self.folder.checkpoint)
+        try:
+            with faults_naming(self.folder.checkpoint):
+                if is_leader():
+                    self.check()
+                if trainer.logger is not None:
+                    trainer.logger.save()  # a checkpoint on the disk has the records up to it there too
+                trainer.save_checkpoint(partial)
+                if is_leader():
+                    _rotate(self.folder, partial)
+        except BaseException:
+            if is_leader():
+                with suppress(OSError):  # the space may be what is missing
+                    partial.unlink()
+            raise
         self._saved_step = trainer.global_step
         self._last = time.monotonic()

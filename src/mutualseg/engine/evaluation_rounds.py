@@ -7,12 +7,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
+import torch
 
 from mutualseg.engine.agreement import is_leader
+from mutualseg.engine.collapse_guard import CollapseGuard
 from mutualseg.engine.training import Training
+from mutualseg.errors import UnusableFileError
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
+
+_WATCHED = ("loss", "kept")
+"""What is recorded of the latest step beside the scores."""
 
 
 class Evaluation(NamedTuple):
@@ -33,7 +39,9 @@ class EvaluationRounds(pl.Callback):
         classes: names in index order.
         evaluate: returns the scores of every network, and what the monitor saw.
         every: steps between evaluations.
+        before: called before anything is recorded; may refuse.
         after: called with the step and the scores, once they are recorded.
+        guard: judges each evaluation; it may put other weights into the networks.
     """
 
     def __init__(
@@ -44,25 +52,30 @@ class EvaluationRounds(pl.Callback):
         classes: Sequence[str],
         evaluate: Callable[[], Evaluation],
         every: int,
+        before: Callable[[], None],
         after: Callable[[int, dict[str, Scores]], None],
+        guard: CollapseGuard,
     ) -> None:
         self.folder = folder
         self.console = console
         self.classes = classes
         self.evaluate = evaluate
         self.every = every
+        self.before = before
         self.after = after
+        self.guard = guard
         self.latest: Evaluation | None = None
         self.training_seconds = 0.0
         self.evaluation_seconds = 0.0
         self._mark = 0.0
+        self._due: dict[str, float | None] | None = None
+        """What the record of an evaluation holds beside its scores, once it failed; else None."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock of training; drop records of steps after the checkpoint that is resumed."""
-        if is_leader():
-            for path in (self.folder.metrics, self.folder.monitor, self.folder.timing):
-                self.folder.cut_rows(path, trainer.global_step)
+        """Start the clock of training."""
         self._mark = time.monotonic()
+        assert isinstance(pl_module, Training)
+        self.make_up(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -75,11 +88,43 @@ class EvaluationRounds(pl.Callback):
         pl_module.check_finite()
         started = time.monotonic()
         self.training_seconds += started - self._mark
-        self.latest = self.evaluate()
+        self._evaluate(started, trainer, pl_module)
+
+    def make_up(self, trainer: pl.Trainer, training: Training, device: str | None = None) -> None:
+        """Evaluate, on a device, if a file could not be used when this step was to be evaluated."""
+        if self._due is None:
+            return
+        if device is not None:  # the trainer is done, and gave the device back
+            training.to(device)
+        if is_leader():
+            for path in (self.folder.metrics, self.folder.monitor, self.folder.timing):
+                self.folder.cut_rows(path, trainer.global_step - 1)
+        known = {name: value for name, value in self._due.items() if value is not None}
+        training.latest |= {
+            name: torch.tensor(value, dtype=torch.float64, device="cpu") for name, value in known.items()
+        }
+        self._evaluate(time.monotonic(), trainer, training)
+
+    def _evaluate(self, started: float, trainer: pl.Trainer, training: Training) -> None:
+        step = trainer.global_step
+        is_last = step == training.total_steps
+        try:
+            self.latest = self.evaluate()
+            if is_last and self.guard.look(step, self.latest.monitor, trainer):
+                self.latest = self.evaluate()  # what is reported at the end is what is deployed
+        except UnusableFileError:
+            latest = {name: training.latest.get(name) for name in _WATCHED}
+            self._due = {name: None if value is None else float(value) for name, value in latest.items()}
+            self._mark = time.monotonic()
+            raise
+        self._due = None
         self._mark = time.monotonic()
         self.evaluation_seconds += self._mark - started
         if is_leader():
-            self._record(self.latest, trainer, pl_module)
+            self.before()
+            self._record(self.latest, trainer, training)
+        if not is_last:  # what is recorded within a run are the networks that were found
+            self.guard.look(step, self.latest.monitor, trainer)
 
     def _record(self, found: Evaluation, trainer: pl.Trainer, pl_module: Training) -> None:
         step, method = trainer.global_step, pl_module.method
@@ -87,7 +132,7 @@ class EvaluationRounds(pl.Callback):
             f"miou_{role}": round(score.miou, 4) for role, score in found.scores.items()
         }
         # The same columns at every evaluation: early steps of a method may keep no pseudo-labels yet.
-        watched = {name: pl_module.latest.get(name) for name in ("loss", "kept")}
+        watched = {name: pl_module.latest.get(name) for name in _WATCHED}
         row: dict[str, float | int | str] = {"step": step}
         row |= {name: "" if value is None else round(float(value), 6) for name, value in watched.items()}
         self.folder.append_row(self.folder.metrics, row | scored)
@@ -116,9 +161,11 @@ class EvaluationRounds(pl.Callback):
         now = time.monotonic()
         self.training_seconds += now - self._mark
         self._mark = now
-        return {"training_seconds": self.training_seconds, "evaluation_seconds": self.evaluation_seconds}
+        seconds = {"training_seconds": self.training_seconds, "evaluation_seconds": self.evaluation_seconds}
+        return seconds if self._due is None else {**seconds, "due": self._due}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting from a checkpoint."""
         self.training_seconds = float(state_dict["training_seconds"])
         self.evaluation_seconds = float(state_dict["evaluation_seconds"])
+        self._due = state_dict.get("due")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mutualseg.engine.batch_size import largest_batch
 from mutualseg.engine.calibration import Calibration, calibrate
+from mutualseg.engine.determinism import repeatable
 from mutualseg.engine.memory_forecast import Forecast, forecast
 from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.session import Session
@@ -45,7 +46,8 @@ def fit_batch(session: Session, method: Method, expected: Forecast, free: int | 
             device=settings.device,
             precision=settings.precision,
         )
-        steps(tried.busy_share())
+        with repeatable(settings, session.console):
+            steps(tried.busy_share())
 
     return largest_batch(
         expected,
@@ -69,7 +71,7 @@ def fit_steps(session: Session, seconds: float, evaluate_every: int | None) -> C
     method = session.build_method()
     training = session.build_training(method)
     started = time.perf_counter()
-    with freed_memory_kept(settings.device):  # as the run will do
+    with repeatable(settings, session.console), freed_memory_kept(settings.device):  # as the run will do
         method.to(settings.device)
         few = session.split.val[:_TIMED_IMAGES]
         evaluate_networks(

@@ -16,7 +16,7 @@ def main() -> int:
     """Train along with the process that started this one, and return its exit code."""
     try:
         follow(Path(sys.argv[1]), resume=sys.argv[2] == "resume")
-    except Interrupted:  # all processes stop together; the first one says so
+    except (Interrupted, KeyboardInterrupt):  # all processes stop together; the first one says so
         return 0
     except MutualSegError as error:
         print(shown(f"mutualseg: {error}"), file=sys.stderr)

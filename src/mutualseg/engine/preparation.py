@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,10 @@ from typing import Any
 import torch
 
 from mutualseg import resolving
+from mutualseg.atomic_files import replacing
 from mutualseg.data.class_balance import refuse_unlabeled
+from mutualseg.data.regular_files import real_path
+from mutualseg.data.skipping import SkippedFile, borne
 from mutualseg.data.split_file import write_split
 from mutualseg.data.splits import make_split, require_unlabeled
 from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
@@ -18,8 +23,10 @@ from mutualseg.durations import parse_duration, parse_interval
 from mutualseg.engine.fitting import fit_batch, fit_steps, forecast_memory
 from mutualseg.engine.memory_forecast import free_bytes, in_words
 from mutualseg.engine.processes import Place, check_processes, share_of
+from mutualseg.engine.requeueing import job_id, job_note
 from mutualseg.engine.session import Session
-from mutualseg.errors import ConfigError
+from mutualseg.engine.skipped_files import say_skipped
+from mutualseg.errors import ConfigError, DataError, ImageError, MaskError
 from mutualseg.evaluation.inference_options import read_window
 from mutualseg.methods import method_class
 from mutualseg.methods.base import Method
@@ -27,6 +34,8 @@ from mutualseg.networks.build import resolve_encoder
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
+from mutualseg.skipped_list import SkippedRow, write_skipped
+from mutualseg.unusable_files import SKIP_HINT, leave_out_unusable
 
 _PROVISIONAL_BATCH = 4
 """Until `auto` is resolved."""
@@ -108,16 +117,31 @@ def prepare(
     if init is not None and weights not in ("imagenet", "none"):
         raise ConfigError(f"--init and --weights {weights} exclude each other; use one of them.")
     for option, given in (("init", init), ("weights", weights)):
-        if given is not None and Path(given).exists() and Path(given).resolve().is_relative_to(out.resolve()):
+        if (
+            given is not None
+            and Path(given).exists()
+            and real_path(Path(given)).is_relative_to(real_path(out))
+        ):
             raise ConfigError(f"--{option} {given} is in --out {out} and would be lost; name another folder.")
-    source = resolving.read_data(data, layout=layout, ignore=ignore, quiet=quiet)
+    skip = on_bad_image == "skip"
+    with _hint_at_skipping(on_bad_image, ImageError):
+        source = resolving.read_data(data, layout=layout, ignore=ignore, skip_broken=skip, quiet=quiet)
     wanted = resolving.default_labeled(data) if labeled is None else labeled
     split = make_split(source, labeled=wanted, unlabeled=unlabeled, split_seed=split_seed, group=group)
     if method_class(resolved_method["name"]).uses_unlabeled:
         require_unlabeled(split)
     resolving.refuse_other_class_count(wanted_loss, source.classes)
-    source, seen = resolving.resolve_images(source, split, channels)
-    resolving.refuse_bad_files(split, source.num_classes, source.encoding)
+    images = len(split.labeled) + len(split.unlabeled) + len(split.val)
+    skipped: tuple[SkippedFile, ...] = ()
+    if skip:
+        usable = leave_out_unusable(source, split, channels)
+        source, split, seen, skipped = usable.source, usable.split, usable.notes, usable.skipped
+        if method_class(resolved_method["name"]).uses_unlabeled:
+            require_unlabeled(split)
+    else:
+        with _hint_at_skipping(on_bad_image if borne(images) else "", ImageError, MaskError):
+            source, seen = resolving.resolve_images(source, split, channels)
+            resolving.refuse_bad_files(split, source.num_classes, source.encoding)
     refuse_unlabeled(split.labeled, source.encoding.masks, "labeled")
     refuse_unlabeled(split.val, source.encoding.masks, "val")
     resolved_loss, weights_note = resolving.resolve_class_weights(
@@ -166,9 +190,10 @@ def prepare(
         on_bad_image=on_bad_image,
         guard=guard,
         deterministic=deterministic,
+        threads=torch.get_num_threads(),
     )
     console = RunConsole(quiet=quiet)
-    session = Session(settings, source, split, folder, console)
+    session = Session(settings, source, split, folder, console, left_out=skipped)
     networks = session.build_method()  # first: weights that cannot be had must not cost a written folder
     memory, free = forecast_memory(session, networks), free_bytes(resolved_device)
     if batch == resolving.AUTO:
@@ -185,13 +210,35 @@ def prepare(
         settings = replace(settings, steps=calibration.steps, evaluate_every=interval)
         session = session.with_settings(settings)
     folder.prepare(overwrite=overwrite)
-    folder.write_config(settings.to_dict(), comment=origin)
-    write_split(split, source.root, folder.split)
-    folder.write_classes(source.classes)
-    images = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
+    try:
+        with replacing(folder.split) as partial:
+            write_split(split, source.root, partial)
+        if skip:
+            write_skipped(folder.skipped, [SkippedRow(file, 0) for file in skipped])
+        folder.write_classes(source.classes)
+        comments = [origin, job_note(job_id(os.environ))]
+        # Last: a folder that has it has all that `--resume` needs.
+        folder.write_config(settings.to_dict(), comment="\n# ".join(filter(None, comments)) or None)
+    except OSError:  # nothing is left of a run that could not begin: the same command can be given again
+        with suppress(OSError):
+            folder.clear_remains()
+        raise
+    per_step = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
+    say_skipped(console, skipped)
     session.introduce(*seen, resolving.leak_note(split), weights_note, origin)
-    console.say(in_words(memory.bytes(images, settings.crop), free))
+    console.say(in_words(memory.bytes(per_step, settings.crop), free))
     return session, networks
+
+
+@contextmanager
+def _hint_at_skipping(policy: str, *kinds: type[DataError]) -> Iterator[None]:
+    """Name the policy `skip` as a cure beside the refusal of one file, where the policy is `error`."""
+    try:
+        yield
+    except kinds as error:
+        if policy != "error":
+            raise
+        raise type(error)(f"{str(error).removesuffix('.')} ({SKIP_HINT}).") from None
 
 
 def _anchored(value: str | int | None) -> str | int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytorch_lightning as pl
@@ -9,13 +10,20 @@ import pytorch_lightning as pl
 from mutualseg.engine.training import Training
 from mutualseg.reporting.console import RunConsole
 
+_LOG_EVERY = 20
+_MOST_POINTS = 5000
+
+
+def steps_between_points(total_steps: int) -> int:
+    """Return how many steps lie between two points of a curve: long runs have no more of them than others."""
+    return max(_LOG_EVERY, -(-total_steps // _MOST_POINTS))
+
 
 class ProgressLines(pl.Callback):
     """Feed the progress bar and the logger."""
 
-    def __init__(self, console: RunConsole, *, log_every: int = 20) -> None:
+    def __init__(self, console: RunConsole) -> None:
         self.console = console
-        self.log_every = log_every
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar."""
@@ -31,13 +39,15 @@ class ProgressLines(pl.Callback):
             return
         step = trainer.global_step
         show = self.console.is_due() or step == 1
-        log = trainer.logger is not None and step % self.log_every == 0
+        log = trainer.logger is not None and step % steps_between_points(pl_module.total_steps) == 0
         if not (show or log):
             return
         pl_module.check_finite()
         values = {name: float(value) for name, value in pl_module.latest.items()}
         if log and trainer.logger is not None:
-            trainer.logger.log_metrics(values, step=step)
+            # TensorBoard warns of others on the terminal, where the skipped step was named already.
+            finite = {name: value for name, value in values.items() if math.isfinite(value)}
+            trainer.logger.log_metrics(finite, step=step)
         if show:
             self.console.advance(step, pl_module.total_steps, values)
 

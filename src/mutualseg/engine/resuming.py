@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,61 +11,103 @@ from typing import Any
 from mutualseg import resolving
 from mutualseg.data.split_file import read_split
 from mutualseg.devices import resolve_device
+from mutualseg.engine.agreement import same_everywhere
+from mutualseg.engine.changed_files import changed_since
+from mutualseg.engine.changes import Change, find_change, fit_to_data, write_change
+from mutualseg.engine.checked_settings import read_settings
 from mutualseg.engine.checkpoints import drop_damaged_checkpoints
-from mutualseg.engine.processes import connect, others_started, place_from
+from mutualseg.engine.overrides import asked_changes
+from mutualseg.engine.processes import Place, connect, others_started, place_from
+from mutualseg.engine.run_state import Saved, read_saved
 from mutualseg.engine.session import Session, license_of_start
 from mutualseg.errors import ConfigError, RunError
-from mutualseg.evaluation.inference_options import WHOLE
 from mutualseg.links import refuse_links_out
-from mutualseg.methods import method_class
+from mutualseg.methods.base import Method
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
-from mutualseg.settings import Settings, another_version
-from mutualseg.supervision import BALANCED
+from mutualseg.settings import Settings
+from mutualseg.skipped_list import read_skipped
 
 
-def resume_run(root: Path, *, given: Mapping[str, Any], quiet: bool) -> dict[str, Any]:
-    """Continue a run from its newest checkpoint; everything else is in its folder.
+def resume_run(
+    root: Path, *, given: Mapping[str, Any], override: str | Iterable[str] = (), quiet: bool
+) -> dict[str, Any]:
+    """Continue a run from its newest checkpoint, or begin it where it has none yet.
 
     Args:
-        root: the run folder.
-        given: options that were given beside --resume; they must be those of the run.
+        root: the run folder; what is not given is in it.
+        given: options that were given beside --resume, under the names of `train`. Those that change no
+            result (workers, cache, checkpoint_every) are taken; others must be the run's or be overridden.
+        override: names of settings that may differ from what the run was trained with so far.
         quiet: say nothing.
+
+    Raises:
+        MutualSegError: the run, its data or the options do not allow it.
     """
-    folder = RunFolder(root)
+    folder, console = RunFolder(root), RunConsole(quiet=quiet)
     refuse_links_out(root)
-    settings = Settings.from_dict(folder.read_config(), str(folder.config))
-    _refuse_changes(settings, root, given)
-    console = RunConsole(quiet=quiet)
-    if folder.is_finished():
+    settings = read_settings(folder)
+    place = place_from(os.environ)
+    if place is not None and not place.leads:
+        return _train_along(folder, settings, given, override, place)
+    has_begun = folder.newest_checkpoint.is_file()
+    goes_on = not folder.is_finished() or bool(override)
+    if goes_on and folder.is_finished() and not has_begun:
+        raise RunError(f"{root} is finished and has no checkpoint any more to go on from; start a new run.")
+    if has_begun and goes_on:
+        drop_damaged_checkpoints(folder, console)
+    saved = read_saved(folder.newest_checkpoint) if has_begun and goes_on else Saved(0)
+    change = find_change(folder, settings, saved, given, override)
+    if folder.is_finished() and not change.overridden:
+        write_change(folder, change.settings, change, saved.step, console)
         console.say(f"{root} is finished already; nothing to resume.")
         return folder.read_summary()
-    if not folder.newest_checkpoint.is_file():
-        raise RunError(f"{root} has no checkpoint yet; start it anew with --overwrite.")
-    drop_damaged_checkpoints(folder, console)
-    _refuse_another_version(settings, folder)
-    resolve_device(settings.device)  # the run may have come from another machine
-    place = place_from(os.environ)
+    resolve_device(change.settings.device)  # the run may have come from another machine
     if place is not None:
-        connect(place, settings.device)
-    session = reopen(folder, settings, console, leads=place is None or place.leads, resume=True)
-    with others_started(root, 1 if place is not None else settings.processes, resume=True):
-        return session.run(session.build_method(), resume=True)
+        connect(place, change.settings.device)
+    told = ""
+    try:
+        session = reopen(folder, change.settings, console, leads=True, resume=has_begun)
+        session = fit_to_data(session, change, place)
+        method = session.build_method()
+        _refuse_other_networks(method, session, change)
+        write_change(folder, session.settings, change, saved.step, console)
+        told = _RESUME if has_begun else _BEGIN
+    finally:
+        if place is not None:
+            same_everywhere(told)
+    _note_changed_files(session, saved)
+    if not has_begun:
+        console.say(f"{root} has no checkpoint yet, so it begins with its first step")
+    with others_started(root, 1 if place is not None else session.settings.processes, resume=has_begun):
+        return session.run(method, resume=has_begun)
 
 
-def _refuse_another_version(settings: Settings, folder: RunFolder) -> None:
-    """Raise RunError if the method's arguments are not those of now: a default must not slip into a run."""
-    known = set(inspect.signature(method_class(settings.method["name"])).parameters)
-    wrong = sorted((known - {"build_network"}) ^ (set(settings.method) - {"name"}))
-    if wrong:
-        raise another_version(str(folder.config), f"method.{wrong[0]}")
+_RESUME, _BEGIN = "resume", "begin"
+
+
+def _train_along(
+    folder: RunFolder,
+    settings: Settings,
+    given: Mapping[str, Any],
+    override: str | Iterable[str],
+    place: Place,
+) -> dict[str, Any]:
+    """Train with the first of several processes, once it has looked at everything and written config.yaml."""
+    if folder.is_finished() and not override:
+        return folder.read_summary()
+    device = asked_changes(settings, given).get("device", settings.device)
+    connect(place, resolve_device(str(device)))
+    told = same_everywhere("")
+    if not told:
+        raise RunError(f"The first process could not go on with {folder.root}; see its message.")
+    return follow(folder.root, resume=told == _RESUME)
 
 
 def follow(root: Path, *, resume: bool) -> dict[str, Any]:
     """Train along with the process that wrote a run folder, and return the summary; write nothing."""
     folder = RunFolder(root)
-    settings = Settings.from_dict(folder.read_config(), str(folder.config))
-    session = reopen(folder, settings, RunConsole(quiet=True), leads=False, resume=resume)
+    session = reopen(folder, read_settings(folder), RunConsole(quiet=True), leads=False, resume=resume)
     return session.run(session.build_method(), resume=resume)
 
 
@@ -80,57 +121,35 @@ def reopen(
             f"{source.root} has the classes {', '.join(source.classes)}, but {folder.root} was started with "
             f"{', '.join(folder.read_classes())}; restore the class list, or train anew."
         )
-    split = read_split(folder.split, source)
+    skipped = read_skipped(folder.skipped)
+    files = [row.skipped.file for row in skipped]
+    split = read_split(folder.split, source, lost=files if settings.on_bad_image == "skip" else None)
     weights_license = license_of_start(settings)
     if resume:  # the checkpoint holds every weight, so what the run started from is not needed again
         settings = replace(settings, weights="none", init=None)
-    session = Session(settings, source, split, folder, console, leads=leads)
+    left_out = [row.skipped for row in skipped if row.step == 0]
+    session = Session(settings, source, split, folder, console, leads=leads, left_out=left_out)
     session.weights_license = weights_license
     return session
 
 
-def _refuse_changes(settings: Settings, root: Path, given: Mapping[str, Any]) -> None:
-    """Raise ConfigError for an option that contradicts the run which is resumed."""
-    for name, value in _flat(given).items():
-        first, _, inner = name.partition(".")
-        saved = getattr(settings, first, None)
-        saved = saved.get(inner) if inner and isinstance(saved, dict) else saved
-        saved = _UNSET.get(name) if saved is None else saved
-        if name == "supervision.class_weights" and value == BALANCED and isinstance(saved, list):
-            continue  # the list is what `balanced` became when the run began
-        if isinstance(value, str) and Path(value).exists():
-            value = str(Path(value).absolute())
-        if str(value) != str(saved):
-            flag = name if inner else name.replace("_", "-")
-            raise ConfigError(
-                f"--{flag} {value} contradicts the run in {root} ({saved}), which --resume "
-                "continues as it was; leave the option out, or start a new run."
-            )
+def _refuse_other_networks(method: Method, session: Session, change: Change) -> None:
+    """Raise ConfigError if overridden arguments of the method make networks that the checkpoint lacks."""
+    named = [name for name in change.overridden if name.startswith("method.")]
+    if not named:
+        return
+    before = session.with_settings(replace(session.settings, method=change.before.method)).build_method()
+    shapes, then = ({name: value.shape for name, value in m.state_dict().items()} for m in (method, before))
+    if shapes != then:
+        raise ConfigError(
+            f"--override {','.join(named)} cannot be: the checkpoint holds other networks; leave it out, or "
+            "start a new run."
+        )
 
 
-def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options by their names, nested ones that are not at their defaults as `views.flip`.
-
-    Which of them were given cannot be told from their defaults, so a default is never a contradiction.
-    """
-    flat = {name: value for name, value in given.items() if name not in _NESTED}
-    for name, resolve in _NESTED.items():
-        if name in given:
-            asked = resolve(given[name])
-            usual = resolve({"name": asked["name"]} if "name" in asked else {})
-            changed = {key: value for key, value in asked.items() if value != usual[key]}
-            if asked.get("name", _USUAL) != _USUAL:
-                changed["name"] = asked["name"]
-            flat |= {f"{name}.{key}": value for key, value in changed.items()}
-    return flat
-
-
-_USUAL = "mutual"
-_UNSET = {"window": WHOLE}
-"""What an option that was left open is called where it can be given too."""
-_NESTED: dict[str, Callable[[Any], dict[str, Any]]] = {
-    "method": resolving.resolve_method,
-    "views": resolving.resolve_views,
-    "optimization": resolving.resolve_optimization,
-    "supervision": resolving.resolve_supervision,
-}
+def _note_changed_files(session: Session, saved: Saved) -> None:
+    if saved.started is None or session.settings.data == resolving.GENERATED:
+        return
+    found = changed_since(session.split, saved.started)
+    if found is not None:
+        session.console.say(f"note: {found}")

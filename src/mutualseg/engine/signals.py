@@ -1,11 +1,9 @@
-"""SIGINT and SIGTERM: the run stops after its step, saved."""
+"""SIGINT, SIGTERM and SLURM's SIGUSR1: the run stops after its step, saved."""
 
 from __future__ import annotations
 
+import os
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -13,41 +11,18 @@ import pytorch_lightning as pl
 
 from mutualseg.engine.agreement import any_process, may_ask
 from mutualseg.engine.checkpoints import Checkpoints
+from mutualseg.engine.late_signals import LateSignal, signals_to, stopping_signals
 from mutualseg.engine.training import Training
 from mutualseg.errors import Interrupted
 
-
-class LateSignal:
-    """Receives signals outside trainings, and hears of one that came while a training was on.
-
-    A signal during a run's last evaluation does not undo the run, but no further run must start.
-    """
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Stop what is going on."""
-        self.received = number
-        raise Interrupted(signal.Signals(number).name)
-
-
-@contextmanager
-def signals_to(receiver: LateSignal) -> Iterator[None]:
-    """Let a receiver have both signals while the context is open; on the main thread alone."""
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, receiver)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+__all__ = ["LateSignal", "Signals", "signals_to"]
 
 
 class Signals(pl.Callback):
-    """Finish the step, save and stop on SIGINT and SIGTERM; a second SIGINT stops at once.
+    """Finish the step, save and stop on a signal; a second SIGINT stops at once.
+
+    In a SLURM job SIGUSR1 says that the time is nearly up. The trainer's own answer to it would save in the
+    middle of a step, to a place of its own.
 
     Args:
         checkpoints: saves.
@@ -56,12 +31,16 @@ class Signals(pl.Callback):
     def __init__(self, checkpoints: Checkpoints) -> None:
         self.checkpoints = checkpoints
         self.received: int | None = None
+        self._process = os.getpid()
         self._before: dict[int, Any] = {}
 
     def install(self) -> None:
-        """Take over the two signals."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._receive)
+        """Take over the signals; one whose stop was swallowed on the way here is not forgotten."""
+        for number in stopping_signals():
+            before = signal.signal(number, self._receive)
+            self._before[number] = before
+            if isinstance(before, LateSignal) and before.received is not None:
+                self.received = before.received
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take them back from the trainer, whose own handler would leave without saving."""
@@ -85,6 +64,8 @@ class Signals(pl.Callback):
             raise Interrupted(signal.Signals(self.received or signal.SIGTERM).name)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a loader process that has only just been forked
+            return
         if self.received == signal.SIGINT == number:
             raise KeyboardInterrupt
         self.received = number

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from mutualseg.data.skipping import SkippedFile
 from mutualseg.data.splits import Split
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.provenance import provenance
@@ -20,12 +21,15 @@ def summarize(
     scores: Mapping[str, Scores],
     *,
     monitor: Mapping[str, float | None],
+    warnings: Sequence[Mapping[str, Any]],
+    skipped_steps: int,
     deployed: str,
     recorded: Mapping[str, Sequence[float]],
     training_seconds: float,
     evaluation_seconds: float,
     peak_memory_mb: float | None,
     weights_license: str | None,
+    skipped: Sequence[SkippedFile] = (),
 ) -> dict[str, Any]:
     """Return the summary of a run.
 
@@ -35,12 +39,15 @@ def summarize(
         classes: names in index order.
         scores: of every network at the last step.
         monitor: numbers about pseudo-labels at the last step, in percent.
+        warnings: what the guard of the pseudo-labels said: `step`, `kind` and `message` of each.
+        skipped_steps: steps that changed nothing, since their loss or gradient was not finite.
         deployed: role of the network whose scores are the run's.
         recorded: mIoU of every network at each evaluation.
         training_seconds: spent on steps.
         evaluation_seconds: spent on evaluations.
         peak_memory_mb: most memory that was in use at once; None where that cannot be known.
         weights_license: of the weights that the run started from; None: of no weights.
+        skipped: images that were left out.
     """
     score = scores[deployed]
     best = {role: round(max([*recorded[role], each.miou]), 4) for role, each in scores.items()}
@@ -78,6 +85,9 @@ def summarize(
         "pixel_accuracy": round(score.pixel_accuracy, 4),
         "networks_per_class_iou": {role: named_iou(each, classes) for role, each in scores.items()},
         "monitor": dict(monitor),
+        "warnings": [dict(each) for each in warnings],
+        "skipped_steps": skipped_steps,
+        "skipped_images": [file._asdict() for file in skipped],
         "notes": list(split.notes),
         **provenance(),
     }

@@ -9,17 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytorch_lightning as pl
-from pytorch_lightning.loggers import TensorBoardLogger
 
+from mutualseg.engine.event_file import EventFile
+from mutualseg.engine.sealed_checkpoint import SealedCheckpoints
 from mutualseg.settings import Settings
-
-
-class _Events(TensorBoardLogger):
-    """TensorBoard's event file alone: the run's settings are in config.yaml."""
-
-    def save(self) -> None:
-        """Write what is pending, and no file of hyperparameters."""
-        self.experiment.flush()
 
 
 @contextmanager
@@ -51,11 +44,13 @@ def build_trainer(settings: Settings, events: Path, callbacks: Sequence[pl.Callb
         devices=settings.devices,
         num_nodes=settings.num_nodes,
         strategy="ddp" if settings.processes > 1 else "auto",
+        deterministic=settings.deterministic or None,  # None leaves the process as it is
         precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
         max_steps=settings.steps,
         accumulate_grad_batches=settings.accumulate,
-        logger=_Events(events, name="", version="", default_hp_metric=False),
+        logger=EventFile(events),
         callbacks=list(callbacks),
+        plugins=[SealedCheckpoints()],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

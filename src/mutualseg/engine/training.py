@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from mutualseg.data.streams import BadFile
+from mutualseg.data.skipping import BadFile, content_of
 from mutualseg.engine.agreement import take_buffers_of_the_first
 from mutualseg.errors import TrainingError, UnusableFileError
 from mutualseg.methods.base import Method, Progress
@@ -72,6 +72,10 @@ class Training(pl.LightningModule):
         self.memory_format = memory_format
         self._micro_step = 0
         self.multiple = math.lcm(*(student.multiple for student in method.students().values()))
+        self.step_is_skipped = False
+        """Set during an optimizer step that must change nothing: then the teachers do not move either."""
+        self.terms: dict[str, Tensor] = {}
+        """Loss terms of the latest micro-step by name, detached and still on the device."""
         self.latest: dict[str, Tensor] = {}
         """Losses and logs of the latest micro-step by name, detached and still on the device."""
 
@@ -131,8 +135,8 @@ class Training(pl.LightningModule):
         """Return the sum of the method's loss terms at a point of the run."""
         output = self.method.step(self._prepare(received, progress), progress)
         total = torch.stack(list(output.losses.values())).sum()
-        self.latest = {name: term.detach() for name, term in output.losses.items()}
-        self.latest |= {"loss": total.detach()} | output.logs
+        self.terms = {name: term.detach() for name, term in output.losses.items()}
+        self.latest = self.terms | {"loss": total.detach()} | output.logs
         return total
 
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:
@@ -141,27 +145,37 @@ class Training(pl.LightningModule):
         Here and not at the end of the batch, where callbacks come first and would evaluate and save
         teachers that lag a step behind. Under gradient accumulation this runs once per optimizer step.
         """
+        self.step_is_skipped = False
         super().optimizer_step(*arguments, **options)
+        if self.step_is_skipped:
+            return
         self.method.after_step(Progress(self.global_step + 1, self.total_steps))
         if not self.synchronize_batch_norm:
             take_buffers_of_the_first(self.method.networks().values())
 
     def check_finite(self) -> None:
-        """Raise TrainingError if the loss or a weight is no number; asked where the device is read anyway."""
-        loss = float(self.latest.get("loss", torch.zeros(())))
+        """Raise TrainingError if a weight is no number; asked where the device is read anyway.
+
+        Steps with a loss or gradient that is no number are skipped before they reach a weight (see
+        `SkippedSteps`), so that it takes steps of a size beyond float32 to come here.
+        """
         norm = float(torch.stack([weight.detach().norm() for weight in self.method.parameters()]).sum())
-        if not math.isfinite(loss + norm):
-            lower = [f"{rate / 4:g}" for rate in self.optimization.rates().values()]
-            what = "A weight" if math.isfinite(loss) else "The loss"
+        if not math.isfinite(norm):
             raise TrainingError(
-                f"{what} became {norm if math.isfinite(loss) else loss} at step {self.global_step}; "
-                f"train again with lower rates, e.g. --optimization.encoder_rate {lower[0]} "
-                f"--optimization.decoder_rate {lower[1]}, or --precision 32."
+                f"A weight became {norm} at step {self.global_step}; train again with {self.lower_rates()}."
             )
+
+    def lower_rates(self) -> str:
+        """Return the advice to learn more slowly, as flags."""
+        encoder, decoder = (f"{rate / 4:g}" for rate in self.optimization.rates().values())
+        return (
+            f"lower rates, e.g. --optimization.encoder_rate {encoder} --optimization.decoder_rate {decoder}, "
+            "or --precision 32"
+        )
 
     def _prepare(self, received: dict[str, Any], progress: Progress) -> Batch:
         """Return the batch with its colors made, float images, padded to what the networks divide by."""
-        labeled: LabeledBatch | LabeledCropBatch = received["labeled"]
+        labeled: LabeledBatch | LabeledCropBatch = content_of(received["labeled"])
         if isinstance(labeled, LabeledCropBatch):
             labeled = color_labeled(labeled)
         prepared = LabeledBatch(
@@ -169,7 +183,7 @@ class Training(pl.LightningModule):
             self._pad(labeled.masks, IGNORE_INDEX),
             self._pad(labeled.valid, False),
         )
-        unlabeled: UnlabeledBatch | UnlabeledCropBatch | None = received.get("unlabeled")
+        unlabeled: UnlabeledBatch | UnlabeledCropBatch | None = content_of(received.get("unlabeled"))
         if unlabeled is None or not self.method.needs_unlabeled(progress):
             return Batch(prepared, None)
         if isinstance(unlabeled, UnlabeledCropBatch):

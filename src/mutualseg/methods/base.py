@@ -94,6 +94,8 @@ class Method(nn.Module, ABC):
         self.burn_in = burn_in
         self.ramp = ramp
         self.cooldown = cooldown
+        self.unlabeled_factor = 1.0
+        """On top of the schedule; a run whose pseudo-labels collapsed lowers it for what is left."""
         self.supervised_loss = SupervisedLoss()
         """The loss of every method on labeled pixels; a run puts the one there that it is given."""
         self.student_a = build_network("student_a")
@@ -108,7 +110,8 @@ class Method(nn.Module, ABC):
 
     def unlabeled_weight(self, progress: Progress) -> float:
         """Return the factor in [0, 1] on all unlabeled terms."""
-        return unlabeled_weight(progress.step, progress.total, self.burn_in, self.ramp, self.cooldown)
+        scheduled = unlabeled_weight(progress.step, progress.total, self.burn_in, self.ramp, self.cooldown)
+        return self.unlabeled_factor * scheduled
 
     def unlabeled_steps(self, total: int) -> range:
         """Return from which to which of `total` steps the unlabeled half is needed; empty if in none."""

@@ -17,6 +17,7 @@ from torch import nn
 from mutualseg.errors import NetworkError
 from mutualseg.nearest import unknown_name
 from mutualseg.networks.depthwise import speed_up_depthwise
+from mutualseg.networks.deterministic_pooling import make_pooling_deterministic
 from mutualseg.networks.dpt import GridDPTDecoder
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.networks.upsampling import speed_up_upsampling
@@ -162,6 +163,7 @@ def build_segmenter(config: NetworkConfig, *, weights: str = "none", seed: int =
     load_pretrained(segmenter.encoder, config.encoder, weights)
     speed_up_depthwise(segmenter)
     speed_up_upsampling(segmenter)
+    make_pooling_deterministic(segmenter)
     return segmenter
 
 

@@ -33,7 +33,7 @@ class RunConsole:
         self._start_step = 0
 
     def say(self, text: str) -> None:
-        """Print one line."""
+        """Print one line, whatever names of files are in it."""
         self.console.print(shown(text), markup=False)
 
     def start(self, step: int, total: int) -> None:

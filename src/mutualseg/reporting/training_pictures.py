@@ -11,10 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mutualseg.atomic_files import faults_naming
 from mutualseg.data.datamodule import TwoStreams
-from mutualseg.data.streams import BadFile
+from mutualseg.data.skipping import BadFile
 from mutualseg.devices import autocast
-from mutualseg.errors import DataError
+from mutualseg.errors import UnusableFileError
 from mutualseg.evaluation.network_scores import TEACHERS, TEACHERS_MEAN
 from mutualseg.losses.pseudo_label import keep_confident
 from mutualseg.methods.base import Method
@@ -57,7 +58,8 @@ def draw_views(
             shown = display_range(_bands(weak[index]))  # the same for all three, or their colors looked equal
             row += [_pixels(each[index], shown) for each in (weak, strong, mixed)]
             row.append(hide(np.full((*area.shape, 3), 120, np.uint8), area))
-    sheet(rows, titles, classes, colors).save(path)
+    with faults_naming(path):
+        sheet(rows, titles, classes, colors).save(path)
 
 
 @torch.no_grad()
@@ -96,14 +98,15 @@ def draw_pseudo_labels(
     for network, was_training in zip(networks, were_training, strict=True):
         network.train(was_training)
     titles = ["unlabeled, weak", "pseudo-labels", "sure enough to teach"]
-    sheet(rows, titles, classes, colors).save(path)
+    with faults_naming(path):
+        sheet(rows, titles, classes, colors).save(path)
 
 
 def _load(at: Callable[[int], tuple[Tensor, ...] | BadFile]) -> list[tuple[Tensor, ...]]:
     items = []
     for item in map(at, range(_IMAGES)):
         if isinstance(item, BadFile):
-            raise DataError(item.message)
+            raise UnusableFileError(item.message)
         items.append(item)
     return items
 

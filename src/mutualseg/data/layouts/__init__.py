@@ -22,7 +22,7 @@ __all__ = ["FOLDER", "LAYOUTS", "Layout"]
 
 
 def _read_folder(home: Path, asked: Asked) -> DataFolder:
-    return read_folder(home, ignore=asked.ignore, images=asked.images)
+    return read_folder(home, ignore=asked.ignore, images=asked.images, skip_broken=asked.skip_broken)
 
 
 FOLDER = Layout(

@@ -8,18 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from mutualseg.data.cache_folder import unpacked
 from mutualseg.data.class_files import read_class_file
 from mutualseg.data.file_names import last_part, without_suffix
 from mutualseg.data.folder import DataFolder, read_folder
+from mutualseg.data.image_opening import identified
 from mutualseg.data.inside import is_inside
 from mutualseg.data.json_files import read_json
 from mutualseg.data.layouts.extras import import_extra
 from mutualseg.data.layouts.layout import Asked, Layout, Progress
 from mutualseg.data.listing import walk_files
 from mutualseg.errors import DataError, ImageError, MaskError
+from mutualseg.one_line import one_line
 
 _PLACES = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -141,7 +141,7 @@ def _save(picture: Mapping[str, Any] | None, target: Path, home: Path, where: st
         )
     try:
         content = content or (home / (path or "")).read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
+        with identified(io.BytesIO(content), where) as image:
             suffix = _SUFFIXES.get(image.format or "")
             target.parent.mkdir(parents=True, exist_ok=True)
             # Appended: a name may hold dots.
@@ -149,9 +149,12 @@ def _save(picture: Mapping[str, Any] | None, target: Path, home: Path, where: st
                 image.save(target.with_name(f"{target.name}.png"))
             else:
                 target.with_name(f"{target.name}{suffix}").write_bytes(content)
-    except OSError as error:
+    except ImageError:
+        raise
+    except Exception as error:  # on broken bytes decoders raise nearly anything
         raise ImageError(
-            f"{where} holds no picture that can be read ({error}); save the data set again with its pictures."
+            f"{where} holds no picture that can be read ({one_line(error)}); save the data set again with "
+            "its pictures."
         ) from None
 
 

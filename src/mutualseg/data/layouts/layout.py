@@ -29,6 +29,8 @@ class Asked(NamedTuple):
     """Told how far files are that are unpacked into the cache."""
     classes: tuple[str, ...] | None = None
     """Names in index order for annotations that come without a class list."""
+    skip_broken: bool = False
+    """Leave files that cannot be read to whoever skips them."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Layout:
         images: ImageCode = RGB,
         progress: Progress | None = None,
         classes: Sequence[str] | None = None,
+        skip_broken: bool = False,
     ) -> DataFolder:
         """Read a data folder that has this layout.
 
@@ -80,6 +83,7 @@ class Layout:
             images: How images are read.
             progress: Called with (files unpacked into the cache, files in all), where there are any.
             classes: Names in index order for annotations that come without a class list.
+            skip_broken: Leave masks that cannot be read to whoever skips them.
 
         Raises:
             DataError: Something that the layout needs is missing, or no training image has a mask.
@@ -90,7 +94,8 @@ class Layout:
         home = self.home(root)
         if home is None:
             raise DataError(f"{self._first_missing(root)}; --layout {self.name} expects {self.expects}.")
-        return self.reader(home, Asked(ignore, images, progress, None if classes is None else tuple(classes)))
+        named = None if classes is None else tuple(classes)
+        return self.reader(home, Asked(ignore, images, progress, named, skip_broken))
 
     def _homes(self, root: Path) -> Iterator[Path]:
         return (root / below for below in self.homes)

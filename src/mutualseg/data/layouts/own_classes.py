@@ -63,7 +63,7 @@ def assemble_own(
     masked = [sample.mask for part in samples for sample in samples[part].labeled() if sample.mask]
     if not len(samples["train"].masked):
         return assemble(name, home, asked, Entry(()), train=samples["train"])  # which refuses it
-    classes = read_classes(home, masked, ignore=asked.ignore)
+    classes = read_classes(home, masked, ignore=asked.ignore, skip_broken=asked.skip_broken)
     stems = {part: set(images.stems) for part, (images, _) in parts.items()}
     orphans = [
         Path(mask) for part in parts for stem, mask in mask_of[part].items() if stem not in stems[part]

@@ -27,6 +27,7 @@ def read_layout(
     images: ImageCode = RGB,
     progress: Progress | None = None,
     classes: Sequence[str] | None = None,
+    skip_broken: bool = False,
 ) -> DataFolder:
     """Read a data folder of any layout.
 
@@ -39,6 +40,7 @@ def read_layout(
         progress: Called with (files unpacked into the cache, files in all), by layouts that unpack.
         classes: Names in index order for annotations that come without a class list, such as those of the
             run that is measured; by default their own labels are the classes.
+        skip_broken: Leave masks that cannot be read, and a few without an image, to whoever skips them.
 
     Raises:
         ConfigError: There is no layout of this name.
@@ -48,12 +50,14 @@ def read_layout(
     if layout != AUTO:
         chosen = find_layout(layout)
         if chosen is FOLDER:  # which has its own words for all that may be missing
-            return read_folder(root, ignore=ignore, images=images)
-        return _read_named(chosen, root, ignore, images, progress, classes)
+            return read_folder(root, ignore=ignore, images=images, skip_broken=skip_broken)
+        return _read_named(chosen, root, ignore, images, progress, classes, skip_broken)
     here = layouts_here(root)
     if not here:
-        return _read_unknown(root, ignore, images)
-    found = here[0].read(root, ignore=ignore, images=images, progress=progress, classes=classes)
+        return _read_unknown(root, ignore, images, skip_broken)
+    found = here[0].read(
+        root, ignore=ignore, images=images, progress=progress, classes=classes, skip_broken=skip_broken
+    )
     notes = [note for note in (_public_note(found), _others_note(root, here)) if note is not None]
     return replace(found, notes=(*found.notes, *notes)) if notes else found
 
@@ -65,10 +69,13 @@ def _read_named(
     images: ImageCode,
     progress: Progress | None,
     classes: Sequence[str] | None,
+    skip_broken: bool,
 ) -> DataFolder:
     """Read a layout that the user has named; if it is not here, say which one is."""
     try:
-        return chosen.read(root, ignore=ignore, images=images, progress=progress, classes=classes)
+        return chosen.read(
+            root, ignore=ignore, images=images, progress=progress, classes=classes, skip_broken=skip_broken
+        )
     except DataError as error:
         here = layouts_here(root) if root.is_dir() and chosen.home(root) is None else []
         if not here:
@@ -129,10 +136,10 @@ def _others_note(root: Path, here: list[Layout]) -> str | None:
     return f"The folder is read as {here[0].name}, and could be as {names} too (--layout {others[0].name})."
 
 
-def _read_unknown(root: Path, ignore: int | None, images: ImageCode) -> DataFolder:
+def _read_unknown(root: Path, ignore: int | None, images: ImageCode, skip_broken: bool) -> DataFolder:
     """Raise what is wrong with images/ and masks/, and say which layouts there are besides."""
     try:
-        return read_folder(root, ignore=ignore, images=images)
+        return read_folder(root, ignore=ignore, images=images, skip_broken=skip_broken)
     except DataError as error:
         refused = (layout for layout in LAYOUTS.values() if layout.confirm and layout.home(root) is not None)
         if type(error) is DataError and (unsure := next(refused, None)) is not None:

@@ -1,0 +1,71 @@
+"""Write a file so that a kill or a power loss leaves the old one or the new one, never half of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def partial_of(path: Path) -> Path:
+    """Return where a file is written before it takes its place: beside it, so that a rename suffices."""
+    return path.with_name(f"{path.name}.partial")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; then put what was written there in the file's place, safe on the disk.
+
+    If that fails, nothing of it is left behind, and the file is what it was.
+
+    Args:
+        path: The file that appears or changes once everything is written.
+
+    Raises:
+        OSError: It cannot be written; the error names the file.
+    """
+    partial = partial_of(path)
+    try:
+        with faults_naming(path):
+            yield partial
+            sync(partial)
+            partial.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str, *, errors: str = "strict") -> None:
+    """Write a text file in UTF-8 (see `str.encode` for `errors`); an OSError of it names the file."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8", errors=errors)
+
+
+@contextmanager
+def faults_naming(path: Path) -> Iterator[None]:
+    """Make every OSError name a file: those of writing and syncing name none, or a temporary one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or str(error.filename) == str(partial_of(path)):
+            error.filename = str(path)
+        raise
+
+
+def sync(path: Path) -> None:
+    """Have the system put a file's content on the disk now."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the system put a folder's names on the disk now, where it can: some file systems cannot."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

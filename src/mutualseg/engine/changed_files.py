@@ -1,0 +1,42 @@
+"""Files of a run that have changed since it began, found by their times alone: one look each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from mutualseg.data.sample_index import SampleIndex
+from mutualseg.data.splits import Split
+
+
+def changed_since(split: Split, started: float) -> str | None:
+    """Return a sentence if images or masks that a run uses are newer than its start, None if none is.
+
+    Files that are gone are another matter: they are refused when the split is read.
+
+    Args:
+        split: of the run.
+        started: seconds since the epoch.
+    """
+    first, count = None, 0
+    for path in _files(split):
+        try:
+            newer = os.stat(path).st_mtime > started  # noqa: PTH116  # of 100,000 files
+        except OSError:
+            continue
+        if newer:
+            count += 1
+            first = first or path
+    if first is None:
+        return None
+    files = "1 file has" if count == 1 else f"{count} files have"
+    return (
+        f"{files} changed since the run began (first: {first}), so it may not go on exactly as it would have"
+    )
+
+
+def _files(split: Split) -> Iterator[str]:
+    scored = SampleIndex.of(split.labeled) + SampleIndex.of(split.val)
+    images: Iterable[str] = chain(scored.files(), SampleIndex.of(split.unlabeled).files())
+    return chain(images, (str(sample.mask) for sample in scored.labeled()))
