@@ -17,7 +17,7 @@ import attacks
 from attacked import SECRET, Place, pickled
 
 ATTACKS = attacks.all_attacks()
-_OF_EACH = 2
+_OF_EACH = 1
 
 
 def _few() -> list[str]:

@@ -35,10 +35,10 @@ def test_lite0_without_its_package_has_timm_s_license(monkeypatch: pytest.Monkey
         ("apache-2.0", "license apache-2.0"),
         (UNKNOWN, "license unknown; see the model's page"),
         (OWN_FILE, "your own file"),
-        ("cc-by-nc-4.0", "NOT FOR COMMERCIAL USE: cc-by-nc-4.0"),
+        ("cc-by-nc-4.0", "NOT FOR COMMERCIAL USE: license cc-by-nc-4.0"),
         ("fair-noncommercial-research-license", "NOT FOR COMMERCIAL USE"),
         ("seer-license", "NOT FOR COMMERCIAL USE"),
-        ("dinov3-license", "TERMS OF THEIR OWN; read dinov3-license"),
+        ("dinov3-license", "TERMS OF THEIR OWN, read them: license dinov3-license"),
         ("x\x1b[2J" * 40, "TERMS OF THEIR OWN"),
     ],
 )
