@@ -195,7 +195,8 @@ def _watched(root: Path, asked: list[str]) -> Iterator[None]:
         return look_up(host, *rest, **options)
 
     planted = root / "planted.py"
-    planted.write_text(f"open({str(root / 'canary')!r}, 'w')\nclass Thing: pass\n", encoding="utf-8")
+    code = f"from pathlib import Path\nPath({str(root / 'canary')!r}).touch()\nclass Thing: pass\n"
+    planted.write_text(code, encoding="utf-8")
     here, cache = Path.cwd(), os.environ.get("MUTUALSEG_CACHE")
     patched: Any = socket
     patched.socket.connect, patched.getaddrinfo = noted_connect, noted_look_up

@@ -12,12 +12,17 @@ _BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
 )
 
+_MERGE_BOMB = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 12)
+)
+
 _TEXTS = {
     "python code": "steps: !!python/object/apply:os.system ['touch canary']\n",
     "a python module": "steps: !!python/module:planted\n",
     "a python class": "method: !!python/object/new:planted.Thing {}\n",
     "a python name": "method: !!python/name:planted.Thing\n",
     "aliases that spell out billions of values": _BOMB + "method: *a11\n",
+    "merged keys that spell out billions of values": _MERGE_BOMB + "method: *a11\n",
     "an alias in itself": "method: &a\n  name: *a\n",
     "lists nested 10,000 deep": "method: " + "[" * 10_000 + "]" * 10_000 + "\n",
     "a number of 10,000 digits": "steps: " + "9" * 10_000 + "\n",

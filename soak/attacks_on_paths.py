@@ -69,7 +69,8 @@ def _unlabeled_text(place: Place) -> str | None:
     split = json.loads((run / "split.json").read_text(encoding="utf-8"))
     split["unlabeled_files"] = {"x": str(place.outside / "secret.txt")}
     write_json(run / "split.json", split)
-    return place.harm(place.command("train", "--resume", run), 2, says="secret.txt")
+    words = ("--data", place.data, "--out", place.root / "out", "--labeled", run / "split.json")
+    return place.harm(place.command("train", *words), 2, says="secret.txt")
 
 
 def _annotated(place: Place) -> Path:

@@ -14,7 +14,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from attacked import SMALL, Outcome, Place, pickled
+from attacked import SMALL, Gadget, Outcome, Place, pickled
+from mutualseg.engine.sealed_checkpoint import write_sealed
 
 Attack = Callable[[Place], str | None]
 
@@ -44,14 +45,23 @@ def attacks() -> Iterator[tuple[str, Attack]]:
 def _both_checkpoints(place: Place, *, as_torch: bool) -> str | None:
     run = place.copy_of_run()
     for name in ("last", "previous"):
-        (run / f"checkpoints/{name}.ckpt").write_bytes(pickled(place, as_torch=as_torch))
+        _plant(place, run / f"checkpoints/{name}.ckpt", as_torch=as_torch)
     return place.harm(place.command("train", "--resume", run), 2, says="damaged")
+
+
+def _plant(place: Place, path: Path, *, as_torch: bool) -> None:
+    """Write a checkpoint that runs code if it is unpickled; torch's archive is sealed like a true one."""
+    if not as_torch:
+        path.write_bytes(pickled(place))
+        return
+    with path.open("w+b") as file:
+        write_sealed({"state_dict": {}, "more": Gadget(place.canary)}, file)
 
 
 def _last_checkpoint(place: Place, *, as_torch: bool) -> str | None:
     run = place.copy_of_run()
     (run / "checkpoints/last.ckpt").rename(run / "checkpoints/previous.ckpt")
-    (run / "checkpoints/last.ckpt").write_bytes(pickled(place, as_torch=as_torch))
+    _plant(place, run / "checkpoints/last.ckpt", as_torch=as_torch)
     return place.harm(place.command("train", "--resume", run), 0, says="damaged")
 
 
@@ -165,7 +175,8 @@ def _contents(place: Place, spoil: Callable[[dict[str, Any]], object]) -> str | 
     path = run / "checkpoints/last.ckpt"
     held = torch.load(path, map_location="cpu", weights_only=True)
     spoil(held)
-    torch.save(held, path)
+    with path.open("w+b") as file:
+        write_sealed(held, file)
     (run / "checkpoints/previous.ckpt").unlink(missing_ok=True)
     return place.harm(place.command("train", "--resume", run), 0, 2)
 

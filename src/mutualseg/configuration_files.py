@@ -11,7 +11,7 @@ import yaml
 
 from mutualseg.errors import ConfigError
 from mutualseg.nearest import unknown_name
-from mutualseg.plain_yaml import NotPlainError, read_plain
+from mutualseg.plain_yaml import NotPlainError, plain_text, read_plain
 
 
 def preset_names() -> list[str]:
@@ -36,8 +36,8 @@ def read_configuration(name: str) -> dict[str, Any]:
         path = Path(name)
         if not path.is_file():
             raise ConfigError(f"There is no configuration file '{name}'; check the path.")
-        text = path.read_text(encoding="utf-8", errors="replace")
-    elif name in preset_names():
+        return _normalized(read_mapping_of(path, name), name)
+    if name in preset_names():
         text = files("mutualseg.configs").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     else:
         refusal = unknown_name(f"preset '{name}'", name, preset_names()).rstrip(".?")
@@ -59,6 +59,15 @@ _PlainLoader.yaml_implicit_resolvers = {
 _PlainLoader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")
 )
+
+
+def read_mapping_of(path: Path, name: str) -> dict[str, Any]:
+    """Return the mapping that a YAML file holds, like `read_mapping`."""
+    try:
+        text = plain_text(path, errors="replace")
+    except NotPlainError as error:
+        raise ConfigError(f"'{name}' is no plain YAML ({error}); correct it.") from None
+    return read_mapping(text, name)
 
 
 def read_mapping(text: str, name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,6 +19,23 @@ class NotPlainError(ValueError):
 
     line: int | None = None
     """Counted from 1, where it is known."""
+
+
+def plain_text(path: Path, errors: str = "strict") -> str:
+    """Return the text of a YAML file, which is not read if it is far larger than any is.
+
+    Args:
+        path: of the file, in UTF-8.
+        errors: what is done about other bytes, as `open` takes it.
+
+    Raises:
+        NotPlainError: it is too large.
+        UnicodeDecodeError: it holds other bytes, and errors is "strict".
+    """
+    size = path.stat().st_size
+    if size > _LONGEST:
+        raise NotPlainError(f"it has {size} bytes, and {_LONGEST} are read at most")
+    return path.read_text(encoding="utf-8", errors=errors)
 
 
 def read_plain(text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Any:

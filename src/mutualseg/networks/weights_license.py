@@ -18,6 +18,9 @@ _NOT_COMMERCIAL = re.compile(r"(^|-)nc(-|$)|non-?commercial|research|seer|amlr")
 """In the names of licenses; SEER's and Apple's AMLR allow research alone, which their names do not say."""
 
 
+_COLUMNS = 80
+
+
 def license_of(encoder: str, weights: str) -> str | None:
     """Return the license of the weights that an encoder starts from, in the words of who published them.
 
@@ -49,9 +52,9 @@ def license_line(name: str | None) -> str | None:
         return "pretrained weights: from your own file, under whatever license you had it"
     if name == UNKNOWN:
         return "pretrained weights: license unknown; see the model's page"
-    name = shown(name)[:40]
-    if name in _FREE:
-        return f"pretrained weights: license {name}"
+    warning = ""
+    if name not in _FREE:
+        warning = "TERMS OF THEIR OWN, read them: "
     if _NOT_COMMERCIAL.search(name):
-        return f"PRETRAINED WEIGHTS ARE NOT FOR COMMERCIAL USE: {name}"
-    return f"PRETRAINED WEIGHTS HAVE TERMS OF THEIR OWN; read {name}"
+        warning = "NOT FOR COMMERCIAL USE: "
+    return f"pretrained weights: {warning}license {shown(name)}"[:_COLUMNS]
