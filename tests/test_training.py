@@ -282,7 +282,7 @@ def test_a_batch_is_padded_to_the_multiple_of_the_network(
     labeled, unlabeled = seen[0].labeled, seen[0].unlabeled
     assert unlabeled is not None
     assert streams.unlabeled is not None
-    made = [torch.stack(part) for part in zip(streams.labeled[0], streams.labeled[1], strict=True)]  # type: ignore[arg-type]
+    made = [torch.stack(part) for part in zip(streams.labeled[0], streams.labeled[1], strict=True)]
     views = [torch.stack(part) for part in zip(streams.unlabeled[0], streams.unlabeled[1], strict=True)]  # type: ignore[arg-type]
     outside = torch.ones(20, 20, dtype=torch.bool)
     outside[:CROP, :CROP] = False
