@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check format soak bench
+.PHONY: setup demo test check format audit floors soak bench
 
 setup: .venv/.ready
 
@@ -22,11 +22,22 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py
+	$(BIN)/python checks/licenses.py
+	$(BIN)/python checks/advisories.py
 
 # The fast tests first, so that a mistake shows early; one thread a test, as many tests as there are cores.
 test: check
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow and not soak"
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "slow and not soak"
+
+# Known flaws of what is required; needs a network, and says so where there is none.
+audit: setup
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/python checks/advisories.py
+
+# The fast tests with the oldest versions that pyproject.toml allows, in an environment of their own.
+floors: setup
+	$(BIN)/python checks/floors.py
 
 soak: setup
 	$(BIN)/python -m pytest -m soak

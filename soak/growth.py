@@ -22,7 +22,8 @@ class Reading:
     resident_mb: float
     """Of this process."""
     loaders_mb: float
-    """That the loader processes have to themselves."""
+    """Of the loader processes. Pages that they share with this one count again, or they would seem to grow
+    whenever one of the two writes to such a page."""
     handles: int
     """Open files of all these processes."""
     log_bytes: int
@@ -47,8 +48,8 @@ def read(step: int, seconds: float, root: Path) -> Reading:
     return Reading(
         step=step,
         seconds=seconds,
-        resident_mb=_kilobytes(own, "status", "VmRSS") / 1024,
-        loaders_mb=sum(_kilobytes(each, "smaps_rollup", "Private_") for each in loaders) / 1024,
+        resident_mb=_kilobytes(own, "VmRSS") / 1024,
+        loaders_mb=sum(_kilobytes(each, "VmRSS") for each in loaders) / 1024,
         handles=sum(_handles(each) for each in (own, *loaders)),
         log_bytes=sum(path.stat().st_size for pattern in _LOGS for path in root.glob(pattern)),
         pictures=sum(1 for _ in (root / "run/pseudo_labels").glob("*")),
@@ -79,13 +80,13 @@ def _children() -> list[int]:
     return [int(child) for task in tasks for child in task.read_text().split()]
 
 
-def _kilobytes(process: int, file: str, key: str) -> int:
-    """Return the sum of the lines that begin so; 0 for a process that has just ended."""
+def _kilobytes(process: int, key: str) -> int:
+    """Return one line's number; 0 for a process that has just ended."""
     try:
-        lines = Path(f"/proc/{process}/{file}").read_text().splitlines()
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
         return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith(key))
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{key}:")), 0)
 
 
 def _handles(process: int) -> int:

@@ -15,13 +15,11 @@ import argparse
 import contextlib
 import json
 import signal
-import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -30,31 +28,22 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from growth import Reading, read, settled, slope
+from growth import Reading, read
+from growth_bounds import Bounds, judge
 from made_photos import make_folders
 from mutualseg.cli import main as command
 from mutualseg.engine.progress_lines import ProgressLines
 from mutualseg.engine.session import Session
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.seeding import address
+from mutualseg.threads import threads_set
 
 _READINGS = 200
+_LEAST_READINGS = 4
 _STOPPED = 143
 """Exit code of a run that SIGTERM ended in order."""
 _TAUGHT = ("--method.burn_in", "0.05", "--method.threshold", "0", "--method.peer_threshold", "0")
 """Arguments with which the networks teach each other nearly from the beginning."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What a run may take more of, in main process and loaders together."""
-
-    memory_mb: float
-    """Per 1,000 steps."""
-    handles: int
-    """In the median of the last third over that of the first: batches on their way take some."""
-    log_kb: float
-    """Per 1,000 steps."""
 
 
 @dataclass(frozen=True)
@@ -120,42 +109,12 @@ def train(root: Path, plan: Plan) -> tuple[int, list[Reading]]:
         (root / "console.txt").open("w", buffering=1) as said,
         contextlib.redirect_stderr(said),
         contextlib.redirect_stdout(said),
+        threads_set(1),  # more only get in each other's way in networks this small
         mock.patch.object(ProgressLines, "on_train_batch_end", measured),
         mock.patch.object(Session, "_build_network", tiny_network),
     ):
         code = command([str(word) for word in words])
     return code, readings
-
-
-def judge(readings: Sequence[Reading], bounds: Bounds) -> tuple[dict[str, Any], list[str]]:
-    """Return the figures of a run, and what of them is beyond the bounds."""
-    counted = settled(readings)
-    steps = [reading.step for reading in counted]
-    memory = slope(steps, [reading.resident_mb + reading.loaders_mb for reading in counted])
-    log_kb = slope(steps, [reading.log_bytes / 1024 for reading in counted]).per_1000
-    paces = [1000 * (b.seconds - a.seconds) / (b.step - a.step) for a, b in pairwise(counted)]
-    third = max(1, len(paces) // 3)
-    handles = [statistics.median(own.handles for own in part) for part in (counted[:third], counted[-third:])]
-    figures = {
-        "steps": readings[-1].step,
-        "seconds_to_step_1": round(readings[0].seconds, 1),
-        "resident_mb": [round(counted[0].resident_mb, 1), round(counted[-1].resident_mb, 1)],
-        "loaders_mb": [round(counted[0].loaders_mb, 1), round(counted[-1].loaders_mb, 1)],
-        "memory_mb_per_1000_steps": round(memory.per_1000, 4),
-        "its_standard_error": round(memory.error, 4),
-        "handles": handles,
-        "log_kb_per_1000_steps": round(log_kb, 1),
-        "pictures": readings[-1].pictures,
-        "ms_per_step": [round(statistics.median(part), 1) for part in (paces[:third], paces[-third:])],
-    }
-    beyond = []
-    if memory.per_1000 > bounds.memory_mb:
-        beyond.append(f"memory rises by {memory.per_1000:.3f} MB per 1,000 steps, above {bounds.memory_mb}")
-    if handles[1] - handles[0] > bounds.handles:
-        beyond.append(f"{handles[1] - handles[0]:g} more file handles at the end, above {bounds.handles}")
-    if log_kb > bounds.log_kb:
-        beyond.append(f"logs grow by {log_kb:.1f} KB per 1,000 steps, above {bounds.log_kb}")
-    return figures, beyond
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -175,13 +134,14 @@ def main(words: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     names = ("steps", "files", "minutes", "workers", "evaluate_every", "checkpoint_every", "seed")
     plan = Plan(**{name: getattr(options, name) for name in names})
-    with tempfile.TemporaryDirectory() as root:
+    memory = Path("/dev/shm")  # where there is one, files are made in memory: a hundred thousand take long
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as root:
         code, readings = train(Path(root), plan)
-        if code not in (0, _STOPPED) or len(readings) < 2:
+        if code not in (0, _STOPPED) or len(readings) < _LEAST_READINGS:
             print((Path(root) / "console.txt").read_text(), file=sys.stderr)
             return 1
     figures, beyond = judge(readings, Bounds(options.memory_mb, options.handles, options.log_kb))
-    figures = {"files": plan.files, "threads": torch.get_num_threads(), **figures}
+    figures = {"files": plan.files, **figures}
     for name, value in figures.items():
         print(f"{name:26} {' -> '.join(map(str, value)) if isinstance(value, list) else value}")
     print(*(beyond or ["nothing grows beyond its bound"]), sep="\n")

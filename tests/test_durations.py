@@ -34,7 +34,7 @@ def test_less_than_a_step_is_refused(given: str | int) -> None:
         parse_interval(given, "checkpoint-every")
 
 
-@pytest.mark.parametrize("text", ["often", "1.5", "5 steps"])
+@pytest.mark.parametrize("text", ["often", "1.5", "5 steps", "²", "-5min", "0s"])
 def test_neither_steps_nor_time_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"--checkpoint-every .* is no duration"):
         parse_interval(text, "checkpoint-every")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,11 +13,11 @@ from typing import Any
 from mutualseg import __version__, api
 from mutualseg.api.training import next_run
 from mutualseg.command_line.parsing import parse_verb
-from mutualseg.data.file_names import one_line
 from mutualseg.engine.late_signals import FirstSignal, signals_to
 from mutualseg.engine.requeueing import is_requeued
 from mutualseg.errors import ConfigError, Interrupted, MutualSegError, cure_of, is_disk_full
 from mutualseg.nearest import nearest_name
+from mutualseg.terminal import json_line, shown, shown_lines
 
 _EXIT_SKIPS = 1
 _EXIT_FAULT = 2
@@ -81,7 +80,7 @@ def _report(arguments: list[str]) -> int:
     try:
         return _run(arguments)
     except MutualSegError as error:
-        print(f"mutualseg: {one_line(str(error))}", file=sys.stderr)
+        _complain(f"mutualseg: {error}")
         return _EXIT_FAULT
     except Interrupted as stopped:
         advice = stopped.advice or " before there was anything to save; start again"
@@ -89,7 +88,7 @@ def _report(arguments: list[str]) -> int:
             advice = f" and saved; continue with: mutualseg train --resume {stopped.run}"
         if str(stopped) == "SIGUSR1":
             advice = _requeued(advice)
-        print(f"mutualseg: stopped by {stopped}{one_line(advice)}", file=sys.stderr)
+        _complain(f"mutualseg: stopped by {stopped}{advice}")
         return _EXIT_SIGNALS[str(stopped)]
     except KeyboardInterrupt:
         print("mutualseg: stopped", file=sys.stderr)
@@ -103,7 +102,7 @@ def _report(arguments: list[str]) -> int:
         advice = cure_of(error)
         if is_disk_full(error):
             advice += ", then call the same command again (a begun train with --resume)"
-        print(f"mutualseg: {one_line(place)} cannot be used ({reason}); {advice}.", file=sys.stderr)
+        _complain(f"mutualseg: {place} cannot be used ({reason}); {advice}.")
         return _EXIT_FAULT
 
 
@@ -143,6 +142,16 @@ def _run(arguments: list[str]) -> int:
     return _PERFORM[verb](given, parsed.as_json)
 
 
+def _say(text: str) -> None:
+    """Print one line of what was asked for; names in it are others' texts."""
+    print(shown(text))
+
+
+def _complain(text: str) -> None:
+    """Print one line about what went wrong."""
+    print(shown(text), file=sys.stderr)
+
+
 def _train(arguments: dict[str, Any], as_json: bool) -> int:
     from mutualseg.engine.processes import place_from
 
@@ -154,7 +163,7 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
     if place is not None and not place.leads:  # one of several speaks
         return 0
     if as_json:
-        print(json.dumps(summary, ensure_ascii=False))
+        print(json_line(summary))
         return 0
     run = arguments["resume"] if isinstance(arguments.get("resume"), str) else arguments.get("out")
     best = "deployed is the best evaluation's," if summary["select"] == "best" else "best"
@@ -167,11 +176,11 @@ def _train(arguments: dict[str, Any], as_json: bool) -> int:
         print(f"{len(summary['skipped_images'])} image{plural} skipped: {run}/skipped.csv lists the reasons")
     drawn = any((Path(str(run)) / "pseudo_labels").glob("*.png"))
     pseudo_labels = f", {run}/pseudo_labels/" if drawn else ""
-    print(f"pictures: {run}/views.png{pseudo_labels}; all results: {run}/summary.json")
+    _say(f"pictures: {run}/views.png{pseudo_labels}; all results: {run}/summary.json")
     if "baseline" in summary:
         from mutualseg.engine.baseline import verdict_sentence
 
-        print(verdict_sentence(summary))
+        _say(verdict_sentence(summary))
     return 0
 
 
@@ -187,7 +196,7 @@ def _run_folder(arguments: Mapping[str, Any]) -> str | None:
 def _evaluate(arguments: dict[str, Any], as_json: bool) -> int:
     scores = api.evaluate(**arguments | {"quiet": as_json or arguments["quiet"]})
     if as_json:
-        print(json.dumps(scores, ensure_ascii=False))
+        print(json_line(scores))
         return 0
     print(f"{scores['split']} mIoU {scores['miou']:.2f}, pixel accuracy {scores['pixel_accuracy']:.2f}")
     return 0
@@ -197,11 +206,11 @@ def _predict(arguments: dict[str, Any], as_json: bool) -> int:
     done = api.predict(**arguments)
     if as_json:
         skipped = [{"file": str(path), "reason": reason} for path, reason in done.skipped]
-        print(json.dumps({"written": [str(path) for path in done.written], "skipped": skipped}))
+        print(json_line({"written": [str(path) for path in done.written], "skipped": skipped}))
     else:
-        print(f"{len(done.written)} masks written to {arguments['out']}")
+        _say(f"{len(done.written)} masks written to {arguments['out']}")
         for _, reason in done.skipped:
-            print(f"skipped: {one_line(reason)}", file=sys.stderr)
+            _complain(f"skipped: {reason}")
     return _EXIT_SKIPS if done.skipped else 0
 
 
@@ -217,13 +226,13 @@ def _split(arguments: dict[str, Any], as_json: bool) -> int:
     }
     if as_json:
         facts = {"notes": list(made.notes), "classes": rows_to_json(made.class_rows)}
-        print(json.dumps({"out": arguments["out"], **counts, **facts}, ensure_ascii=False))
+        print(json_line({"out": arguments["out"], **counts, **facts}))
         return 0
     if made.class_rows:
-        print(format_rows(made.class_rows), end="\n\n")
+        print(shown_lines(format_rows(made.class_rows)), end="\n\n")
     for note in made.notes:
-        print(one_line(note))
-    print(", ".join(f"{count} {part}" for part, count in counts.items()), f"-> {arguments['out']}")
+        _say(note)
+    _say(f"{', '.join(f'{count} {part}' for part, count in counts.items())} -> {arguments['out']}")
     return 0
 
 
@@ -233,7 +242,7 @@ def _check(arguments: dict[str, Any], as_json: bool) -> int:
 
     report = api.check(**arguments)
     if as_json:
-        print(json.dumps(report_as_data(report), ensure_ascii=False))
+        print(json_line(report_as_data(report)))
     else:
         print(format_report(report))
     checked = report if report.copy is None else report.copy.report
@@ -243,14 +252,14 @@ def _check(arguments: dict[str, Any], as_json: bool) -> int:
 def _compare(arguments: dict[str, Any], as_json: bool) -> int:
     record = api.compare(**arguments)
     if as_json:
-        print(json.dumps(record, ensure_ascii=False))
+        print(json_line(record))
     else:
         from mutualseg.comparison.tables import table_text
 
         out = arguments["out"]
-        print(table_text(record))
+        print(shown_lines(table_text(record)))
         written = [name for name in ("table.md", "plot.png", "pictures.png") if Path(out, name).is_file()]
-        print(f"{', '.join(f'{out}/{name}' for name in written)}; all results: {out}/comparison.json")
+        _say(f"{', '.join(f'{out}/{name}' for name in written)}; all results: {out}/comparison.json")
     own = [row for row in record["runs"] if row["run"] in record["asked"]]  # not of an earlier call
     return _EXIT_SKIPS if any(row["status"] == "failed" or "test_reason" in row for row in own) else 0
 

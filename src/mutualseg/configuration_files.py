@@ -11,6 +11,7 @@ import yaml
 
 from mutualseg.errors import ConfigError
 from mutualseg.nearest import unknown_name
+from mutualseg.plain_yaml import NotPlainError, plain_text, read_plain
 
 
 def preset_names() -> list[str]:
@@ -35,8 +36,8 @@ def read_configuration(name: str) -> dict[str, Any]:
         path = Path(name)
         if not path.is_file():
             raise ConfigError(f"There is no configuration file '{name}'; check the path.")
-        text = path.read_text(encoding="utf-8", errors="replace")
-    elif name in preset_names():
+        return _normalized(read_mapping_of(path, name), name)
+    if name in preset_names():
         text = files("mutualseg.configs").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     else:
         refusal = unknown_name(f"preset '{name}'", name, preset_names()).rstrip(".?")
@@ -60,6 +61,15 @@ _PlainLoader.add_implicit_resolver(
 )
 
 
+def read_mapping_of(path: Path, name: str) -> dict[str, Any]:
+    """Return the mapping that a YAML file holds, like `read_mapping`."""
+    try:
+        text = plain_text(path, errors="replace")
+    except NotPlainError as error:
+        raise ConfigError(f"'{name}' is no plain YAML ({error}); correct it.") from None
+    return read_mapping(text, name)
+
+
 def read_mapping(text: str, name: str) -> dict[str, Any]:
     """Return the mapping that a YAML text is.
 
@@ -71,10 +81,9 @@ def read_mapping(text: str, name: str) -> dict[str, Any]:
         ConfigError: it is something else.
     """
     try:
-        values = yaml.load(text, Loader=_PlainLoader)
-    except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        where = f" (line {place.line + 1})" if place is not None else ""
+        values = read_plain(text, _PlainLoader)
+    except NotPlainError as error:
+        where = f" ({error})" if error.line is None else f" (line {error.line})"
         raise ConfigError(f"'{name}' is no plain YAML{where}; correct it.") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError(f"'{name}' must hold options and their values, such as 'steps: 1000'.")

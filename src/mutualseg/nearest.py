@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_LONGEST = 200
+"""Characters that are compared."""
+
 
 def nearest_name(wrong: str, known: Iterable[str]) -> str | None:
     """Return the known name most like a wrong one, however unlike; None if there is none to choose."""
-    found = difflib.get_close_matches(wrong, list(known), 1, 0.0)
+    found = difflib.get_close_matches(wrong[:_LONGEST], list(known), 1, 0.0)
     return found[0] if found else None
 
 

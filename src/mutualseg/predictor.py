@@ -160,7 +160,7 @@ def predict_files(
     if not pairs:
         raise DataError(f"There is no image in {', '.join(str(path) for path in images)}; check the path.")
     _refuse_labels(out)
-    _refuse_clashes(pairs)
+    _refuse_clashes(pairs, out)
     predictor = Predictor.load(weights, compile=compile)
     options = inference_options(window, scales, flip, own=predictor.window)
     size = BATCH[predictor.device]
@@ -239,10 +239,16 @@ def _refuse_labels(out: Path) -> None:
             )
 
 
-def _refuse_clashes(pairs: Sequence[tuple[Path, Path]]) -> None:
+def _refuse_clashes(pairs: Sequence[tuple[Path, Path]], out: Path) -> None:
     seen: dict[Path, Path] = {}
+    top = real_path(out)
     for source, target in pairs:
-        if real_path(target) == real_path(source):
+        place = real_path(target)
+        if not place.is_relative_to(top):
+            raise ConfigError(
+                f"{target} leads out of --out {out} by a link; remove the link, or name another."
+            )
+        if place == real_path(source):
             raise ConfigError(f"The mask of {source} would replace the image itself; choose another --out.")
         if target in seen:
             raise ConfigError(

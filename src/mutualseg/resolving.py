@@ -18,7 +18,7 @@ from mutualseg.data.encoding import Encoding
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.image_survey import find_code
-from mutualseg.data.images import image_size
+from mutualseg.data.images import image_size, known_sizes
 from mutualseg.data.layouts import LAYOUTS
 from mutualseg.data.layouts.reading import read_layout
 from mutualseg.data.mask_codes import MaskCode
@@ -297,7 +297,8 @@ def resolve_crop(crop: int | None, split: Split, device: str) -> int:
     total = first + len(split.unlabeled)
     places = range(0, total, max(1, total // _SAMPLED_IMAGES))
     samples = [split.labeled[i] if i < first else split.unlabeled[i - first] for i in places]
-    short = median(min(image_size(sample.image)) for sample in samples)
+    sizes = known_sizes(sample.image for sample in samples)  # of a million, not all have been looked at
+    short = median(map(min, sizes or [image_size(samples[0].image)]))
     if crop is None:
         fitting = int(short) // _CROP_MULTIPLE * _CROP_MULTIPLE
         return max(_CROP_MULTIPLE, min(fitting, _LARGEST_CROP[device]))

@@ -16,6 +16,7 @@ import yaml
 from mutualseg.atomic_files import faults_naming, partial_of, sync_folder, write_text
 from mutualseg.data.file_names import printable
 from mutualseg.errors import RunError
+from mutualseg.plain_yaml import NotPlainError, plain_text, read_plain
 
 _WRITTEN = {
     *("config", "split", "metrics", "monitor", "timing", "events", "summary", "report"),
@@ -241,8 +242,8 @@ class RunFolder:
                 f"'{self.root}' is no run folder (it has no config.yaml); give the --out of a train."
             )
         try:
-            values = yaml.safe_load(self.config.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            values = read_plain(plain_text(self.config))
+        except (NotPlainError, UnicodeDecodeError) as error:
             raise RunError(f"'{self.config}' cannot be read; restore it or train again.") from error
         if not isinstance(values, dict):
             raise RunError(f"'{self.config}' holds no settings; restore it or train again.")

@@ -8,6 +8,7 @@ from typing import Any
 from mutualseg.data.image_codes import RGB
 from mutualseg.data.mask_codes import INDICES
 from mutualseg.errors import ConfigError, RunError
+from mutualseg.one_line import one_line
 from mutualseg.supervision import Supervision
 from mutualseg.typed_values import typed_values
 
@@ -84,9 +85,9 @@ class Settings:
         """
         names = {each.name for each in fields(cls)}
         needed = {each.name for each in fields(cls) if each.default is each.default_factory is MISSING}
-        wrong = sorted((needed - set(values)) | (set(values) - names))
+        wrong = sorted((needed - set(values)) | (set(values) - names), key=str)
         if wrong:
-            raise another_version(source, wrong[0])
+            raise another_version(source, one_line(wrong[0]))
         try:
             return cls(**typed_values(cls, values, "{}"))
         except ConfigError as error:

@@ -68,8 +68,7 @@ def _text(lines: Iterable[Sequence[str | int]]) -> bytes:
     for line in lines:
         # Of itself the writer quotes no carriage return that is not part of its line ends.
         has_return = any("\r" in str(value) for value in line)
-        writer = csv.writer(
+        csv.writer(
             held, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
-        )
-        writer.writerow(line)
+        ).writerow(line)
     return held.getvalue().encode("utf-8", "backslashreplace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -16,8 +17,9 @@ from safetensors.torch import load_file, save_file
 from mutualseg.atomic_files import replacing
 from mutualseg.data.image_codes import ImageCode
 from mutualseg.errors import WeightsError
-from mutualseg.networks.build import NetworkConfig, build_segmenter
+from mutualseg.networks.build import NetworkConfig, build_segmenter, refuse_larger_encoder
 from mutualseg.networks.segmenter import Segmenter
+from mutualseg.weights_facts import refuse_false_facts
 
 
 def save_network(path: Path, network: Segmenter, config: NetworkConfig, facts: dict[str, Any]) -> None:
@@ -55,6 +57,29 @@ def image_code_of(facts: Mapping[str, Any]) -> ImageCode:
     return ImageCode.from_plain(facts.get("image_code", {}))
 
 
+def license_in(path: Path) -> str | None:
+    """Return the license that a weights file passes on, `unknown` for older ones, None: no license binds it.
+
+    Raises:
+        WeightsError: the file is missing or broken.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {})["mutualseg"])
+        found = facts.get("weights_license", "unknown")
+    except (
+        SafetensorError,
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise WeightsError(f"'{path}' is no weights file of a run; give a file that train wrote.") from error
+    return found if found is None else str(found)
+
+
 def load_network(path: Path) -> tuple[Segmenter, NetworkConfig, dict[str, Any]]:
     """Return the network of a file that `save_network` wrote, its configuration and its facts.
 
@@ -66,13 +91,17 @@ def load_network(path: Path) -> tuple[Segmenter, NetworkConfig, dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-        tensors = load_file(path)
+            elements = {name: math.prod(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
         facts = json.loads(metadata["mutualseg"])
         described = facts.pop("network")
         config = NetworkConfig.from_dict(described)
+        refuse_false_facts(facts, config)
+        of_encoder = sum(count for name, count in elements.items() if name.startswith("encoder."))
+        refuse_larger_encoder(config, of_encoder)
+        tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"'{path}' is no complete safetensors file; copy or train it again.") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise WeightsError(
             f"'{path}' does not say which network it is for; use a file that train wrote."
         ) from error

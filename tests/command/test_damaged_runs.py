@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from mutualseg.engine.checkpoints import is_sound
 from mutualseg.occupied import occupied
 from tests.command.conftest import Command
 from tests.command.made import SMALL, flags
@@ -40,6 +41,12 @@ def run(trained: Path, tmp_path: Path) -> Path:
     return root
 
 
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 16
+    path.write_bytes(content)
+
+
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -50,9 +57,9 @@ def _another(path: Path) -> None:
 
 DAMAGES: dict[str, Callable[[Path], Any]] = {
     "empty": lambda path: path.write_bytes(b""),
-    "text": lambda path: path.write_bytes(b"junk, and no checkpoint"),
     "zeros": lambda path: path.write_bytes(bytes(4096)),
     "cut": _cut,
+    "a bit": _flip,
     "another file": _another,
 }
 
@@ -64,6 +71,9 @@ def test_a_damaged_checkpoint_is_passed_over(damage: str, run: Path, command: Co
     outcome = command("train", "--resume", "run")
     assert outcome.code == 0, outcome
     assert "last.ckpt' is damaged; going on from the checkpoint before it" in outcome.err
+    # The damaged one has not become the one before, of which a sound one is still needed.
+    assert [is_sound(run / f"checkpoints/{name}.ckpt") for name in ("last", "previous")] == [True, True]
+    assert (run / "checkpoints/last.damaged").is_file()
     assert (run / "metrics.csv").read_bytes() == before
 
 

@@ -247,7 +247,9 @@ def test_numbers_that_are_none_are_named(tmp_path: Path, strange: float) -> None
     array = numbers(2, np.float32)
     array[3, 4] = strange
     path = write_tiff(tmp_path / "hole.tif", array)
-    with pytest.raises(ImageError, match=r"hole\.tif holds 2 values that are NaN or infinite; replace them"):
+    with pytest.raises(
+        ImageError, match=r"hole\.tif holds 2 values that are NaN, infinite or much too large; replace them"
+    ):
         of(2, "float").read(path)
 
 

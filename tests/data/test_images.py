@@ -192,7 +192,7 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"gone\.png does not exist"):
         read_image(tmp_path / "gone.png")
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(ImageError, match=r"folder\.png is broken"):
+    with pytest.raises(ImageError, match=r"folder\.png is no file but a folder"):
         read_image(tmp_path / "folder.png")
 
 

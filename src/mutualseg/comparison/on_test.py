@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -86,7 +85,7 @@ def counted_network_of(row: Mapping[str, Any], folder: RunFolder) -> tuple[Segme
             f"{role} counts, and '{path}', which has its weights, is not there; "
             "delete the run to train it again."
         ) from None
-    except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError):
+    except Exception:  # on broken bytes unpickling raises nearly anything
         raise WeightsError(
             f"{role} counts, and its weights in '{path}' cannot be read; delete the run to train it again."
         ) from None

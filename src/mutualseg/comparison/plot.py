@@ -69,7 +69,9 @@ def draw_plot(record: Mapping[str, Any], path: Path) -> None:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if axes.lines:
-        figure.legend(loc="outside right upper", frameon=False, title="mean; small: each seed")
+        legend = figure.legend(loc="outside right upper", frameon=False, title="mean; small: each seed")
+        for text in legend.get_texts():
+            text.set_parse_math(False)  # a label with $ is a name, and no formula
     else:
         axes.set_title(f"no run has a score on {part}", fontsize="medium")
     with replacing(path) as partial:

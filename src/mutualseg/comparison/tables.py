@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -10,8 +11,10 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from mutualseg.comparison.notes import is_tested, notes_of
+from mutualseg.terminal import shown
 
 _WIDTH = 80
 
@@ -36,10 +39,10 @@ def table_text(record: Mapping[str, Any]) -> str:
             table.add_column(heads[place], justify="right", no_wrap=True)
         for row in rows:
             cells = _cells(record, row)
-            table.add_row(*(cells[place] for place in kept))
+            table.add_row(*(Text(shown(cells[place])) for place in kept))  # [brackets] are no markup
         console.print(table)
     for line in notes_of(record):
-        console.print(line, markup=False)
+        console.print(shown(line), markup=False)
     assert isinstance(console.file, io.StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
 
@@ -53,12 +56,19 @@ def table_markdown(record: Mapping[str, Any]) -> str:
         parts.append(f"## {_title(images)}\n\n" + _markdown_lines(lines))
         if per_class := _per_class_lines(rows):
             parts.append("IoU of each class on val, in percent:\n\n" + _markdown_lines(per_class))
-    parts.append("".join(f"- {line}\n" for line in notes_of(record)))
+    parts.append("".join(f"- {_as_text(line)}\n" for line in notes_of(record)))
     return "\n".join(parts)
 
 
 def _markdown_lines(lines: Iterable[Sequence[str]]) -> str:
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return "".join(f"| {' | '.join(map(_as_text, cells))} |\n" for cells in lines)
+
+
+def _as_text(cell: str) -> str:
+    """Return a text, which may be a name that others chose, so that Markdown shows it and no more."""
+    for mark in "\\`|[]":
+        cell = cell.replace(mark, f"\\{mark}")
+    return shown(html.escape(cell, quote=False))
 
 
 def _per_class_lines(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:

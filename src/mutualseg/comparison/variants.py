@@ -11,7 +11,7 @@ from typing import Any
 
 from mutualseg import resolving
 from mutualseg.comparison.ablations import ABLATIONS, FULL, chosen_ablations
-from mutualseg.configuration_files import read_mapping
+from mutualseg.configuration_files import read_mapping_of
 from mutualseg.errors import ConfigError
 from mutualseg.methods import METHODS, method_class
 from mutualseg.nearest import unknown_name
@@ -141,7 +141,7 @@ def _read_file(file: Path) -> dict[str, Mapping[str, Any]]:
         raise ConfigError(f"--variants {file} must be a file that ends in .yaml.")
     if not file.is_file():
         raise ConfigError(f"There is no file '{file}'; check the path of --variants.")
-    variants = read_mapping(file.read_text(encoding="utf-8", errors="replace"), str(file))
+    variants = read_mapping_of(file, str(file))
     for label, content in variants.items():
         if not re.fullmatch(r"[A-Za-z0-9._+-]+", label) or label.startswith("."):
             raise ConfigError(f"'{label}' in {file} becomes a folder's name; use letters, digits, . _ + -.")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from mutualseg.data.polygons import FARTHEST
 from mutualseg.data.regular_files import open_regular
 from mutualseg.errors import DataError, MaskError
+from mutualseg.terminal import is_shown_as_it_is
 
 _CHUNK = 1 << 18
 
@@ -29,6 +30,8 @@ class Tag(NamedTuple):
         value = self.element.get(attribute)
         if value is None or not value.strip():
             raise self.error(f"has no {attribute!r}" if value is None else f"has an empty {attribute!r}")
+        if not is_shown_as_it_is(value):
+            raise self.error(f"has a line break or control character in {attribute!r}", "correct it")
         return value
 
     def number(self, attribute: str, default: float | None = None) -> float:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from mutualseg.data.decoded_images import DecodedImages, can_share
 from mutualseg.data.image_codes import RGB, ImageCode
-from mutualseg.data.images import image_size
+from mutualseg.data.images import known_sizes
 from mutualseg.data.samples import Sample
 from mutualseg.machine import free_memory
 
@@ -82,5 +82,5 @@ def _largest(labeled: Sequence[Sample], unlabeled: Sequence[Sample], images: Ima
 def _decoded_sizes(samples: Sequence[Sample], images: ImageCode) -> list[int]:
     """Return the decoded bytes of a few images that lie evenly among the samples, from their headers."""
     places = range(0, len(samples), max(1, len(samples) // _LOOKED_AT))
-    sizes = [image_size(samples[place].image) for place in places]
+    sizes = known_sizes(samples[place].image for place in places)
     return [images.bytes_per_pixel * height * width for height, width in sizes]

@@ -106,7 +106,8 @@ def _holds_its_contents(folder: Path) -> bool:
         listed = json.loads((folder / _CONTENTS).read_text(encoding="ascii"))
     except (OSError, ValueError):
         return False
-    return set(listed) <= set(_files(folder))
+    is_list = isinstance(listed, list) and all(isinstance(name, str) for name in listed)
+    return is_list and set(listed) <= set(_files(folder))
 
 
 def _files(folder: Path) -> Iterable[str]:

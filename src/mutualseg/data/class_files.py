@@ -10,10 +10,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mutualseg.data.mask_codes import IGNORE, Color
 from mutualseg.errors import DataError
+from mutualseg.one_line import one_line
+from mutualseg.plain_yaml import NotPlainError, read_plain
+from mutualseg.terminal import first_unseen
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,17 @@ def read_class_file(root: Path) -> ClassFile | None:
     return ClassFile(named.names, named.source, colors=colors)
 
 
+_LARGEST = 2**20
+"""Bytes of a class list."""
+
+
 def _text(path: Path) -> str:
+    size = path.stat().st_size
+    if size > _LARGEST:
+        raise DataError(
+            f"{path} has {size} bytes, and a list of at most {IGNORE} classes far fewer; put the class list "
+            "there."
+        )
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -84,10 +95,10 @@ def _text(path: Path) -> str:
 def _from_yaml(path: Path, listed: ClassFile | None) -> ClassFile:
     """Read dataset.yaml; beside classes.txt (`listed`) it need not name the classes again."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path} is not valid YAML ({reason}); correct it.") from None
+        content = read_plain(_text(path))
+    except NotPlainError as error:
+        where = "" if error.line is None else f", line {error.line}"
+        raise DataError(f"{path} is not valid YAML ({error}{where}); correct it.") from None
     keys = {str(key) for key in content} if isinstance(content, dict) else set()
     _refuse_misspelled(keys, path)
     if listed is not None and not keys & {"classes", "values", "colors"}:
@@ -109,7 +120,7 @@ def _refuse_misspelled(keys: set[str], path: Path) -> None:
     for key in sorted(keys - set(_KEYS)):
         nearest = get_close_matches(key.lower(), _KEYS, 1, 0.75)
         if nearest:
-            raise DataError(f"{path} has the unknown key `{key}`; did you mean `{nearest[0]}`?")
+            raise DataError(f"{path} has the unknown key `{one_line(key)}`; did you mean `{nearest[0]}`?")
 
 
 _KEYS = ("classes", "values", "colors")
@@ -125,7 +136,7 @@ def _names_of(content: Any, path: Path) -> tuple[str, ...]:
         raise DataError(f"{path} has no list `classes`; add one, such as `classes: [road, sky]`.")
     odd = [name for name in entry if not isinstance(name, str)]
     if odd:
-        raise DataError(f"{path}: the class name {odd[0]!r} is not text; put it in quotes.")
+        raise DataError(f"{path}: the class name {one_line(repr(odd[0]))} is not text; put it in quotes.")
     return _checked([name.strip() for name in entry], path)
 
 
@@ -148,12 +159,14 @@ def _codes(
     found: dict[Any, int] = {}
     for name, codes in entry.items():
         if name not in index_of:
-            raise DataError(f"{path}: `{key}` names {name!r}, which is no class (nor ignore); correct it.")
+            raise DataError(
+                f"{path}: `{key}` names {one_line(repr(name))}, which is no class (nor ignore); correct it."
+            )
         several = isinstance(codes, list) and not (key == "colors" and _is_color(codes))
         for code in codes if several else [codes]:
-            parsed = parse(code, f"{path}: the entry of {name!r} in `{key}`")
+            parsed = parse(code, f"{path}: the entry of {one_line(repr(name))} in `{key}`")
             if found.setdefault(parsed, index_of[name]) != index_of[name]:
-                raise DataError(f"{path}: `{key}` gives {code} to two classes; correct it.")
+                raise DataError(f"{path}: `{key}` gives {one_line(code)} to two classes; correct it.")
     unnamed = [name for name in names if index_of[name] not in found.values()]
     if unnamed:
         raise DataError(f"{path}: `{key}` lacks the class {unnamed[0]!r}; add it.")
@@ -166,7 +179,7 @@ def _is_color(entry: Sequence[object]) -> bool:
 
 def _value(given: object, where: str) -> int:
     if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given < 2**16:
-        raise DataError(f"{where} is {given!r}; give whole numbers from 0 to 65535.")
+        raise DataError(f"{where} is {one_line(repr(given))}; give whole numbers from 0 to 65535.")
     return given
 
 
@@ -177,7 +190,7 @@ def _color(given: object, where: str) -> Color:
     parts = given if isinstance(given, list | tuple) else ()
     if len(parts) == 3 and all(type(part) is int and 0 <= part <= 255 for part in parts):
         return parts[0], parts[1], parts[2]
-    raise DataError(f"{where} is {given!r}; give colors as [128, 64, 128] or '#804080'.")
+    raise DataError(f"{where} is {one_line(repr(given))}; give colors as [128, 64, 128] or '#804080'.")
 
 
 def _from_labelmap(path: Path) -> ClassFile:
@@ -188,7 +201,11 @@ def _from_labelmap(path: Path) -> ClassFile:
 
 def _from_csv(path: Path) -> ClassFile:
     """Read `name,r,g,b` lines below a head line."""
-    rows = list(csv.reader(_lines(path)))
+    try:
+        rows = list(csv.reader(_lines(path)))
+    except csv.Error as error:
+        raise DataError(f"{path} is not a CSV file ({error}); correct it.") from None
+    rows = [row for row in rows if row]
     is_head = bool(rows) and not "".join(rows[0][1:]).replace(" ", "").isdigit()
     return _colored(path, ((row[0], row[1:4]) for row in rows[is_head:]))
 
@@ -215,15 +232,22 @@ def _colored(path: Path, rows: Iterable[tuple[str, Sequence[str]]]) -> ClassFile
     colors: dict[Color, int] = {}
     for name, parts in rows:
         digits = [part.strip() for part in parts]
-        if not all(digit.isdecimal() for digit in digits):
-            raise DataError(f"{path}: the color of {name.strip()!r} is not three numbers; correct it.")
-        color = _color([int(digit) for digit in digits], f"{path}: the color of {name.strip()!r}")
+        if not all(digit.isdecimal() and len(digit) < 4 for digit in digits):
+            raise DataError(
+                f"{path}: the color of {one_line(repr(name.strip()))} is not three numbers up to 255; "
+                "correct it."
+            )
+        color = _color(
+            [int(digit) for digit in digits], f"{path}: the color of {one_line(repr(name.strip()))}"
+        )
         # A class that is spelled so is what every tool calls pixels without one.
         index = IGNORE if name.strip().lower() in _VOID else len(names)
         if index != IGNORE:
             names.append(name.strip())
         if colors.setdefault(color, index) != index:
-            raise DataError(f"{path} gives the color of {name.strip()!r} to two classes; correct it.")
+            raise DataError(
+                f"{path} gives the color of {one_line(repr(name.strip()))} to two classes; correct it."
+            )
     return ClassFile(_checked(names, path), path.name, colors=colors)
 
 
@@ -231,6 +255,9 @@ _VOID = {"void", "ignore", "unlabeled", "unlabelled"}
 
 
 def _checked(names: list[str], path: Path) -> tuple[str, ...]:
+    odd = first_unseen(names)
+    if odd is not None:
+        raise DataError(f"{path} names a class {odd!r}, with characters that cannot be seen; retype it.")
     if "" in names and len(names) > 1:
         raise DataError(f"{path}: the name of class {names.index('')} is empty; give every class a name.")
     if len(names) < 2:
@@ -239,5 +266,7 @@ def _checked(names: list[str], path: Path) -> tuple[str, ...]:
         raise DataError(f"{path} names {len(names)} classes, and at most {IGNORE} fit beside 255 (ignore).")
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise DataError(f"{path} names the class {twice!r} twice; give every class its own name.")
+        raise DataError(
+            f"{path} names the class {one_line(repr(twice))} twice; give every class its own name."
+        )
     return tuple(names)

@@ -13,11 +13,13 @@ import numpy.typing as npt
 from mutualseg.data.annotated_images import check_annotated_size, check_unique
 from mutualseg.data.coco_json import Listed, category_of, is_coco_panoptic, list_categories, list_images
 from mutualseg.data.drawn_masks import Draw, DrawnMasks, Plan, Progress, draw_once
-from mutualseg.data.images import open_image
+from mutualseg.data.image_opening import open_image
+from mutualseg.data.inside import is_inside
 from mutualseg.data.json_files import Node, read_json
 from mutualseg.data.label_names import LabelNames
 from mutualseg.data.mask_codes import IGNORE
 from mutualseg.errors import DataError, MaskError
+from mutualseg.terminal import first_unseen
 
 __all__ = ["draw_masks", "is_coco_panoptic"]
 
@@ -85,6 +87,10 @@ def _plan(content: Node, folder: Path, images: Mapping[str, Path], classes: Sequ
 
 def _classes(content: Node, categories: Mapping[int, str]) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(categories.values()))
+    odd = first_unseen(names)
+    if odd is not None:
+        problem = f"names {odd!r}, with characters that cannot be seen"
+        raise content.entry("categories").error(problem, "rename it")
     if not 2 <= len(names) <= IGNORE:
         raise content.entry("categories").error(
             f"names {len(names)} classes, and 2 to {IGNORE} can be told apart"
@@ -108,7 +114,10 @@ def _draw(
         if number in values or not 0 < number < 2**24:
             raise segment.error(f"has the id {number}, which is no color or that of a segment before")
         values[number] = names.index(category_of(segment, categories), f"{segment.file}: {segment.place}")
-    png = folder / annotation.entry("file_name").text()
+    name = annotation.entry("file_name").text()
+    if not is_inside(name, folder):
+        raise annotation.error(f"has the file_name {name!r}, which is not in {folder}")
+    png = folder / name
     segments = _read_segments(png)
     check_annotated_size((segments.shape[0], segments.shape[1]), (height, width), str(png))
     numbers = np.array(sorted(values))

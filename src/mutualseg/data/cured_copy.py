@@ -19,7 +19,7 @@ from mutualseg.data.file_names import suffix_of, without_suffix
 from mutualseg.data.findings import Change
 from mutualseg.data.folder_survey import Progress, ReadMask, without_name
 from mutualseg.data.grouping import bare_name
-from mutualseg.data.images import open_image
+from mutualseg.data.image_opening import open_image
 from mutualseg.data.layouts import FOLDER
 from mutualseg.data.left_out import files_left_out, images_left_out
 from mutualseg.data.lookahead import look_ahead

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mutualseg.errors import ImageError
+from mutualseg.data.image_opening import typed_faults
+from mutualseg.data.size_limit import refuse_huge
 
 _BANDS = {0: 1, 2: 3, 4: 2, 6: 4}
 """Bands by color type."""
@@ -29,18 +30,17 @@ def read_deep_png(path: Path) -> npt.NDArray[np.uint16]:
     Raises:
         ImageError: It is broken or cut short.
     """
-    try:
-        return _decoded(path.read_bytes())
-    except (ValueError, KeyError, struct.error, zlib.error) as error:
-        raise ImageError(f"{path} is broken or cut short ({error}); replace or delete it.") from error
+    with typed_faults(path):
+        return _decoded(path.read_bytes(), path)
 
 
-def _decoded(content: bytes) -> npt.NDArray[np.uint16]:
+def _decoded(content: bytes, path: Path) -> npt.NDArray[np.uint16]:
     chunks = list(_chunks(content))
     width, height, bits, color, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[0][1])
     if bits != 16:
         raise ValueError(f"{bits} bits")
     size = 2 * _BANDS[color]  # of a pixel in bytes
+    refuse_huge(path, height, width, size)
     passes = _ADAM7 if interlaced else _WHOLE
     shapes = [(len(range(y, height, down)), len(range(x, width, right))) for y, x, down, right in passes]
     length = sum(lines * (1 + columns * size) for lines, columns in shapes if columns)

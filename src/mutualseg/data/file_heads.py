@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from PIL import Image
-
 from mutualseg.data.file_names import suffix_of
+from mutualseg.data.image_opening import identified
 from mutualseg.data.regular_files import open_regular
 from mutualseg.errors import ImageError
 
@@ -68,7 +67,7 @@ def _format(start: bytes) -> str:
 
 def _orientation(file: IO[bytes]) -> int:
     try:
-        with Image.open(file) as image:
+        with identified(file, "") as image:
             value = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # on broken bytes Pillow raises nearly anything; it is not for this to say
         return 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 KIND_ENDINGS = (
@@ -57,11 +56,3 @@ def without_ending(stem: str) -> str:
 def printable(text: str) -> str:
     r"""Return a text that can be written as UTF-8: bytes of a name that are no text as \udce9."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-def one_line(text: str) -> str:
-    r"""Return a text with its line breaks, control characters and undecodable bytes written out, as \n."""
-    return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -63,7 +63,8 @@ def _gray_grid(pixels: Pixels) -> npt.NDArray[np.float32]:
     if pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2] == 3):
         gray = Image.fromarray(pixels).convert("L")
         return np.asarray(gray.resize(grid, Image.Resampling.BOX), np.float32)
-    values = pixels.astype(np.float32)
+    with np.errstate(over="ignore"):  # what becomes infinite is left out below
+        values = pixels.astype(np.float32)
     if values.ndim == 3:
         values = values[..., :3] @ _LUMA if values.shape[2] >= 3 else values[..., 0]
     values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)

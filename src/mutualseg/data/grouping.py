@@ -26,7 +26,7 @@ class Grouping:
         self.pattern = pattern
         try:
             self._regex = re.compile(pattern) if pattern is not None else None
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise SplitError(
                 f"--group {pattern!r} is not a regular expression ({error}); correct it."
             ) from None

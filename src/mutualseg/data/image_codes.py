@@ -13,7 +13,8 @@ from PIL import Image
 
 from mutualseg.data.deep_pixels import read_deep
 from mutualseg.data.image_kinds import Depth, ImageKind, bands_in_words, image_kind, kind_of
-from mutualseg.data.images import open_image, refuse_several_frames, to_mode
+from mutualseg.data.image_opening import open_image
+from mutualseg.data.images import refuse_several_frames, to_mode
 from mutualseg.data.tiff_files import is_tiff
 from mutualseg.errors import ImageError
 
@@ -61,7 +62,7 @@ class ImageCode:
         Raises:
             ImageError: The file cannot be read as such an image, or holds numbers that are not finite.
         """
-        return self.scaled(self.read_unscaled(path))
+        return self.scaled(self.read_unscaled(path), path)
 
     def read_unscaled(self, path: Path) -> Pixels:
         """Return the numbers of a file as they stand in it, [H,W,C], in the channels of this code."""
@@ -91,7 +92,7 @@ class ImageCode:
 
     def from_image(self, image: Image.Image) -> Pixels:
         """Return the pixels of an opened image like `read`; one of 16-bit color must be given by its path."""
-        return self.scaled(self._of_pillow(image, "the image"))
+        return self.scaled(self._of_pillow(image, "The image"), "The image")
 
     def from_array(self, array: Pixels) -> Pixels:
         """Return pixels like `read` from the numbers of a file.
@@ -121,14 +122,21 @@ class ImageCode:
         shape = "[H,W] or [H,W,1]" if self.channels == 1 else f"[H,W,{self.channels}]"
         return f"{kind}, {shape}"
 
-    def scaled(self, numbers: Pixels) -> Pixels:
-        """Return numbers as they stand in files in the units of `read`."""
+    def scaled(self, numbers: Pixels, name: Path | str = "The image") -> Pixels:
+        """Return numbers as they stand in files in the units of `read`; `name` is for messages.
+
+        Raises:
+            ImageError: A number is so far outside low and high that it becomes infinite.
+        """
         if self.kind == "8-bit":
             return numbers
         if numbers.dtype == np.uint16:  # fits into float32 exactly, and its low is 0
             return numbers.astype(np.float32) / np.float32(self.high)
         precise = numbers.astype(np.float64)
-        return ((precise - self.low) / (self.high - self.low)).astype(np.float32)
+        with np.errstate(over="ignore"):
+            scaled = ((precise - self.low) / (self.high - self.low)).astype(np.float32)
+        _refuse_infinite(scaled, name)
+        return scaled
 
     def to_plain(self) -> dict[str, Any]:
         """Return plain values for a file."""
@@ -176,8 +184,8 @@ def _refuse_infinite(numbers: Pixels, name: Path | str) -> None:
         strange = numbers.size - int(np.isfinite(numbers).sum())
         if strange:
             raise ImageError(
-                f"{name} holds {strange} values that are NaN or infinite; replace them by a number, such as "
-                "the mean of the others."
+                f"{name} holds {strange} values that are NaN, infinite or much too large; replace them by "
+                "a number, such as the mean of the others."
             )
 
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 from PIL import Image
 
+from mutualseg.data.image_opening import identified, open_image
 from mutualseg.data.images import (
     EIGHT_BIT_MODES,
-    open_image,
     refuse_several_frames,
     stores_16_bits,
     tile_arguments,
@@ -108,7 +108,7 @@ def _of_tiff(header: TiffHeader) -> ImageKind:
 
 def _is_known_to_pillow(path: Path, kind: ImageKind) -> bool:
     try:
-        with Image.open(path) as image:
+        with path.open("rb") as file, identified(file, path) as image:
             return image.mode in EIGHT_BIT_MODES and len(image.getbands()) == kind.bands
     except Exception:  # whatever it is, the other decoder says it
         return False

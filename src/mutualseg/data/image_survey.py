@@ -46,7 +46,8 @@ def find_code(
         training: labeled and unlabeled images; evenly spaced ones are looked at.
         scored: images of val and test, all looked at.
         channels: that are wanted.
-        skip_broken: measure nothing on images that turn out to be cut short; their headers are sound.
+        skip_broken: leave out images that cannot be read, or are of another kind than most, to whoever skips
+            them.
 
     Raises:
         ConfigError: The images do not have so many channels.
@@ -54,8 +55,11 @@ def find_code(
     """
     files = [sample.image for sample in (*_evenly(training, LOOKED_AT), *scored)]
     with ThreadPoolExecutor() as pool:
-        kinds = list(pool.map(image_kind, files))
-    seen = [_Seen(file, kind) for file, kind in zip(files, kinds, strict=True)]
+        kinds = list(pool.map(_kind_or_none if skip_broken else image_kind, files))
+    seen = [_Seen(file, kind) for file, kind in zip(files, kinds, strict=True) if kind is not None]
+    if skip_broken and seen:
+        is_usual = majority([one.kind for one in seen])
+        seen = [one for one in seen if is_usual(one.kind)]
     depth = _one_depth(seen)
     code = ImageCode(_bands(seen, depth) if channels is None else channels, depth)
     for one in seen:
@@ -71,6 +75,13 @@ def find_code(
     scale = "" if code.kind == "8-bit" else f", {code.low:g} to {code.high:g}"
     words = bands_in_words(code.channels, code.kind)
     return code, [f"Images are read as {words}{scale}, normalized as measured on them.", *notes]
+
+
+def _kind_or_none(file: Path) -> ImageKind | None:
+    try:
+        return image_kind(file)
+    except ImageError:
+        return None
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
-from mutualseg.data.regular_files import open_regular
+from mutualseg.data.image_opening import open_image
 from mutualseg.data.tiff_files import is_tiff, read_header
 from mutualseg.errors import ImageError
 
@@ -81,6 +81,15 @@ def image_size(path: Path) -> tuple[int, int]:
         return upright_size(image)
 
 
+def known_sizes(paths: Iterable[Path]) -> list[tuple[int, int]]:
+    """Return the `image_size` of each file that has one: who draws another one says what is wrong with it."""
+    sizes = []
+    for path in paths:
+        with suppress(ImageError):
+            sizes.append(image_size(path))
+    return sizes
+
+
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """Return (height, width) that an opened image has when upright."""
     width, height = image.size
@@ -95,29 +104,6 @@ def orientation(path: Path) -> int:
         return read_header(path).orientation
     with open_image(path) as image:
         return orientation_of(image)
-
-
-@contextmanager
-def open_image(path: Path) -> Iterator[Image.Image]:
-    """Open an image file; whatever fails inside the block is an ImageError that names the file."""
-    try:
-        # Not by its path: Pillow 13 would map an uncompressed gray TIFF at the size that it has upright.
-        with open_regular(path) as file, Image.open(file) as image:
-            yield image
-    except ImageError:
-        raise
-    except FileNotFoundError:
-        raise ImageError(f"{path} does not exist; check the path, or restore the file.") from None
-    except PermissionError:
-        raise ImageError(f"{path} may not be read; change its permissions.") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(f"{path} has too many pixels to be read safely; cut it into tiles.") from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{path} {_why_unidentified(path)}.") from None
-    except Exception as error:  # on broken bytes decoders raise nearly anything: SyntaxError, struct.error
-        raise ImageError(
-            f"{path} is broken or cut short ({error or type(error).__name__}); replace or delete it."
-        ) from error
 
 
 def _refuse_unfaithful(image: Image.Image, path: Path | str) -> None:
@@ -180,11 +166,3 @@ def orientation_of(image: Image.Image, *, header_only: bool = False) -> int:
     except Exception:  # a broken EXIF block does not make the pixels wrong
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _why_unidentified(path: Path) -> str:
-    if path.stat().st_size == 0:
-        return "is an empty file; replace or delete it"
-    if path.suffix.lower() in {".tif", ".tiff"}:
-        return "is not a TIFF of a kind that is read (8-bit grayscale, RGB or RGBA); save it as one of these"
-    return "is not an image, or one cut short; replace or delete it"

@@ -11,9 +11,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mutualseg.data.file_sizes import JSON, refuse_larger_than_memory
 from mutualseg.data.polygons import FARTHEST
 from mutualseg.data.regular_files import open_regular
 from mutualseg.errors import DataError, ImageError, MaskError
+from mutualseg.one_line import one_line
+from mutualseg.terminal import is_shown_as_it_is
 
 _EDGE = 1 << 16
 """Bytes at either end of a file that `glimpse` reads."""
@@ -55,6 +58,8 @@ class Node(NamedTuple):
             raise self._wrong("text is needed")
         if not self.value.strip():
             raise self.error("is empty")
+        if not is_shown_as_it_is(self.value):
+            raise self.error("has a line break or control character in it", "correct it")
         return self.value
 
     def integer(self) -> int:
@@ -106,7 +111,7 @@ class Node(NamedTuple):
         return numbers
 
     def _wrong(self, needed: str) -> MaskError:
-        found = _KINDS.get(type(self.value)) or f"the number {self.value}"
+        found = _KINDS.get(type(self.value)) or f"the number {one_line(self.value)}"
         return self.error(f"is {found}, and {needed}")
 
 
@@ -114,16 +119,17 @@ def read_json(path: Path) -> Node:
     """Read a JSON file whole.
 
     Raises:
-        DataError: The file is missing or may not be read.
+        DataError: The file is missing, may not be read, or is larger than the memory.
         MaskError: It holds no JSON.
     """
+    refuse_larger_than_memory(path, JSON)
     try:
         with open_regular(path) as file:
             return Node(json.loads(file.read()), path, "")
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path.") from None
     except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        reason = "nested too deeply" if isinstance(error, RecursionError) else one_line(error)
         raise MaskError(
             f"{path} is not JSON, or cut short ({reason}); export the annotations again."
         ) from None

@@ -9,6 +9,7 @@ from mutualseg.data.mask_codes import IGNORE
 from mutualseg.data.natural_order import natural_key
 from mutualseg.errors import MaskError
 from mutualseg.nearest import nearest_name
+from mutualseg.terminal import first_unseen
 
 BACKGROUND = "background"
 
@@ -62,6 +63,9 @@ def name_labels(labels: Iterable[str], classes: Sequence[str] | None, place: str
         MaskError: There is no label, or there are more classes than fit.
     """
     names = list(dict.fromkeys(label.strip() for label in labels))
+    odd = first_unseen(names)
+    if odd is not None:
+        raise MaskError(f"{place} has the label {odd!r}, with characters that cannot be seen; rename it.")
     if classes is not None:
         background = next((index for index, name in enumerate(classes) if is_background(name)), IGNORE)
         return LabelNames(tuple(classes), background)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from mutualseg.data.annotated_images import AnnotatedImages, check_annotated_size, check_unique, none_found
 from mutualseg.data.drawn_masks import Draw, DrawnMasks, Plan, Progress, draw_once
+from mutualseg.data.image_opening import identified
 from mutualseg.data.json_files import Node, glimpse, read_json
 from mutualseg.data.label_names import LabelNames, in_natural_order, name_labels
 from mutualseg.data.mask_codes import IGNORE
@@ -176,7 +176,7 @@ def _decoded(node: Node) -> npt.NDArray[np.bool_]:
     except ValueError:
         raise node.error("is not base64 text") from None
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with identified(io.BytesIO(content), node.file) as image:
             pixels = np.array(image)
     except Exception:  # on broken bytes decoders raise nearly anything
         raise node.error("holds no image") from None

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mutualseg.data.images import open_image, refuse_several_frames, stores_16_bits
+from mutualseg.data.image_opening import open_image
+from mutualseg.data.images import refuse_several_frames, stores_16_bits, unread_mode
 from mutualseg.errors import MaskError
 
 HIGHEST = 2**16 - 1
@@ -50,7 +51,7 @@ def read_mask_pixels(path: Path) -> MaskPixels:
 
     Raises:
         ImageError: The file is missing or broken.
-        MaskError: It is a JPEG, holds fractions, or values below 0 or above 65535.
+        MaskError: It is a JPEG, is neither gray nor RGB, holds fractions, or values below 0 or above 65535.
     """
     with open_image(path) as image:
         refuse_several_frames(image, path)
@@ -63,6 +64,10 @@ def read_mask_pixels(path: Path) -> MaskPixels:
         raise MaskError(f"{path} is a JPEG, which alters class indices; save masks as PNG from their source.")
     if is_deep:  # of which Pillow drops the low byte
         raise MaskError(f"{path} is a color image of 16 bits a channel; save it as an 8-bit PNG.")
+    if mode not in _READ_AS_THEY_ARE and mode != "RGBA":
+        raise MaskError(
+            f"{path} is {unread_mode(mode)}, whose colors stand for no class; save it as an 8-bit PNG."
+        )
     if mode == "F":
         raise MaskError(f"{path} is a floating-point image; save class indices as an 8-bit grayscale PNG.")
     if mode in _WITH_ALPHA:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mutualseg.data.file_sizes import NAMES, refuse_larger_than_memory
 from mutualseg.data.samples import is_image_file
 from mutualseg.errors import SplitError
 
@@ -47,8 +48,9 @@ def read_lines(path: Path) -> list[Line]:
     """Read a list; blanks around a line, blank lines and lines that start with # are skipped.
 
     Raises:
-        SplitError: The file is not text, or names nothing.
+        SplitError: The file is not text, names nothing, or is larger than the memory.
     """
+    refuse_larger_than_memory(path, NAMES, SplitError)
     try:
         text = path.read_text(encoding="utf-8-sig")  # \r\n and \r arrive as \n
     except UnicodeDecodeError:

@@ -7,6 +7,7 @@ in the top left corner covers [0,1) x [0,1), so that its center is (0.5, 0.5).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,10 @@ import numpy.typing as npt
 
 FARTHEST = 1e7
 """Coordinates beyond are no pixels of any image, and would cost precision."""
+
+
+_AT_ONCE = 2**23
+"""Crossings of edges with lines of pixels that are in memory together: some 300 MB."""
 
 
 class Patch(NamedTuple):
@@ -62,17 +67,32 @@ def fill_polygon(points: npt.NDArray[np.float64], height: int, width: int) -> Pa
     top, bottom = int(first.min()), int(last.max())
     columns = _centers(points[:, 0], width)
     left, right = int(columns.min()), int(columns.max())
-    crossed = last - first
-    edge = np.repeat(np.arange(len(points)), crossed)
-    row = np.arange(len(edge)) - np.repeat(np.cumsum(crossed) - last, crossed)
-    share = (row + 0.5 - y0[edge]) / (y1 - y0)[edge]
-    column = _centers(x0[edge] + share * (x1 - x0)[edge], width)
-    # Every crossing turns all pixels on its right inside out.
     # A row of the array is a column of the image: whole rows are combined several times as fast.
     shape = (right - left + 1, bottom - top)
-    place = (np.minimum(np.maximum(column, left), right) - left) * shape[1] + row - top
-    turns = (np.bincount(place, minlength=shape[0] * shape[1]) & 1).astype(np.bool_).reshape(shape)
+    turns: npt.NDArray[np.bool_] | None = None
+    for some in _portions(last - first):
+        crossed = last[some] - first[some]
+        edge = np.repeat(np.arange(some.start, some.stop), crossed)
+        row = np.arange(len(edge)) - np.repeat(np.cumsum(crossed) - last[some], crossed)
+        share = (row + 0.5 - y0[edge]) / (y1 - y0)[edge]
+        column = _centers(x0[edge] + share * (x1 - x0)[edge], width)
+        # Every crossing turns all pixels on its right inside out.
+        place = (np.minimum(np.maximum(column, left), right) - left) * shape[1] + row - top
+        own = (np.bincount(place, minlength=shape[0] * shape[1]) & 1).astype(np.bool_).reshape(shape)
+        turns = own if turns is None else turns ^ own
+    assert turns is not None
     return Patch(top, left, np.logical_xor.accumulate(turns, axis=0)[:-1].T)
+
+
+def _portions(crossed: npt.NDArray[np.int64]) -> Iterator[slice]:
+    """Yield runs of edges, nearly always one, whose crossings fit into memory; most cross few lines."""
+    ends = np.cumsum(crossed)
+    start = 0
+    while start < len(crossed):
+        before = int(ends[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + _AT_ONCE, "right")))
+        yield slice(start, stop)
+        start = stop
 
 
 def fill_ellipse(

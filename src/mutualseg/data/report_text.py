@@ -7,10 +7,10 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator
 
-from mutualseg.data.file_names import one_line
 from mutualseg.data.findings import CuredCopy, Finding, Report
 from mutualseg.data.layouts import FOLDER
 from mutualseg.data.samples import PARTS
+from mutualseg.terminal import shown
 
 _WIDTH = 80
 _FILES_SHOWN = 3
@@ -19,12 +19,12 @@ _CHANGES_SHOWN = 20
 
 def format_report(report: Report) -> str:
     """Return a report as plain text of 80 columns (only names too long to break may exceed them)."""
-    return "\n".join(_lines(report)) + "\n"
+    return "\n".join(map(shown, _lines(report))) + "\n"
 
 
 def _lines(report: Report) -> Iterator[str]:
     layout = "" if report.layout == FOLDER.name else f" (layout {report.layout})"
-    yield f"Data folder: {one_line(str(report.root))}{layout}"
+    yield f"Data folder: {shown(str(report.root))}{layout}"
     if report.smallest and report.largest:
         yield f"Image sizes: {_size(report.smallest)} to {_size(report.largest)}"
     if report.kinds:
@@ -77,14 +77,14 @@ def _class_table(report: Report) -> Iterator[str]:
 
 def _finding_lines(finding: Finding) -> Iterator[str]:
     times = f"{finding.count} x " if finding.count > 1 else ""
-    yield from _wrapped(f"{finding.severity}: {times}{one_line(finding.what)}", "  ")
+    yield from _wrapped(f"{finding.severity}: {times}{shown(finding.what)}", "  ")
     for number, path in enumerate(finding.files[:_FILES_SHOWN]):
-        yield f"    {one_line(str(path))}"
+        yield f"    {shown(str(path))}"
         if finding.like:
-            yield f"      like {one_line(str(finding.like[number]))}"
+            yield f"      like {shown(str(finding.like[number]))}"
     if finding.count > _FILES_SHOWN and len(finding.files) > _FILES_SHOWN:
         yield f"    and {finding.count - _FILES_SHOWN} more"
-    yield from _wrapped(f"  cure: {one_line(finding.cure)}", "    ")
+    yield from _wrapped(f"  cure: {shown(finding.cure)}", "    ")
     yield ""
 
 
@@ -95,8 +95,8 @@ def _copy_lines(copy: CuredCopy) -> Iterator[str]:
         f"{_plural(len(copy.changes), 'file')} changed or left out"
     )
     for change in copy.changes[:_CHANGES_SHOWN]:
-        yield f"    {one_line(str(change.file))}"
-        yield from _wrapped(f"      {one_line(change.what)}", "      ")
+        yield f"    {shown(str(change.file))}"
+        yield from _wrapped(f"      {shown(change.what)}", "      ")
     if len(copy.changes) > _CHANGES_SHOWN:
         yield f"    and {len(copy.changes) - _CHANGES_SHOWN} more"
     yield f"all of them: {copy.root / 'FIXED.txt'}"

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from mutualseg.data.file_names import without_suffix
+from mutualseg.data.file_sizes import JSON, refuse_larger_than_memory
 from mutualseg.data.folder import DataFolder, shown
 from mutualseg.data.grouping import Grouping, without_groups_of
 from mutualseg.data.sample_index import SampleIndex
-from mutualseg.data.samples import Sample, Split
+from mutualseg.data.samples import Sample, Split, is_image_file
 from mutualseg.data.unlabeled import choose_unlabeled, find_unlabeled
 from mutualseg.errors import SplitError
+from mutualseg.one_line import one_line
 
 _FORMAT = 1
 
@@ -97,11 +99,17 @@ def read_split(path: Path, folder: DataFolder, *, lost: Sequence[str] | None = N
     """
     content = _load(path)
     files: dict[str, str] = content["unlabeled_files"]
+    odd = next((file for file in files.values() if not is_image_file(file) or not file.startswith("/")), None)
+    if odd is not None:
+        raise SplitError(
+            f"{path} names {odd!r} as an unlabeled image, which is no path of one; make it anew with "
+            "`mutualseg split`."
+        )
     gone = [Path(file) for file in files.values() if not os.path.isfile(file)]  # noqa: PTH113  # a million
     if gone and lost is None:
         raise SplitError(
-            f"{len(gone)} unlabeled images of {path} are gone ({shown(gone)}); restore them, or give "
-            "their folder with --unlabeled."
+            f"{len(gone)} unlabeled images of {path} are gone ({one_line(shown(gone))}); restore them, or "
+            "give their folder with --unlabeled."
         )
     try:
         outside = SampleIndex.of_files((name, str(Path(file)), "train") for name, file in files.items())
@@ -169,8 +177,8 @@ def _build(
         gone = [name for name in content[key] if name not in known]
         if gone:
             raise SplitError(
-                f"{path} names {len(gone)} images that {folder.root} lacks ({gone[0]}); use the data "
-                "folder it was made for, or make the split anew."
+                f"{path} names {len(gone)} images that {folder.root} lacks ({one_line(gone[0])}); use the "
+                "data folder it was made for, or make the split anew."
             )
         samples = everything.select([known[name] for name in content[key]])
         if key != "unlabeled" and len(samples.masked) < len(samples):
@@ -223,11 +231,14 @@ def _lost_samples(
 
 def _load(path: Path) -> dict[str, Any]:
     """Return the file's content once every key has the right kind of value."""
+    refuse_larger_than_memory(path, JSON, SplitError)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SplitError(f"{path} does not exist; check the path.") from None
-    except ValueError:
+    except OSError as error:
+        raise SplitError(f"{path} cannot be read ({error.strerror or error}); check the path.") from None
+    except (ValueError, RecursionError):
         raise SplitError(f"{path} is not valid JSON; make it anew with `mutualseg split`.") from None
     if not isinstance(content, dict) or content.get("format") != _FORMAT or not _is_sound(content):
         raise SplitError(f"{path} is not a split file of this version; make it anew with `mutualseg split`.")
@@ -244,7 +255,7 @@ def _is_sound(content: Mapping[str, Any]) -> bool:
         and bool(content["labeled"])
         and isinstance(files, dict)
         and is_text_list(list(files.values()))
-        and isinstance(content.get("split_seed"), int)
+        and type(content.get("split_seed")) is int
         and content.get("val_from") in ("part", "held out")
         and isinstance(content.get("group", 0), str | None)
     )

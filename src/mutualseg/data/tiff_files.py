@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
+from mutualseg.data.image_opening import in_short, typed_faults
 from mutualseg.data.regular_files import open_regular
+from mutualseg.data.size_limit import refuse_huge
+from mutualseg.data.tiff_pages import check_pages
+from mutualseg.data.tiff_pieces import check_pieces
 from mutualseg.errors import ImageError
 
 if TYPE_CHECKING:
@@ -82,6 +85,8 @@ def read_bands(path: Path) -> npt.NDArray[Any]:
     with _opened(path) as file:
         header = _header(file, path)
         pages = _pages(file)
+        for page in pages:
+            check_pieces(page, path)
         if len(pages) == 1:
             pixels = pages[0].asarray()
             if pixels.ndim == 2:
@@ -94,6 +99,8 @@ def read_bands(path: Path) -> npt.NDArray[Any]:
             pixels = np.stack([page.asarray() for page in pages], axis=-1)
         if pixels.shape != header.stored_shape:
             raise ImageError(f"{path} is broken (its header and its pixels differ); replace or delete it.")
+        if pixels.dtype.kind == "b":  # black and white, as Pillow has them
+            pixels = pixels.astype(np.uint8) * np.uint8(255)
         if pages[0].photometric == _WHITE_IS_ZERO and pixels.dtype.kind == "u":
             pixels = np.iinfo(pixels.dtype).max - pixels
     native = np.ascontiguousarray(upright(pixels, header.orientation))
@@ -113,25 +120,20 @@ def upright(pixels: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
 def _opened(path: Path) -> Iterator[TiffFile]:
     from tifffile import TiffFile
 
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what fails is raised as well
-    try:
+    def lacks_codec(error: Exception) -> str | None:
+        if "imagecodecs" not in str(error):
+            return None
+        return (
+            f"{path} is compressed in a way that needs a further package ({in_short(error)}); "
+            "pip install 'mutualseg[tiff]', or save it uncompressed."
+        )
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # what fails is raised as well
+    with typed_faults(path, lacks_codec):
+        with path.open("rb") as bare:
+            check_pages(bare, path)
         with TiffFile(path) as file:
             yield file
-    except ImageError:
-        raise
-    except FileNotFoundError:
-        raise ImageError(f"{path} does not exist; check the path, or restore the file.") from None
-    except PermissionError:
-        raise ImageError(f"{path} may not be read; change its permissions.") from None
-    except Exception as error:  # on broken bytes nearly anything is raised
-        if "imagecodecs" in str(error):
-            raise ImageError(
-                f"{path} is compressed in a way that needs a further package ({error}); "
-                "pip install 'mutualseg[tiff]', or save it uncompressed."
-            ) from None
-        raise ImageError(
-            f"{path} is broken or cut short ({error or type(error).__name__}); replace or delete it."
-        ) from error
 
 
 def _header(file: TiffFile, path: Path) -> TiffHeader:
@@ -146,13 +148,11 @@ def _header(file: TiffFile, path: Path) -> TiffHeader:
             height, width, bands = len(pages), height, width
         else:
             bands = len(pages)
-    limit = 2 * (Image.MAX_IMAGE_PIXELS or 2**27)  # Pillow's own
-    if height * width > limit:
-        raise ImageError(f"{path} has too many pixels to be read safely; cut it into tiles.")
     if page.dtype is None or page.dtype.kind not in "buif":
         raise ImageError(
             f"{path} holds numbers of a kind that is not read; save it as 8-bit, 16-bit or float."
         )
+    refuse_huge(path, height, width, bands * page.dtype.itemsize)
     tag = page.tags.get("Orientation")
     orientation = tag.value if tag is not None and tag.value in range(1, 9) else 1
     extra = [int(kind) for kind in page.extrasamples]
@@ -160,7 +160,7 @@ def _header(file: TiffFile, path: Path) -> TiffHeader:
         size=(width, height) if orientation >= 5 else (height, width),
         bands=bands,
         has_alpha=bands in (2, 4) and len(extra) == 1 and extra[0] in _ALPHA,
-        dtype=page.dtype.newbyteorder("="),
+        dtype=np.dtype(np.uint8) if page.dtype.kind == "b" else page.dtype.newbyteorder("="),
         is_paged=len(pages) > 1,
         bits=page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample),
         is_plain=int(page.photometric) in _GRAY_OR_RGB,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mutualseg.engine.resuming import follow
 from mutualseg.errors import Interrupted, MutualSegError
+from mutualseg.terminal import shown
 
 _EXIT_FAULT = 2
 
@@ -18,7 +19,7 @@ def main() -> int:
     except (Interrupted, KeyboardInterrupt):  # all processes stop together; the first one says so
         return 0
     except MutualSegError as error:
-        print(f"mutualseg: {error}", file=sys.stderr)
+        print(shown(f"mutualseg: {error}"), file=sys.stderr)
         return _EXIT_FAULT
     return 0
 

@@ -19,8 +19,9 @@ from mutualseg.engine.checkpoints import drop_damaged_checkpoints
 from mutualseg.engine.overrides import asked_changes
 from mutualseg.engine.processes import Place, connect, others_started, place_from
 from mutualseg.engine.run_state import Saved, read_saved
-from mutualseg.engine.session import Session
+from mutualseg.engine.session import Session, license_of_start
 from mutualseg.errors import ConfigError, RunError
+from mutualseg.links import refuse_links_out
 from mutualseg.methods.base import Method
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
@@ -44,6 +45,7 @@ def resume_run(
         MutualSegError: the run, its data or the options do not allow it.
     """
     folder, console = RunFolder(root), RunConsole(quiet=quiet)
+    refuse_links_out(root)
     settings = read_settings(folder)
     place = place_from(os.environ)
     if place is not None and not place.leads:
@@ -122,10 +124,13 @@ def reopen(
     skipped = read_skipped(folder.skipped)
     files = [row.skipped.file for row in skipped]
     split = read_split(folder.split, source, lost=files if settings.on_bad_image == "skip" else None)
+    weights_license = license_of_start(settings)
     if resume:  # the checkpoint holds every weight, so what the run started from is not needed again
         settings = replace(settings, weights="none", init=None)
     left_out = [row.skipped for row in skipped if row.step == 0]
-    return Session(settings, source, split, folder, console, leads=leads, left_out=left_out)
+    session = Session(settings, source, split, folder, console, leads=leads, left_out=left_out)
+    session.weights_license = weights_license
+    return session
 
 
 def _refuse_other_networks(method: Method, session: Session, change: Change) -> None:

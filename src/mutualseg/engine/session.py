@@ -30,6 +30,7 @@ from mutualseg.engine.evaluation_rounds import Evaluation, EvaluationRounds
 from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.processes import share_of
 from mutualseg.engine.progress_lines import ProgressLines
+from mutualseg.engine.restoring import Restoring
 from mutualseg.engine.run_state import RunState, read_saved
 from mutualseg.engine.run_writes import writing_into
 from mutualseg.engine.signals import Signals
@@ -38,7 +39,7 @@ from mutualseg.engine.skipped_steps import SkippedSteps
 from mutualseg.engine.summary import summarize
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.engine.training import Training
-from mutualseg.errors import DataError, Interrupted, NetworkError, UnusableFileError
+from mutualseg.errors import DataError, Interrupted, NetworkError, UnusableFileError, WeightsError
 from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.evaluation.network_scores import evaluate_networks
@@ -49,6 +50,7 @@ from mutualseg.methods import method_class
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.networks.segmenter import Segmenter
+from mutualseg.networks.weights_license import UNKNOWN, license_line, license_of
 from mutualseg.optimization import Optimization
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.kept_pictures import picture_at, thin_out
@@ -58,7 +60,7 @@ from mutualseg.seeding import address
 from mutualseg.settings import Settings
 from mutualseg.supervision import Supervision
 from mutualseg.views.pipelines import UnlabeledViews
-from mutualseg.weights_files import load_network, save_network
+from mutualseg.weights_files import license_in, load_network, save_network
 
 
 class Session:
@@ -93,13 +95,14 @@ class Session:
         self.folder = folder
         self.console = console
         images = data.encoding.images
+        self.weights_license = license_of_start(settings)
         self.network = NetworkConfig(
             settings.network, settings.encoder, data.num_classes, images.channels, images.mean, images.std
         )
 
     def with_settings(self, settings: Settings) -> Session:
         """Return the same run with other settings."""
-        return Session(
+        changed = Session(
             settings,
             self.data,
             self.split,
@@ -108,6 +111,9 @@ class Session:
             leads=self.leads,
             left_out=self.left_out,
         )
+        if (settings.weights, settings.init) == (self.settings.weights, self.settings.init):
+            changed.weights_license = self.weights_license  # a run that goes on starts from no weights now
+        return changed
 
     @property
     def images(self) -> int:
@@ -197,7 +203,7 @@ class Session:
     def introduce(self, *notes: str | None) -> None:
         """Say what is about to be trained on what."""
         settings, split = self.settings, self.split
-        for note in (*split.notes, *notes):
+        for note in (*split.notes, *notes, license_line(self.weights_license)):
             if note:
                 self.console.say(note)
         self.console.say(
@@ -299,26 +305,31 @@ class Session:
             callbacks.append(BestWeights(self.folder.best_weights))
         if self.skips:
             callbacks.append(unusable)
+        restoring, start = Restoring(), self.folder.newest_checkpoint if resume else None
+        callbacks.append(restoring)
         if threading.current_thread() is threading.main_thread():
             signals.install()
         try:
-            with trainer_silenced(), freed_memory_kept(settings.device):
+            with trainer_silenced(), freed_memory_kept(settings.device), restoring.refused(start):
                 trainer = build_trainer(settings, self.folder.root, callbacks)
                 trainer.fit(
                     training,
                     datamodule=streams,
-                    ckpt_path=str(self.folder.newest_checkpoint) if resume else None,
+                    ckpt_path=None if start is None else str(start),
                     weights_only=True,
                 )
             unusable.refuse_too_many()
             rounds.make_up(trainer, training, settings.device)
         except UnusableFileError as error:
-            if trainer.global_step == 0 or not training.is_between_steps or process_count() > 1:
+            if trainer.global_step > 0 and training.is_between_steps and process_count() == 1:
+                checkpoints.save(trainer)
+                advice = f"step {trainer.global_step} is saved, so then go on with"
+            elif self.folder.newest_checkpoint.is_file():
+                advice = "then go on from the last checkpoint with"
+            else:
                 raise
-            checkpoints.save(trainer)
             raise UnusableFileError(
-                f"{str(error).rstrip('.')}; step {trainer.global_step} is saved, so then go on with: "
-                f"mutualseg train --resume {self.folder.root}"
+                f"{str(error).rstrip('.')}; {advice}: mutualseg train --resume {self.folder.root}"
             ) from None
         except SIGTERMException:  # the trainer's answer to a SIGTERM that came before its first step
             raise Interrupted(signal.SIGTERM.name) from None
@@ -362,6 +373,7 @@ class Session:
             "precision": self.settings.precision,
             "window": self.settings.window,
             "image_code": self.settings.image_code,
+            "weights_license": self.weights_license,
         }
         save_network(path, method.networks()[method.deployed], self.network, facts)
 
@@ -397,6 +409,7 @@ class Session:
             evaluation_seconds=rounds.evaluation_seconds,
             peak_memory_mb=memory.megabytes(),
             skipped=unusable,
+            weights_license=self.weights_license,
         )
         if self.leads:
             self.folder.write_summary(summary)
@@ -408,3 +421,13 @@ class Session:
             per_class = summary["networks_per_class_iou"][method.deployed]
             self.console.per_class(per_class, f"val, {method.deployed} at the last step")
         return summary
+
+
+def license_of_start(settings: Settings) -> str | None:
+    """Return the license of what a run starts from: a run that it goes on from has passed its own on."""
+    if settings.init is None:
+        return license_of(settings.encoder, settings.weights)
+    try:
+        return license_in(weights_of(Path(settings.init)))
+    except WeightsError:  # refused where it is loaded, and gone where the run is resumed
+        return UNKNOWN

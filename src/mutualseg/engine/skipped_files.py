@@ -7,7 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from mutualseg.data.skipping import SkippedFile, skipped_of
+from mutualseg.data.skipping import BadFile, SkippedFile, skipped_of
 from mutualseg.engine.agreement import any_process, from_all_processes, is_leader, may_ask
 from mutualseg.engine.training import Training
 from mutualseg.reporting.console import RunConsole
@@ -53,7 +53,7 @@ class SkippedFiles(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Mapping[str, Any], batch_idx: int
     ) -> None:
-        """Take in what was skipped for a batch; between steps, stop if that is too many.
+        """Take in what was skipped for a batch; stop if that is too many, between steps where that can be.
 
         Raises:
             UnusableFileError: more than 5 percent of the images are skipped.
@@ -66,7 +66,7 @@ class SkippedFiles(pl.Callback):
             bool(self._waiting), pl_module.device
         ):
             self._take()
-        if pl_module.is_between_steps:
+        if pl_module.is_between_steps or any(isinstance(received, BadFile) for received in batch.values()):
             self.refuse_too_many()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

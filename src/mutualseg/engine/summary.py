@@ -28,6 +28,7 @@ def summarize(
     training_seconds: float,
     evaluation_seconds: float,
     peak_memory_mb: float | None,
+    weights_license: str | None,
     skipped: Sequence[SkippedFile] = (),
 ) -> dict[str, Any]:
     """Return the summary of a run.
@@ -45,6 +46,7 @@ def summarize(
         training_seconds: spent on steps.
         evaluation_seconds: spent on evaluations.
         peak_memory_mb: most memory that was in use at once; None where that cannot be known.
+        weights_license: of the weights that the run started from; None: of no weights.
         skipped: images that were left out.
     """
     score = scores[deployed]
@@ -62,6 +64,7 @@ def summarize(
         "device": settings.device,
         "precision": settings.precision,
         "threads": torch.get_num_threads(),
+        "weights_license": weights_license,
         "seed": settings.seed,
         "split_seed": settings.split_seed,
         "steps": settings.steps,

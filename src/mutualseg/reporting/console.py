@@ -9,9 +9,10 @@ from itertools import groupby
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
+from rich.text import Text
 
-from mutualseg.data.file_names import one_line
 from mutualseg.evaluation.metrics import Scores
+from mutualseg.terminal import shown
 
 _LINE_EVERY_SECONDS = 30.0
 
@@ -33,7 +34,7 @@ class RunConsole:
 
     def say(self, text: str) -> None:
         """Print one line, whatever names of files are in it."""
-        self.console.print(one_line(text), markup=False)
+        self.console.print(shown(text), markup=False)
 
     def start(self, step: int, total: int) -> None:
         """Open the progress bar at a step."""
@@ -94,11 +95,12 @@ class RunConsole:
 
     def per_class(self, classes: Mapping[str, float | None], title: str) -> None:
         """Print a table of IoU per class."""
-        table = Table(title=title, title_justify="left")
+        # Text, since a table would take [brackets] in a name for its own markup.
+        table = Table(title=Text(shown(title)), title_justify="left")
         table.add_column("class")
         table.add_column("IoU %", justify="right")
         for name, value in classes.items():
-            table.add_row(name, "absent" if value is None else f"{value:.1f}")
+            table.add_row(Text(shown(name)), "absent" if value is None else f"{value:.1f}")
         self.console.print(table)
 
 

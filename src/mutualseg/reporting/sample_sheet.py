@@ -13,7 +13,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mutualseg.data.catalog import class_colors
 from mutualseg.data.doctor import Examination
-from mutualseg.data.file_names import one_line
 from mutualseg.data.folder_survey import FolderSurvey, ReadImage
 from mutualseg.data.mask_codes import IGNORE
 from mutualseg.data.regular_files import real_path
@@ -21,6 +20,7 @@ from mutualseg.data.samples import PARTS
 from mutualseg.errors import ConfigError
 from mutualseg.reporting.display import as_rgb
 from mutualseg.reporting.pictures import Colors, colorize
+from mutualseg.terminal import shown
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -111,8 +111,8 @@ def _row(examined: Examination, read_image: ReadImage, place: int) -> _Row:
     is_odd = mask.shape != (height, width)
     if is_odd:
         remark = f"mask {mask.shape[1]} x {mask.shape[0]}, image {remark}"
-    shown = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
-    return _Row(image, shown, sample.name, remark, is_odd)
+    small = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+    return _Row(image, small, sample.name, remark, is_odd)
 
 
 def paint(image: Pixels, mask: Pixels, colors: Colors) -> Pixels:
@@ -149,12 +149,12 @@ def _drawn(examined: Examination, rows: Sequence[_Row]) -> Image.Image:
     return canvas
 
 
-def _head(draw: ImageDraw.ImageDraw, examined: Examination, shown: int) -> None:
+def _head(draw: ImageDraw.ImageDraw, examined: Examination, drawn: int) -> None:
     report = examined.report
     labeled = sum(report.labeled.values())
-    of = f"{shown} of {labeled} labeled images" if labeled else f"{shown} images, none labeled"
+    of = f"{drawn} of {labeled} labeled images" if labeled else f"{drawn} images, none labeled"
     counts = ", ".join(f"{part} {report.labeled[part]}/{report.images[part]}" for part in PARTS)
-    draw.text((_MARGIN, _MARGIN - 6), one_line(real_path(report.root).name), fill=_INK, font=_font(24))
+    draw.text((_MARGIN, _MARGIN - 6), shown(real_path(report.root).name), fill=_INK, font=_font(24))
     text = f"{of}   ·   labeled/all: {counts}   ·   hatched: unknown (ignored in training)"
     draw.text((_MARGIN, _MARGIN + 28), text, fill=_FAINT, font=_font(14))
 
@@ -164,7 +164,7 @@ def _paste(canvas: Image.Image, row: _Row, corner: tuple[int, int], cell: int, c
     left, top = corner
     small = _font(13)
     room = cell - draw.textlength(row.remark, small) - 12
-    draw.text((left, top), _shortened(draw, one_line(row.caption), room), fill=_INK, font=_font(14))
+    draw.text((left, top), _shortened(draw, shown(row.caption), room), fill=_INK, font=_font(14))
     right = left + 2 * row.image.shape[1] + _GAP
     right = max(right, left + cell) if row.image.shape[1] * 2 + _GAP < 260 else right
     draw.text((right, top), row.remark, fill=_ALARM if row.is_odd else _FAINT, font=small, anchor="ra")
@@ -209,7 +209,7 @@ class _Legend:
             draw.rectangle((left, y, left + 17, y + 17), outline=_FAINT)
             end = left + self._cell - 24
             room = self._cell - 60 - draw.textlength(share, _font(13))
-            draw.text((left + 26, y + 1), _shortened(draw, one_line(name), room), fill=_INK, font=_font(14))
+            draw.text((left + 26, y + 1), _shortened(draw, shown(name), room), fill=_INK, font=_font(14))
             draw.text((end, y + 2), share, fill=_FAINT, font=_font(13), anchor="ra")
 
 

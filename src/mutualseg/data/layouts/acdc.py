@@ -24,7 +24,9 @@ from mutualseg.data.listing import list_files
 from mutualseg.data.pairing import index_files
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import PARTS, Part
+from mutualseg.data.size_limit import refuse_huge
 from mutualseg.errors import DataError, MaskError
+from mutualseg.one_line import one_line
 
 _GROUP = r"patient\d+"
 _SLICES = "train_slices.list"
@@ -80,11 +82,12 @@ def _load(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
     h5py = import_extra("h5py", "medical", f"Files such as {path}")
     try:
         with h5py.File(path, "r") as file:
-            image = np.asarray(file["image"]) if "image" in file else None
-            label = np.asarray(file["label"]) if "label" in file else None
-    except OSError as error:
+            image, label = (_array(file, name, path) for name in ("image", "label"))
+    except DataError:
+        raise
+    except Exception as error:  # on broken bytes the library raises OSError, KeyError, RuntimeError
         raise DataError(
-            f"{path} is no complete .h5 file ({' '.join(str(error).split())}); unpack the data set again."
+            f"{path} is no complete .h5 file ({one_line(error)}); unpack the data set again."
         ) from None
     if image is None or image.ndim not in (2, 3):
         raise DataError(
@@ -95,6 +98,24 @@ def _load(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
             f"{path} has a label of {list(label.shape)} for an image of {list(image.shape)}; export it again."
         )
     return image, label
+
+
+def _array(file: Any, name: str, path: Path) -> npt.NDArray[Any] | None:
+    """Return an array that the file itself holds: HDF5 can also name others to read it from.
+
+    None where there is none. Its size is looked at before it is read.
+    """
+    h5py = import_extra("h5py", "medical", f"Files such as {path}")
+    kind = file.get(name, getclass=True, getlink=True)
+    if kind is None:
+        return None
+    held = None if kind is h5py.ExternalLink else file[name]
+    if not isinstance(held, h5py.Dataset) or held.external or held.is_virtual or held.file != file:
+        raise DataError(f"{path} does not hold its `{name}` itself; export it into the file.")
+    if held.dtype.kind not in "buif" or not held.size:
+        raise DataError(f"{path} has no numbers in `{name}`; export slices or volumes as SSL4MIS does.")
+    refuse_huge(path, 1, 1, held.size * held.dtype.itemsize)
+    return np.asarray(held)
 
 
 def _save(

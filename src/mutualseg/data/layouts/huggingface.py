@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from mutualseg.data.cache_folder import unpacked
 from mutualseg.data.class_files import read_class_file
 from mutualseg.data.file_names import last_part, without_suffix
 from mutualseg.data.folder import DataFolder, read_folder
+from mutualseg.data.image_opening import identified
+from mutualseg.data.inside import is_inside
+from mutualseg.data.json_files import read_json
 from mutualseg.data.layouts.extras import import_extra
 from mutualseg.data.layouts.layout import Asked, Layout, Progress
 from mutualseg.data.listing import walk_files
-from mutualseg.errors import DataError, ImageError
+from mutualseg.errors import DataError, ImageError, MaskError
+from mutualseg.one_line import one_line
 
 _PLACES = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -42,6 +43,7 @@ def _read(home: Path, asked: Asked) -> DataFolder:
 
 
 def _unpack(datasets: Any, home: Path, fresh: Path, progress: Progress | None) -> None:
+    _refuse_foreign_files(home)
     try:
         loaded = datasets.load_from_disk(str(home))
     except Exception as error:  # the library raises nearly anything on a damaged folder
@@ -71,15 +73,29 @@ def _unpack(datasets: Any, home: Path, fresh: Path, progress: Progress | None) -
         stems = _stems(rows, image)
         for stem, row in zip(stems, rows, strict=True):
             where = f"{home}, split {name}, row {done}"
-            _save(row[image], fresh / "images" / place / stem, where)
+            _save(row[image], fresh / "images" / place / stem, home, where)
             if mask is not None and row[mask] is not None and place != "train/unlabeled":
-                _save(row[mask], fresh / "masks" / place / stem, where)
+                _save(row[mask], fresh / "masks" / place / stem, home, where)
             done += 1
             if progress:
                 progress(done, total)
     names = _class_names(home)
     if names:
         (fresh / "classes.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+
+
+def _refuse_foreign_files(home: Path) -> None:
+    """Raise DataError if the folder's own lists lead datasets to Arrow files elsewhere."""
+    for listing in (path for path in walk_files(home) if path.name in ("dataset_dict.json", "state.json")):
+        content = read_json(listing)
+        entries = content.optional("splits" if listing.name == "dataset_dict.json" else "_data_files")
+        for entry in () if entries is None else entries.entries():
+            name = (entry if listing.name == "dataset_dict.json" else entry.entry("filename")).text()
+            if not is_inside(name, listing.parent):
+                raise DataError(
+                    f"{listing} leads to {name!r}, outside of its folder, which is not read; save the data "
+                    "set again with save_to_disk."
+                )
 
 
 def _columns(datasets: Any, split: Any, where: str) -> tuple[str, str | None]:
@@ -114,13 +130,18 @@ def _stems(rows: Any, image: str) -> list[str]:
     return stems
 
 
-def _save(picture: Mapping[str, Any] | None, target: Path, where: str) -> None:
+def _save(picture: Mapping[str, Any] | None, target: Path, home: Path, where: str) -> None:
     """Write a picture byte for byte, or as PNG where its format is none that is read."""
     content = picture and picture.get("bytes")
     path = picture and picture.get("path")
+    if not content and path and not is_inside(path, home):
+        raise ImageError(
+            f"{where} only names a picture outside of the folder ({path}), which is not read; save the data "
+            "set again with its pictures."
+        )
     try:
-        content = content or Path(path or "").read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
+        content = content or (home / (path or "")).read_bytes()
+        with identified(io.BytesIO(content), where) as image:
             suffix = _SUFFIXES.get(image.format or "")
             target.parent.mkdir(parents=True, exist_ok=True)
             # Appended: a name may hold dots.
@@ -128,9 +149,12 @@ def _save(picture: Mapping[str, Any] | None, target: Path, where: str) -> None:
                 image.save(target.with_name(f"{target.name}.png"))
             else:
                 target.with_name(f"{target.name}{suffix}").write_bytes(content)
-    except OSError as error:
+    except ImageError:
+        raise
+    except Exception as error:  # on broken bytes decoders raise nearly anything
         raise ImageError(
-            f"{where} holds no picture that can be read ({error}); save the data set again with its pictures."
+            f"{where} holds no picture that can be read ({one_line(error)}); save the data set again with "
+            "its pictures."
         ) from None
 
 
@@ -143,8 +167,9 @@ def _class_names(home: Path) -> list[str]:
     if not path.is_file():
         return []
     try:
-        names = {int(number): str(name) for number, name in json.loads(path.read_bytes()).items()}
-    except (ValueError, AttributeError):
+        content: Any = read_json(path).value
+        names = {int(number): " ".join(str(name).split()) for number, name in content.items()}
+    except (ValueError, AttributeError, MaskError):
         names = {}
     if sorted(names) != list(range(len(names))) or not names:
         raise DataError(f"{path} does not name the classes 0, 1, 2, ...; correct or remove it.")

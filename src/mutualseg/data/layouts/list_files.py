@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mutualseg.data.file_names import last_part, without_suffix
+from mutualseg.data.file_sizes import NAMES, refuse_larger_than_memory
 from mutualseg.data.listing import Files
 from mutualseg.data.samples import is_image_file
 from mutualseg.errors import DataError
@@ -17,6 +18,7 @@ def read_list(path: Path) -> list[str]:
     Raises:
         DataError: The file is missing, is no text, or names nothing.
     """
+    refuse_larger_than_memory(path, NAMES)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
