@@ -50,8 +50,8 @@ def read_plain(text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> An
     """
     if len(text) > _LONGEST:
         raise NotPlainError(f"it has {len(text)} characters, and {_LONGEST} are read at most")
-    reader = loader(text)
     try:
+        reader = loader(text)  # which refuses control characters at once
         node = reader.get_single_node()
         if node is None:
             return None
@@ -66,8 +66,6 @@ def read_plain(text: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> An
         mark = getattr(error, "problem_mark", None)
         refusal.line = None if mark is None else mark.line + 1
         raise refusal from None
-    finally:
-        reader.dispose()
 
 
 def _size(node: yaml.Node, known: dict[int, int | None], depth: int) -> int:
