@@ -39,8 +39,14 @@ audit: setup
 floors: setup
 	$(BIN)/python checks/floors.py
 
+# What docs/reliability.md quotes: an hour and a half.
 soak: setup
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python soak/attacks.py
+	$(BIN)/python soak/damaged_checkpoints.py --tries 1000
+	$(BIN)/python soak/bad_files.py --cases 5000 --minutes 20
+	$(BIN)/python soak/kills.py --kills 50 --minutes 30
+	$(BIN)/python soak/long_run.py --steps 20000 --minutes 45
+	$(BIN)/python soak/long_run.py --files 100000 --steps 300 --memory-mb 100
 
 bench: setup
 	$(BIN)/python benchmarks/semantic_augmentation.py
