@@ -110,7 +110,7 @@ def _panoptic(place: Place, *, path: str) -> str | None:
         content = {
             "images": [{"id": 1, "file_name": "0.png", "height": 32, "width": 40}],
             "annotations": [{"image_id": 1, "file_name": _full(place, path), "segments_info": [segment]}],
-            "categories": [{"id": 1, "name": "thing"}, {"id": 2, "name": "other"}],
+            "categories": [{"id": 1, "name": "person"}, {"id": 2, "name": "bicycle"}],
         }
         write_json(folder / f"annotations/panoptic_{part}2017.json", content)
     return _checked(place, folder, "coco_panoptic", 2)

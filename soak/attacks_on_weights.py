@@ -153,7 +153,7 @@ _FACTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "an encoder in a folder": _network(encoder="local-dir:/etc"),
     "an encoder that is a path": _network(encoder="../../outside/secret.txt"),
     "an encoder that is code": _network(encoder="planted.Thing"),
-    "an encoder of a thousand million weights": _network(encoder="eva_giant_patch14_224"),
+    "an encoder of a thousand million weights": _network(encoder="resnetv2_152x4_bit"),
     "a network that is code": _network(network="planted.Thing"),
     "a network that is a list": _network(network=["fpn"]),
     "no network": lambda facts: facts.pop("network"),
@@ -199,4 +199,10 @@ _CONTENTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "optimizers that are numbers": _set(optimizer_states=[1, 2]),
     "no weights": lambda held: held["state_dict"].clear(),
     "a step that is a text": _set(global_step="a", epoch=[]),
+    "a step of minus one": _set(global_step=-1),
+    "a step that never comes": _set(global_step=10**12),
+    "a run that is none": lambda held: [
+        held["callbacks"].update({key: {"settings": "[" * 10_000, "split": [], "started": {}}})
+        for key in list(held["callbacks"])
+    ],
 }

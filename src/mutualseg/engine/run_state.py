@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 import torch
 
+from mutualseg.errors import CheckpointError
 from mutualseg.runs import RunFolder
 
 _KEY = "mutualseg_run"
@@ -67,11 +68,17 @@ class RunState(pl.Callback):
 def read_saved(path: Path) -> Saved:
     """Return what a sound checkpoint knows of its run."""
     held = torch.load(path, map_location="cpu", weights_only=True)
-    step = int(held["global_step"])
-    state = held.get("callbacks", {}).get(_KEY)
-    if state is None:
-        return Saved(step)
-    return Saved(step, json.loads(state["settings"]), state["split"], float(state["started"]))
+    try:
+        step = int(held["global_step"])
+        state = held.get("callbacks", {}).get(_KEY)
+        if state is None:
+            return Saved(step)
+        return Saved(step, dict(json.loads(state["settings"])), str(state["split"]), float(state["started"]))
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
+        raise CheckpointError(
+            f"'{path}' is no checkpoint of this program; restore the one that the run wrote, or start it "
+            "anew with --overwrite."
+        ) from error
 
 
 def fingerprint(split: Path) -> str:
