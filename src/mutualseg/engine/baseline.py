@@ -19,6 +19,7 @@ from mutualseg.engine.processes import Place
 from mutualseg.engine.resuming import reopen, resume_run
 from mutualseg.engine.run_writes import ANEW
 from mutualseg.engine.summary import counted_network
+from mutualseg.engine.training_run import run_training
 from mutualseg.errors import ConfigError, Interrupted, RunError, UnusableFileError
 from mutualseg.methods import method_class
 from mutualseg.reporting.console import RunConsole
@@ -135,7 +136,7 @@ def _train(own: RunFolder, *, quiet: bool) -> dict[str, Any]:
     console.say("the baseline: labels_only on the same labeled images")
     session = reopen(own, settings, console, leads=True, resume=False)
     session.introduce()
-    return session.run(session.build_method(), resume=False)
+    return run_training(session, session.build_method(), resume=False)
 
 
 def verdict_sentence(summary: Mapping[str, Any]) -> str:

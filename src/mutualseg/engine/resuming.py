@@ -19,7 +19,9 @@ from mutualseg.engine.checkpoints import drop_damaged_checkpoints
 from mutualseg.engine.overrides import asked_changes
 from mutualseg.engine.processes import Place, connect, others_started, place_from
 from mutualseg.engine.run_state import Saved, read_saved
-from mutualseg.engine.session import Session, license_of_start
+from mutualseg.engine.session import Session
+from mutualseg.engine.starting_weights import license_of_start
+from mutualseg.engine.training_run import run_training
 from mutualseg.errors import ConfigError, RunError
 from mutualseg.links import refuse_links_out
 from mutualseg.methods.base import Method
@@ -80,7 +82,7 @@ def resume_run(
     if not has_begun:
         console.say(f"{root} has no checkpoint yet, so it begins with its first step")
     with others_started(root, 1 if place is not None else session.settings.processes, resume=has_begun):
-        return session.run(method, resume=has_begun)
+        return run_training(session, method, resume=has_begun)
 
 
 _RESUME, _BEGIN = "resume", "begin"
@@ -108,7 +110,7 @@ def follow(root: Path, *, resume: bool) -> dict[str, Any]:
     """Train along with the process that wrote a run folder, and return the summary; write nothing."""
     folder = RunFolder(root)
     session = reopen(folder, read_settings(folder), RunConsole(quiet=True), leads=False, resume=resume)
-    return session.run(session.build_method(), resume=resume)
+    return run_training(session, session.build_method(), resume=resume)
 
 
 def reopen(
