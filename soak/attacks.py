@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attacks_on_configurations
+import attacks_on_links
 import attacks_on_names
 import attacks_on_paths
 import attacks_on_sizes
@@ -33,6 +34,7 @@ _KINDS = (
     attacks_on_configurations,
     attacks_on_names,
     attacks_on_paths,
+    attacks_on_links,
     attacks_on_sizes,
 )
 

@@ -46,7 +46,7 @@ def save_network(path: Path, network: Segmenter, config: NetworkConfig, facts: d
 
 def _system_error(error: SafetensorError, path: Path) -> OSError:
     """Return what the system said when safetensors could not write, which it passes on as text only."""
-    number = re.search(r"\(os error (\d+)\)", str(error))
+    number = re.search(r"(?:\(os error |Os \{ code: )(\d+)", str(error))  # as newer and older versions say it
     if number is None:
         return OSError(errno.EIO, str(error), str(path))
     return OSError(int(number[1]), os.strerror(int(number[1])), str(path))
