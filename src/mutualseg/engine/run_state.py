@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 import torch
 
+from mutualseg.errors import CheckpointError
 from mutualseg.runs import RunFolder
 
 _KEY = "mutualseg_run"
@@ -65,13 +66,22 @@ class RunState(pl.Callback):
 
 
 def read_saved(path: Path) -> Saved:
-    """Return what a sound checkpoint knows of its run."""
+    """Return what a sound checkpoint knows of its run.
+
+    Raises:
+        CheckpointError: it holds something else where that should be.
+    """
     held = torch.load(path, map_location="cpu", weights_only=True)
-    step = int(held["global_step"])
-    state = held.get("callbacks", {}).get(_KEY)
-    if state is None:
-        return Saved(step)
-    return Saved(step, json.loads(state["settings"]), state["split"], float(state["started"]))
+    try:
+        step, state = int(held["global_step"]), held.get("callbacks", {}).get(_KEY)
+        if state is None:
+            return Saved(step)
+        saved = Saved(step, json.loads(state["settings"]), str(state["split"]), float(state["started"]))
+        if isinstance(saved.settings, dict):
+            return saved
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass
+    raise CheckpointError(f"'{path}' was not written by this program; delete it.")
 
 
 def fingerprint(split: Path) -> str:
