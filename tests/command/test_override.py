@@ -67,7 +67,7 @@ REFUSED = [
     ("--override method.name --method cps", "--override method.name cannot be"),
     ("--override labeled --labeled 3", "split.json says which images"),
     ("--override with-baseline --with-baseline", "a baseline begins with its run"),
-    ("--override budget --budget 5min", "name steps"),
+    ("--override budget --budget 5min", "a run is made of steps once it has begun: name those"),
     ("--override steps --steps 2", "--steps 2 is past: run is at step 2 already"),
     ("--override steps --steps 0", "--steps 0 is too small"),
     ("--override batch --batch 1", "--batch 1 is too small"),
@@ -191,6 +191,9 @@ def test_a_changed_split_is_refused(stopped: Path, command: Command) -> None:
 def test_the_same_command_goes_on_or_begins(data: Path, stopped: Path, command: Command) -> None:
     """With `auto` and a budget too, which are no contradictions of what they became."""
     words = ("--data", data, *flags(RUN, precision="auto", steps=None, cache="auto"), "--budget", "5min")
+    other = command("train", *words, "--out", "run", "--resume")
+    assert (other.code, "--budget 5min contradicts the run in run (3 steps)" in other.err) == (2, True)
+    _edit(stopped, "data: ", "# --budget 5min is 3 steps: 0.1 s a step\ndata: ")
     goes_on = command("train", *words, "--out", "run", "--resume")
     assert goes_on.code == 0, goes_on
     preset = command("train", "--config", stopped / "config.yaml", "--out", "run", "--resume")

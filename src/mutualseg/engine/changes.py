@@ -10,7 +10,7 @@ from mutualseg import resolving
 from mutualseg.devices import refuse_compilation
 from mutualseg.engine import overrides
 from mutualseg.engine.checked_settings import checked, read_settings
-from mutualseg.engine.override_notes import with_noted, write_overridden
+from mutualseg.engine.override_notes import began_with_budget, with_noted, write_overridden
 from mutualseg.engine.processes import Place, check_processes, share_of
 from mutualseg.engine.run_state import Saved, fingerprint
 from mutualseg.engine.session import Session
@@ -54,6 +54,8 @@ def find_change(
     """
     names = overrides.read_names(override, settings)
     asked = overrides.asked_changes(settings, given)
+    if began_with_budget(folder, asked.get("budget")):
+        del asked["budget"]
     edits: dict[str, tuple[Any, Any]] = {}
     if saved.settings is not None:
         then = Settings.from_dict(saved.settings, str(folder.newest_checkpoint))
@@ -66,7 +68,9 @@ def find_change(
     own = overrides.flat(settings.to_dict())
     for name in sorted(asked, key=lambda name: name != "method.name"):
         if name not in (*names, *overrides.FREE):
-            raise ConfigError(_contradiction(name, asked[name], own.get(name), folder))
+            raise ConfigError(
+                _contradiction(name, asked[name], own.get(name, f"{settings.steps} steps"), folder)
+            )
     for name, (before, now) in edits.items():
         if name not in names:
             raise ConfigError(_edit(name, before, now, folder))

@@ -9,6 +9,7 @@ from pathlib import Path
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
+from mutualseg.atomic_files import faults_naming, sync
 from mutualseg.runs import RunFolder
 
 _LENGTH = struct.Struct("<QI")
@@ -34,9 +35,11 @@ def cut_events(path: Path, last_step: int) -> None:
         record for step, record in _records(path.read_bytes()) if step <= last_step
     )  # some 100 bytes a scalar
     if len(kept) < path.stat().st_size:
-        partial = path.with_name("events.partial")
-        partial.write_bytes(kept)
-        partial.replace(path)
+        partial = path.with_name("events.partial")  # not a name that TensorBoard reads
+        with faults_naming(path):
+            partial.write_bytes(kept)
+            sync(partial)
+            partial.replace(path)
 
 
 def _records(content: bytes) -> Iterator[tuple[int, bytes]]:

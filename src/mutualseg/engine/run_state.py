@@ -66,7 +66,11 @@ class RunState(pl.Callback):
 
 
 def read_saved(path: Path) -> Saved:
-    """Return what a sound checkpoint knows of its run."""
+    """Return what a sound checkpoint knows of its run.
+
+    Raises:
+        CheckpointError: it holds something else where that should be.
+    """
     held = torch.load(path, map_location="cpu", weights_only=True)
     try:
         step = int(held["global_step"])
