@@ -219,3 +219,82 @@ def test_changed_files_are_named(tmp_path: Path, command: Command) -> None:
     assert outcome.code == 0
     said = " ".join(outcome.err.split())
     assert f"note: 2 files have changed since the run began (first: {data}/images/train/08.png)" in said
+
+
+def _words_to_others(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Make this process the first of two that torchrun started, and return what it says and hears."""
+    said: list[str] = []
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("mutualseg.engine.resuming.connect", lambda *_: said.append("connects"))
+    monkeypatch.setattr("mutualseg.engine.resuming.same_everywhere", lambda word: said.append(word) or word)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("--override workers --workers 4", 0, ["connects", "finished"]),
+        ("--override steps", 2, ["connects", ""]),
+        ("--override stepz --steps 9", 2, ["connects", ""]),
+        ("--workers 4", 0, []),
+    ],
+)
+def test_the_first_process_always_tells_the_others_how_it_goes_on(
+    words: str, code: int, told: list[str], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mutualseg.cli import main
+
+    shutil.copytree(trained, tmp_path / "run")
+    said = _words_to_others(monkeypatch)
+    assert main(["train", "--resume", "run", *words.split()]) == code
+    assert said == told
+
+
+@pytest.mark.parametrize("word", ["finished", ""])
+def test_other_processes_hear_that_there_is_nothing_to_train(
+    word: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    _words_to_others(monkeypatch)
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr("mutualseg.engine.resuming.same_everywhere", lambda _: word)
+    if word:
+        assert mutualseg.train(resume="run", workers=4, override="workers", quiet=True)["steps"] == 3
+    else:
+        with pytest.raises(mutualseg.errors.RunError, match="The first process could not go on with run"):
+            mutualseg.train(resume="run", steps=9, override="steps", quiet=True)
+
+
+def test_an_override_cut_short_can_be_given_again(
+    trained: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of its writes is the last: the new settings never stand beside the old result."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    shutil.copytree(trained, tmp_path / "run")
+    words = ("train", "--resume", "run", "--override", "steps", "--steps", 4)
+    with monkeypatch.context() as patch:
+        patch.setattr("mutualseg.engine.changes.write_overridden", stop)
+        assert command(*words).code == 130
+    assert not (tmp_path / "run/summary.json").exists()
+    assert _config(tmp_path / "run")["steps"] == 3
+    monkeypatch.setattr("mutualseg.engine.resuming.run_training", lambda *_, **__: {})
+    again = command(*words)
+    assert "steps: 3 -> 4 (overridden); rates, ramp and cooldown" in " ".join(again.err.split())
+
+
+def test_other_data_are_said_aloud(
+    data: Path, stopped: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = stopped.parent / "moved"
+    shutil.copytree(data, moved)
+    with (moved / "images/train/03.png").open("ab") as file:
+        file.write(b"\0")
+    monkeypatch.setattr("mutualseg.engine.resuming.run_training", lambda *_, **__: {})
+    outcome = command("train", "--resume", "run", "--override", "data", "--data", moved)
+    said = " ".join(outcome.err.split())
+    assert "files of the same names count as the same" in said
+    assert f"note: 1 file has another size than in {data} (first: {moved}/images/train/03.png)" in said

@@ -10,6 +10,7 @@ from mutualseg import resolving
 from mutualseg.devices import refuse_compilation
 from mutualseg.engine import overrides
 from mutualseg.engine.checked_settings import checked, read_settings
+from mutualseg.engine.override_effects import effect_of
 from mutualseg.engine.override_notes import began_with_budget, with_noted, write_overridden
 from mutualseg.engine.processes import Place, check_processes, share_of
 from mutualseg.engine.run_state import Saved, fingerprint
@@ -130,21 +131,23 @@ def write_change(
     """
     now = overrides.flat(settings.to_dict())
     for name, before in change.overridden.items():
-        console.say(f"{name}: {before} -> {now[name]} (overridden)")
+        effect = effect_of(name, change.before, settings, step)
+        console.say(f"{name}: {before} -> {now[name]} (overridden){effect}")
     for name, before in change.free.items():
         console.say(f"{name}: {before} -> {now[name]}")
     if not change.overridden and not change.free:
         return
+    # First of all: with new settings beside the old result, the run would count as finished for good.
+    if change.overridden and folder.is_finished():
+        folder.summary.unlink()
     kept = replace(settings, weights=change.before.weights, init=change.before.init)
-    write_overridden(folder, kept, step, {name: now[name] for name in change.overridden})
     twin = RunFolder(folder.baseline)
     shared = {
         name: now[name] for name in (*change.overridden, *change.free) if not name.startswith("method.")
     }
     if kept.with_baseline and twin.config.is_file() and shared:
         write_overridden(twin, overrides.changed(read_settings(twin), shared), 0, {})
-    if change.overridden and folder.is_finished():
-        folder.summary.unlink()  # it goes on, and will have another result
+    write_overridden(folder, kept, step, {name: now[name] for name in change.overridden})
 
 
 def _refuse_what_is_past(change: Change, saved: Saved, folder: RunFolder) -> None:
