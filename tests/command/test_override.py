@@ -224,10 +224,15 @@ def test_changed_files_are_named(tmp_path: Path, command: Command) -> None:
 def _words_to_others(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Make this process the first of two that torchrun started, and return what it says and hears."""
     said: list[str] = []
+
+    def share(word: str) -> str:
+        said.append(word)
+        return word
+
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setattr("mutualseg.engine.resuming.connect", lambda *_: said.append("connects"))
-    monkeypatch.setattr("mutualseg.engine.resuming.same_everywhere", lambda word: said.append(word) or word)
+    monkeypatch.setattr("mutualseg.engine.resuming.same_everywhere", share)
     return said
 
 
@@ -266,6 +271,16 @@ def test_other_processes_hear_that_there_is_nothing_to_train(
             mutualseg.train(resume="run", steps=9, override="steps", quiet=True)
 
 
+SUMMARY = {
+    "select": "last",
+    "deployed": "student_a",
+    "miou": 50.0,
+    "miou_best": 50.0,
+    "steps": 3,
+    "seconds": 1.0,
+}
+
+
 def test_an_override_cut_short_can_be_given_again(
     trained: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,7 +296,7 @@ def test_an_override_cut_short_can_be_given_again(
         assert command(*words).code == 130
     assert not (tmp_path / "run/summary.json").exists()
     assert _config(tmp_path / "run")["steps"] == 3
-    monkeypatch.setattr("mutualseg.engine.resuming.run_training", lambda *_, **__: {})
+    monkeypatch.setattr("mutualseg.engine.resuming.run_training", lambda *_, **__: SUMMARY)
     again = command(*words)
     assert "steps: 3 -> 4 (overridden); rates, ramp and cooldown" in " ".join(again.err.split())
 
@@ -293,7 +308,7 @@ def test_other_data_are_said_aloud(
     shutil.copytree(data, moved)
     with (moved / "images/train/03.png").open("ab") as file:
         file.write(b"\0")
-    monkeypatch.setattr("mutualseg.engine.resuming.run_training", lambda *_, **__: {})
+    monkeypatch.setattr("mutualseg.engine.resuming.run_training", lambda *_, **__: SUMMARY)
     outcome = command("train", "--resume", "run", "--override", "data", "--data", moved)
     said = " ".join(outcome.err.split())
     assert "files of the same names count as the same" in said

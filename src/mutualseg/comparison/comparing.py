@@ -19,7 +19,7 @@ from mutualseg.comparison.sample_pictures import draw_samples
 from mutualseg.comparison.side_by_side import perform_several
 from mutualseg.comparison.stopping import stopping_in_order
 from mutualseg.comparison.tables import table_markdown
-from mutualseg.engine.signals import LateSignal
+from mutualseg.engine.late_signals import LateSignal
 from mutualseg.errors import Interrupted, RunError
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder

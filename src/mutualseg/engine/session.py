@@ -11,7 +11,7 @@ from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.skipping import SkippedFile, borne
 from mutualseg.data.splits import Split
-from mutualseg.engine.agreement import sum_over_processes
+from mutualseg.engine.agreement import from_every_process, total_on_cpu
 from mutualseg.engine.collapse_cures import cure
 from mutualseg.engine.collapse_guard import CollapseGuard
 from mutualseg.engine.evaluation_rounds import Evaluation
@@ -212,10 +212,19 @@ class Session:
                 device=self.settings.device,
                 precision=self.settings.precision,
                 options=InferenceOptions(self.settings.window),
-                total=lambda counts: sum_over_processes(counts, device),
+                complete=lambda: self._refuse_together(None),
+                total=lambda counts: total_on_cpu(counts, device),
                 monitor=monitor,
             )
         except DataError as error:
-            why = " (a val image is never skipped in a run: the score would be another)" if self.skips else ""
-            raise UnusableFileError(f"{str(error).removesuffix('.')}{why}.") from None
+            self._refuse_together(error)
+            raise
         return Evaluation(scores, monitor.percentages(self.data.classes))
+
+    def _refuse_together(self, own: DataError | None) -> None:
+        """Raise UnusableFileError in every process if one of them has a val image that cannot be used."""
+        found = from_every_process(None if own is None else str(own))
+        message = next((each for each in found if each is not None), None)
+        if message is not None:
+            why = " (a val image is never skipped in a run: the score would be another)" if self.skips else ""
+            raise UnusableFileError(f"{message.removesuffix('.')}{why}.") from None
