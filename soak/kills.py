@@ -4,8 +4,8 @@
 
 Each process is ended by `kill -9`, one in five by SIGTERM, and the same command goes on with the run. After
 each the checkpoint has to be sound, and that of the last step that the process said it had finished: after
-SIGTERM just that, after `kill -9` up to the interval between checkpoints before it. A run that ends before the
-kills are used up is compared with the undisturbed one, and another begins.
+SIGTERM just that, after `kill -9` up to the interval between checkpoints before it. A run that ends before
+the kills are used up is compared with the undisturbed one, and another begins.
 """
 
 from __future__ import annotations
