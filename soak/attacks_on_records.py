@@ -34,7 +34,7 @@ def _list(row: str) -> Callable[[Path], None]:
     return spoil
 
 
-def _name(name: str) -> Callable[[Path], None]:
+def _name(name: str) -> Callable[[Path], object]:
     return lambda run: (run / name).write_bytes(b"")
 
 
@@ -45,7 +45,7 @@ def _record(content: bytes) -> bytes:
     return file.getvalue()
 
 
-_SPOILED = {
+_SPOILED: dict[str, Callable[[Path], object]] = {
     "a metrics.csv that is no text": _append("metrics.csv", b"2,\xff\xfe\n"),
     "a step in raised digits": _append("timing.csv", "\u00b2,1,1\n".encode()),
     "a step of 5000 digits": _append("metrics.csv", b"9" * 5000 + b",1\n"),
