@@ -18,6 +18,7 @@ def attacks() -> Iterator[tuple[str, Attack]]:
     for name in ("metrics.csv", "checkpoints", "weights", "config.yaml"):
         yield f"run folder whose {name} is a link elsewhere, resumed", partial(_linked_run, name=name)
         yield f"run folder whose {name} is a link elsewhere, overwritten", partial(_overwritten, name=name)
+    yield "--out of compare with links planted where files are written first", _links_of_comparison
     yield "--out of predict with a link planted", _planted_link
     yield "image beside --out of predict", _image_above
     yield "cache with false contents", _false_cache
@@ -50,6 +51,22 @@ def _overwritten(place: Place, *, name: str) -> str | None:
     words = ("--data", place.data, "--out", run, "--overwrite", *SMALL)
     found = place.harm(place.command("train", *words), 0, 2)
     return found or (None if _state(moved) == before else f"{name} was changed through the link")
+
+
+def _links_of_comparison(place: Place) -> str | None:
+    out, victim = place.root / "cmp", place.outside / "victim.txt"
+    words = ("compare", "--data", place.data, "--out", out, "--methods", "labels_only", "--seeds", "0")
+    if found := place.harm(place.command(*words, *SMALL[:-2]), 0):
+        return f"not attacked: {found}"
+    (out / "table.md").unlink()
+    victim.write_text("precious", encoding="utf-8")
+    names = ("comparison.json.partial", "table.md", "table.md.partial", "plot.png.partial", ".training")
+    for name in (*names, "samples.png.partial"):
+        (out / name).symlink_to(victim)
+    found = place.harm(place.command(*words, *SMALL[:-2]), 0, 2)
+    return found or (
+        None if victim.read_text(encoding="utf-8") == "precious" else "a file outside was changed"
+    )
 
 
 def _planted_link(place: Place) -> str | None:

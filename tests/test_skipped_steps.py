@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 import pytorch_lightning as pl
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -137,6 +138,25 @@ def test_a_skipped_step_changes_nothing(
     assert len(facts["labeled"]) == len(facts["unlabeled"]) == blamed
     held = load_file(tmp_path / "bad_batches/step_000003.safetensors")
     assert held["labeled.images"].shape == held["unlabeled.strong"].shape == (2, 3, 18, 18)
+
+
+def test_a_full_disk_names_the_bad_batch(
+    tiny_segmenter: BuildTiny, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The facts are kept; of the tensors, which are larger, no half file is."""
+
+    def full(tensors: object, path: Path, metadata: object) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("Error while serializing: I/O error: full (os error 28)")
+
+    monkeypatch.setattr("mutualseg.tensor_files.save_file", full)
+    method = make_mutual(tiny_segmenter)
+    spoil_loss(method, [0])
+    with pytest.raises(OSError, match="No space left") as raised:
+        run(make_training(method, total_steps=1), make_streams(tiny_data, 1), tmp_path, 1)
+    folder = tmp_path / "bad_batches"
+    assert raised.value.filename == str(folder / "step_000001.safetensors")
+    assert [path.name for path in folder.iterdir()] == ["step_000001.json"]
 
 
 def test_finite_steps_are_as_without_the_callback(

@@ -71,6 +71,12 @@ class SkippedFiles(pl.Callback):
         if pl_module.is_between_steps or any_host(is_bad):
             self.refuse_too_many()
 
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take in what waits: a run that goes on from this checkpoint does not come upon it again."""
+        self._take()
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take in what other processes have not told yet."""
         if any_process(bool(self._waiting), pl_module.device):

@@ -13,14 +13,14 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from mutualseg.durations import parse_interval
 from mutualseg.engine.best_weights import BestWeights
 from mutualseg.engine.checkpoints import Checkpoints
-from mutualseg.engine.cut_records import cut_records
+from mutualseg.engine.cut_records import RecordCutting
 from mutualseg.engine.determinism import repeatable
 from mutualseg.engine.evaluation_rounds import EvaluationRounds
 from mutualseg.engine.outcome import finish, keep_evaluation
 from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.progress_lines import ProgressLines
 from mutualseg.engine.restoring import Restoring
-from mutualseg.engine.run_state import RunState, read_saved
+from mutualseg.engine.run_state import RunState
 from mutualseg.engine.run_writes import writing_into
 from mutualseg.engine.session import Session
 from mutualseg.engine.signals import Signals
@@ -76,11 +76,13 @@ class _TrainingRun:
             guard=self.guard,
         )
         self.restoring = Restoring()
+        self.cutting = RecordCutting(folder, leads=session.leads)
 
     def callbacks(self) -> list[pl.Callback]:
         """Return them in order: what is recorded of a step comes before its checkpoint, a signal after."""
         folder = self.session.folder
         found: list[pl.Callback] = [
+            self.cutting,
             self.skipped_steps,
             self.guard,
             self.rounds,
@@ -100,10 +102,8 @@ class _TrainingRun:
         """Train, and return the summary."""
         session, folder = self.session, self.session.folder
         settings = session.settings
-        if session.leads:
-            cut_records(folder, read_saved(folder.newest_checkpoint).step if resume else 0)
-            if not resume:
-                draw_views(self.streams, session.data.classes, folder.views, colors=session.data.colors)
+        if session.leads and not resume:
+            draw_views(self.streams, session.data.classes, folder.views, colors=session.data.colors)
         start = folder.newest_checkpoint if resume else None
         if threading.current_thread() is threading.main_thread():
             self.signals.install()
@@ -116,6 +116,7 @@ class _TrainingRun:
                     ckpt_path=None if start is None else str(start),
                     weights_only=True,
                 )
+            self.cutting.cut(trainer.global_step)  # a run that has no step left does not start
             self.skipped_files.refuse_too_many()
             self.rounds.make_up(trainer, self.training, settings.device)
         except UnusableFileError as error:
