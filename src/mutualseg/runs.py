@@ -16,6 +16,7 @@ import yaml
 from mutualseg.atomic_files import faults_naming, partial_of, sync_folder, write_text
 from mutualseg.data.file_names import printable
 from mutualseg.errors import RunError
+from mutualseg.one_line import one_line
 from mutualseg.plain_yaml import NotPlainError, plain_text, read_plain
 from mutualseg.step_numbers import step_of
 
@@ -245,7 +246,11 @@ class RunFolder:
         try:
             values = read_plain(plain_text(self.config))
         except (NotPlainError, UnicodeDecodeError) as error:
-            raise RunError(f"'{self.config}' cannot be read; restore it or train again.") from error
+            line = getattr(error, "line", None)
+            where = f", line {line}" if line is not None else ""
+            raise RunError(
+                f"'{self.config}' cannot be read ({one_line(error)}{where}); correct or restore it."
+            ) from error
         if not isinstance(values, dict):
             raise RunError(f"'{self.config}' holds no settings; restore it or train again.")
         return values

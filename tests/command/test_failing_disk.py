@@ -141,7 +141,7 @@ def test_files_that_may_not_grow_stop_a_real_process(
     assert done.returncode == 2, done
     assert done.stderr.splitlines()[-1] == (
         "mutualseg: 'run/checkpoints/last.ckpt' cannot be written (File too large); allow larger files "
-        "(ulimit -f, or another file system), then start the run anew with --overwrite."
+        "(ulimit -f, or another file system), then begin again with: mutualseg train --resume run"
     )
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "run/checkpoints").iterdir()) == []

@@ -32,7 +32,7 @@ def drop_damaged_checkpoints(folder: RunFolder, console: RunConsole) -> None:
     Raises:
         CheckpointError: no checkpoint is sound.
     """
-    _complete_rotation(folder)
+    complete_rotation(folder)
     if is_sound(folder.newest_checkpoint):
         return
     has_other = folder.checkpoint.is_file() and folder.previous_checkpoint.is_file()
@@ -73,7 +73,7 @@ def is_sound(path: Path) -> bool:
     return isinstance(held, dict) and held.keys() >= _HELD
 
 
-def _complete_rotation(folder: RunFolder) -> None:
+def complete_rotation(folder: RunFolder) -> None:
     """Finish what a kill cut short: a checkpoint that is whole takes its place, half of one is deleted."""
     partial = partial_of(folder.checkpoint)
     if partial.is_file():

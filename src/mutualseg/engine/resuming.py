@@ -15,7 +15,7 @@ from mutualseg.engine.agreement import same_everywhere
 from mutualseg.engine.changed_files import changed_since, differing_sizes
 from mutualseg.engine.changes import Change, find_change, fit_to_data, write_change
 from mutualseg.engine.checked_settings import read_settings
-from mutualseg.engine.checkpoints import drop_damaged_checkpoints
+from mutualseg.engine.checkpoints import complete_rotation, drop_damaged_checkpoints
 from mutualseg.engine.overrides import asked_changes
 from mutualseg.engine.processes import Place, connect, others_started, place_from
 from mutualseg.engine.run_state import Saved, read_saved
@@ -83,6 +83,7 @@ def _lead(
 ) -> dict[str, Any]:
     """Look at everything, write config.yaml, tell the others how it goes on, and train."""
     root = folder.root
+    complete_rotation(folder)
     has_begun = folder.newest_checkpoint.is_file()
     goes_on = not folder.is_finished() or bool(override)
     if goes_on and folder.is_finished() and not has_begun:
@@ -105,7 +106,12 @@ def _lead(
     tell(_RESUME if has_begun else _BEGIN)
     _note_changed_files(session, saved, change)
     if not has_begun:
-        console.say(f"{root} has no checkpoint yet, so it begins with its first step")
+        lost = ", though it was trained before" if folder.read_rows() else " yet"
+        console.say(f"{root} has no checkpoint{lost}, so it begins with its first step")
+    elif not folder.checkpoint.is_file():
+        console.say(f"going on from the checkpoint of step {saved.step}, since '{folder.checkpoint}' is gone")
+    else:
+        console.say(f"going on from step {saved.step} of {session.settings.steps}")
     with others_started(root, 1 if place is not None else session.settings.processes, resume=has_begun):
         return run_training(session, method, resume=has_begun)
 

@@ -141,7 +141,8 @@ class _TrainingRun:
     def _resumable(self, error: UnusableFileError, trainer: pl.Trainer) -> UnusableFileError:
         """Save the run that came upon a bad file, and return the error with the way to go on."""
         if trainer.global_step > 0 and self.training.is_between_steps and process_count() == 1:
-            self.checkpoints.save(trainer)
+            with trainer_silenced():
+                self.checkpoints.save(trainer)
             advice = f"step {trainer.global_step} is saved, so then go on with"
         elif self.session.folder.newest_checkpoint.is_file():
             advice = "then go on from the last checkpoint with"
