@@ -16,6 +16,7 @@ from mutualseg.engine.processes import Place, check_processes, share_of
 from mutualseg.engine.run_state import Saved, fingerprint
 from mutualseg.engine.session import Session
 from mutualseg.errors import ConfigError, RunError
+from mutualseg.evaluation.inference_options import WHOLE
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
@@ -181,9 +182,15 @@ def _contradiction(name: str, value: object, saved: object, folder: RunFolder) -
         f"name it to change it, --override {name}" if reason is None else f"leave the option out ({reason})"
     )
     return (
-        f"--{overrides.flag(name)} {value} contradicts the run in {folder.root} ({saved}), which --resume "
+        f"--{overrides.flag(name)} {_shown(name, value)} contradicts the run in {folder.root} "
+        f"({_shown(name, saved)}), which --resume "
         f"continues as it was; {advice}, or start a new run."
     )
+
+
+def _shown(name: str, value: object) -> object:
+    """Return a value as it is given: that windows are left out is a word there."""
+    return WHOLE if name == "window" and value is None else value
 
 
 def _edit(name: str, before: object, now: object, folder: RunFolder) -> str:
