@@ -20,8 +20,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attacks_on_configurations
+import attacks_on_links
 import attacks_on_names
 import attacks_on_paths
+import attacks_on_records
 import attacks_on_sizes
 import attacks_on_weights
 from attacked import SMALL, Place, write_data
@@ -33,6 +35,8 @@ _KINDS = (
     attacks_on_configurations,
     attacks_on_names,
     attacks_on_paths,
+    attacks_on_links,
+    attacks_on_records,
     attacks_on_sizes,
 )
 

@@ -1,17 +1,15 @@
-"""Attacks by paths: names in data sets and run folders that lead out of the folders that were given."""
+"""Attacks by paths: names in data sets and lists that lead out of the folders that were given."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from attacked import SECRET, SMALL, Place, write_json
+from attacked import SECRET, Place, write_json
 from attacks_on_weights import Attack
 
 _PATHS = ("../outside/secret.png", "../../outside/secret.png", "ABSOLUTE")
@@ -33,12 +31,6 @@ def attacks() -> Iterator[tuple[str, Attack]]:
     yield "Hugging Face folder with a split elsewhere", _arrow_split
     yield "HDF5 with numbers from another file", _external_numbers
     yield "HDF5 with a link to another file", _external_link
-    for name in ("metrics.csv", "checkpoints", "weights", "config.yaml"):
-        yield f"run folder whose {name} is a link elsewhere, resumed", partial(_linked_run, name=name)
-        yield f"run folder whose {name} is a link elsewhere, overwritten", partial(_overwritten, name=name)
-    yield "--out of predict with a link planted", _planted_link
-    yield "image beside --out of predict", _image_above
-    yield "cache with false contents", _false_cache
 
 
 def _full(place: Place, path: str) -> str:
@@ -214,59 +206,3 @@ def _external_link(place: Place) -> str | None:
         file["image"] = h5py.ExternalLink(str(place.outside / "other.h5"), "/image")
         file["label"] = np.zeros((4, 4), np.uint8)
     return _checked(place, path.parents[2], "acdc", 2)
-
-
-def _link(place: Place, name: str) -> tuple[Path, Path]:
-    """Return a run of which one file or folder lies outside, behind a link, and where it lies."""
-    run = place.copy_of_run()
-    moved = place.outside / name
-    (run / name).rename(moved)
-    (run / name).symlink_to(moved)
-    return run, moved
-
-
-def _state(path: Path) -> list[tuple[str, bytes]]:
-    files = [path, *path.rglob("*")] if path.is_dir() else [path]
-    return sorted((str(file), file.read_bytes()) for file in files if file.is_file())
-
-
-def _linked_run(place: Place, *, name: str) -> str | None:
-    run, moved = _link(place, name)
-    before = _state(moved)
-    found = place.harm(place.command("train", "--resume", run), 2, says="link")
-    return found or (None if _state(moved) == before else f"{name} was changed through the link")
-
-
-def _overwritten(place: Place, *, name: str) -> str | None:
-    run, moved = _link(place, name)
-    before = _state(moved)
-    words = ("--data", place.data, "--out", run, "--overwrite", *SMALL)
-    found = place.harm(place.command("train", *words), 0, 2)
-    return found or (None if _state(moved) == before else f"{name} was changed through the link")
-
-
-def _planted_link(place: Place) -> str | None:
-    masks, victim = place.root / "masks", place.outside / "victim.png"
-    victim.write_bytes(b"precious")
-    masks.mkdir()
-    (masks / "0.png").symlink_to(victim)
-    found = place.harm(place.command("predict", place.run, place.data / "images/val", "--out", masks), 2)
-    return found or (None if victim.read_bytes() == b"precious" else "a file outside was replaced")
-
-
-def _image_above(place: Place) -> str | None:
-    masks = place.root / "deep/masks"
-    image = os.path.join(place.data, "images", "..", "images", "val", "0.png")  # noqa: PTH118  # as given
-    found = place.harm(place.command("predict", place.run, image, "--out", masks), 0)
-    return found or (None if {path.name for path in masks.rglob("*")} == {"0.png"} else "written elsewhere")
-
-
-def _false_cache(place: Place) -> str | None:
-    folder = _annotated(place)
-    shape = {"label": "thing", "points": [[2, 2], [9, 2], [9, 9]], "shape_type": "polygon"}
-    write_json(folder / "0.json", {"imagePath": "0.png", "shapes": [shape]})
-    place.command("check", folder, "--layout", "labelme")
-    for contents in (place.root / "cache").glob("*/contents.json"):
-        contents.write_text('[["../../outside/secret.png"], 7]', encoding="ascii")
-    Image.new("L", (1, 1)).save(place.root / "cache/stray.png")
-    return place.harm(place.command("check", folder, "--layout", "labelme"), 0, 2)

@@ -10,7 +10,9 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-LEARNED = ("state_dict", "optimizer_states", "global_step")
+LEARNED = ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "callbacks")
+TIMES = ("started", "training_seconds", "evaluation_seconds")
+"""What callbacks hold that no two runs share."""
 RECORDS = ("metrics.csv", "monitor.csv", "config.yaml", "split.json")
 
 
@@ -23,6 +25,8 @@ def differences(run: Path, straight: Path) -> list[str]:
     """
     found = [name for name in RECORDS if (run / name).read_bytes() != (straight / name).read_bytes()]
     own, other = (torch.load(path / "checkpoints/last.ckpt", weights_only=True) for path in (run, straight))
+    for held in (own, other):
+        held["callbacks"] = {name: without_times(state) for name, state in held["callbacks"].items()}
     found += [part for part in LEARNED if not _same(own[part], other[part])]
     for name in ("deployed", "best"):
         paths = [path / f"weights/{name}.safetensors" for path in (run, straight)]
@@ -34,6 +38,13 @@ def differences(run: Path, straight: Path) -> list[str]:
         found.append("TensorBoard events")
     found += [f"event twice: {tag} at step {step}" for (tag, step), n in _events(run).items() if n > 1]
     return found
+
+
+def without_times(state: Any) -> Any:
+    """Return a callback's state without what the clock put into it."""
+    if not isinstance(state, dict):
+        return state
+    return {name: value for name, value in state.items() if name not in TIMES}
 
 
 def _same(one: Any, two: Any) -> bool:

@@ -37,8 +37,9 @@ class Training:
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line.rstrip("\n"))
+        with self.process.stderr as said:
+            for line in said:
+                self.lines.append(line.rstrip("\n"))
 
     @property
     def said_step(self) -> int:

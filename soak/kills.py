@@ -3,9 +3,9 @@
     python soak/kills.py --kills 50 --minutes 30 --json kills.json
 
 Each process is ended by `kill -9`, one in five by SIGTERM, and the same command goes on with the run. After
-each the checkpoint has to be sound, and not older than the last step that the process said it had finished,
-less the interval between checkpoints. A run that ends before the kills are used up is compared with the
-undisturbed one, and another begins.
+each the checkpoint has to be sound, and that of the last step that the process said it had finished: after
+SIGTERM just that, after `kill -9` up to the interval between checkpoints before it. A run that ends before
+the kills are used up is compared with the undisturbed one, and another begins.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _kill_to_the_end(
         found.tried += 1
         found.by_moment[moment] += 1
         found.sigterm += code > 0
-        lost, wrong = _lost(run, said)
+        lost, wrong = _lost(run, said, bearable=0 if code > 0 else EVERY)  # SIGTERM saves its step
         if code > 0 and ("Traceback" in text or "stopped by SIGTERM" not in training.lines[-1]):
             wrong.append(f"SIGTERM said: {text[-300:]}")
         found.most_steps_lost = max(found.most_steps_lost, lost)
@@ -132,15 +132,15 @@ def _kill_to_the_end(
         found.survived += not wrong
 
 
-def _lost(run: Path, said: int) -> tuple[int, list[str]]:
-    """Return how many steps a kill has cost at least, and what is wrong with the checkpoints."""
+def _lost(run: Path, said: int, *, bearable: int) -> tuple[int, list[str]]:
+    """Return how many steps a kill has cost at least, and what is wrong about that or the checkpoints."""
     folder, step, wrong = RunFolder(run), 0, []
     for path in (folder.checkpoint, folder.previous_checkpoint):
         if path.is_file() and not is_sound(path):
             wrong.append(f"{path.name} is damaged")
     if folder.newest_checkpoint.is_file() and not wrong:
         step = int(torch.load(folder.newest_checkpoint, weights_only=True)["global_step"])
-    if said - step > EVERY:
+    if said - step > bearable:
         wrong.append(f"said step {said}, but its checkpoint is of step {step}")
     return max(0, said - step), wrong
 

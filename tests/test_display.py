@@ -8,7 +8,7 @@ import pytest
 from mutualseg.reporting.display import as_rgb, display_range
 
 
-def test_rgb_of_8_bits_is_shown_as_it_is() -> None:
+def test_rgb_of_8_bits_is_plain_rgb() -> None:
     image = np.random.default_rng(0).integers(0, 256, (7, 8, 3), dtype=np.uint8)
     assert as_rgb(image) is image
 

@@ -18,11 +18,12 @@ SOURCE = Path(mutualseg.__file__).parent
 # another; between two modules that is checked for loops.
 LAYERS = (
     "errors types pixel_values addressing nearest typed_values occupied durations devices machine "
-    "freed_memory threads seeding schedules configs atomic_files terminal one_line plain_yaml links",
+    "freed_memory threads seeding schedules configs atomic_files terminal one_line plain_yaml "
+    "step_numbers tensor_files",
     "views losses networks",
     "data evaluation",
     "optimization supervision methods",
-    "reporting runs weights_files weights_facts provenance settings configuration_files",
+    "links reporting runs weights_files weights_facts provenance settings configuration_files",
     "skipped_list",
     "predictor resolving unusable_files",
     "engine scoring",

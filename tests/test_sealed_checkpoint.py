@@ -7,14 +7,15 @@ import hashlib
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mutualseg.engine.checkpoints import drop_damaged_checkpoints, is_sound
+from mutualseg.engine.checkpoints import Checkpoints, drop_damaged_checkpoints, is_sound
 from mutualseg.engine.sealed_checkpoint import SealedCheckpoints, is_sealed, write_sealed
 from mutualseg.errors import CheckpointError
 from mutualseg.reporting.console import RunConsole
@@ -175,9 +176,84 @@ def test_a_damaged_one_is_put_aside(folder: RunFolder, capsys: pytest.CaptureFix
 def test_with_both_damaged_nothing_is_touched(folder: RunFolder) -> None:
     for path in (folder.checkpoint, folder.previous_checkpoint):
         path.write_bytes(b"junk")
-    with pytest.raises(CheckpointError, match="no other checkpoint is there"):
+    with pytest.raises(CheckpointError, match="is damaged, and the one before it too; start the run anew"):
         drop_damaged_checkpoints(folder, RunConsole())
     assert {path.name for path in folder.checkpoint.parent.iterdir()} == {"last.ckpt", "previous.ckpt"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_damage"),
+    [
+        (OSError(errno.EIO, "bad sector"), True),
+        (OSError(errno.ESTALE, "stale"), False),
+        (OSError(errno.EMFILE, "too many"), False),
+        (PermissionError(errno.EACCES, "no"), False),
+        (MemoryError(), False),
+    ],
+)
+def test_what_cannot_be_read_for_now_is_not_put_aside(
+    fault: Exception, is_damage: bool, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(path: Path) -> bool:
+        if path == folder.checkpoint:
+            raise fault
+        return is_sealed(path)
+
+    monkeypatch.setattr("mutualseg.engine.checkpoints.is_sealed", failing)
+    if is_damage:
+        drop_damaged_checkpoints(folder, RunConsole())
+    else:
+        with pytest.raises(type(fault)):
+            drop_damaged_checkpoints(folder, RunConsole())
+    assert folder.checkpoint.is_file() == (not is_damage)
+
+
+def test_a_single_damaged_one_is_said_to_be_the_only_one(folder: RunFolder) -> None:
+    folder.previous_checkpoint.unlink()
+    folder.checkpoint.write_bytes(b"junk")
+    with pytest.raises(CheckpointError, match="no other checkpoint is there"):
+        drop_damaged_checkpoints(folder, RunConsole())
+
+
+class _Trainer:
+    """Saves as the trainer does, and has no logger."""
+
+    global_step = 8
+    logger = None
+
+    def save_checkpoint(self, path: Path) -> None:
+        SealedCheckpoints().save_checkpoint(HELD | {"global_step": 8}, path)
+
+
+@pytest.mark.parametrize("renames", [0, 1])
+def test_a_stop_between_two_renames_loses_no_whole_checkpoint(
+    renames: int, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, done = Path.replace, list[Path]()
+
+    def stopping(self: Path, target: Path) -> Path:
+        if len(done) == renames:
+            raise KeyboardInterrupt
+        done.append(self)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", stopping)
+    checkpoints = Checkpoints(folder, steps=1, seconds=None, check=lambda: None)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.save(cast(pl.Trainer, _Trainer()))
+    monkeypatch.undo()
+    drop_damaged_checkpoints(folder, RunConsole())
+    assert _steps(folder) == {"last.ckpt": 8, "previous.ckpt": 7}
+
+
+def test_a_link_where_a_checkpoint_is_written_first_is_not_followed(folder: RunFolder) -> None:
+    victim = folder.root / "victim"
+    victim.write_text("precious")
+    folder.checkpoint.with_name("last.ckpt.partial").symlink_to(victim)
+    checkpoints = Checkpoints(folder, steps=1, seconds=None, check=lambda: None)
+    checkpoints.save(cast(pl.Trainer, _Trainer()))
+    assert victim.read_text() == "precious"
+    assert _steps(folder) == {"last.ckpt": 8, "previous.ckpt": 7}
 
 
 @pytest.mark.parametrize("content", [SEALED[:-5], b"", b"half"])

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mutualseg.data.samples import Sample
 from mutualseg.data.skipping import SkippedFile
+from mutualseg.errors import RunError
 from mutualseg.skipped_list import SkippedRow, append_skipped, read_skipped, write_skipped
 
 NAMES = (
@@ -69,3 +72,32 @@ def test_undecodable_bytes_are_written_out(tmp_path: Path) -> None:
     path = tmp_path / "skipped.csv"
     write_skipped(path, [SkippedRow(file, 3)])
     assert read_skipped(path) == [SkippedRow(file, 3)]
+
+
+@pytest.mark.parametrize("write", [write_skipped, append_skipped])
+def test_a_failing_disk_names_the_file_and_leaves_no_half_one(
+    write: Callable[[Path, list[SkippedRow]], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    path = tmp_path / "skipped.csv"
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="full") as raised:
+        write(path, rows_of())
+    assert raised.value.filename == str(path)
+    assert {each.name for each in tmp_path.iterdir()} <= {"skipped.csv"}
+
+
+def test_no_table_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "skipped.csv"
+    path.write_text(f"file,part,reason,step\n{'x' * 200_000},val,gone,1\n")
+    with pytest.raises(RunError, match=r"skipped\.csv' is damaged; restore it"):
+        read_skipped(path)
+
+
+@pytest.mark.parametrize("step", ["²", "9" * 5000, "-1", "1.0", ""])
+def test_a_row_without_a_step_is_left_out(step: str, tmp_path: Path) -> None:
+    path = tmp_path / "skipped.csv"
+    path.write_text(f"file,part,reason,step\n/a,val,gone,{step}\n/b,val,gone,4\n", encoding="utf-8")
+    assert [row.skipped.file for row in read_skipped(path)] == ["/b"]

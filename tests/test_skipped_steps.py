@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import pytorch_lightning as pl
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -19,11 +21,13 @@ from mutualseg.data.datamodule import TwoStreams
 from mutualseg.data.loading import load_image
 from mutualseg.data.past_batches import BatchPlace, files_of, tensors_of
 from mutualseg.data.samples import Sample
+from mutualseg.data.skipping import BadFile
 from mutualseg.data.streams import Positions
-from mutualseg.engine.agreement import from_every_process, is_finite_everywhere
+from mutualseg.engine.agreement import any_host, from_every_process, is_finite_everywhere
+from mutualseg.engine.session import Session
 from mutualseg.engine.skipped_steps import MOST_IN_A_ROW, SkippedSteps, gradient_norm
 from mutualseg.engine.training import Training
-from mutualseg.errors import TrainingError
+from mutualseg.errors import DataError, TrainingError, UnusableFileError
 from mutualseg.methods.base import Method, Progress
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
@@ -134,6 +138,25 @@ def test_a_skipped_step_changes_nothing(
     assert len(facts["labeled"]) == len(facts["unlabeled"]) == blamed
     held = load_file(tmp_path / "bad_batches/step_000003.safetensors")
     assert held["labeled.images"].shape == held["unlabeled.strong"].shape == (2, 3, 18, 18)
+
+
+def test_a_full_disk_names_the_bad_batch(
+    tiny_segmenter: BuildTiny, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The facts are kept; of the tensors, which are larger, no half file is."""
+
+    def full(tensors: object, path: Path, metadata: object) -> None:
+        path.write_bytes(b"half")
+        raise SafetensorError("Error while serializing: I/O error: full (os error 28)")
+
+    monkeypatch.setattr("mutualseg.tensor_files.save_file", full)
+    method = make_mutual(tiny_segmenter)
+    spoil_loss(method, [0])
+    with pytest.raises(OSError, match="No space left") as raised:
+        run(make_training(method, total_steps=1), make_streams(tiny_data, 1), tmp_path, 1)
+    folder = tmp_path / "bad_batches"
+    assert raised.value.filename == str(folder / "step_000001.safetensors")
+    assert [path.name for path in folder.iterdir()] == ["step_000001.json"]
 
 
 def test_finite_steps_are_as_without_the_callback(
@@ -247,7 +270,22 @@ def _vote(rank: int, port: int, folder: Path) -> None:
     )
     cases = [(1.0, 2.0), (1.0, math.nan), (math.inf, 1.0), (math.inf, -math.inf)]
     votes = [is_finite_everywhere(torch.tensor(values[rank])) for values in cases]
-    (folder / f"{rank}.json").write_text(json.dumps([votes, from_every_process([f"from {rank}"])]))
+    votes += [any_host(wants) for wants in (False, rank == 1)]
+    bad = "its file is bad" if rank == 1 else None
+    said = []
+    batch = [] if bad is None else [BadFile(bad)]
+    training = cast(Any, SimpleNamespace(looked_at=lambda batch: batch["labeled"]))
+    session = cast(Any, SimpleNamespace(skips=False))
+    acts: list[Callable[[], None]] = [
+        lambda: Training.on_train_batch_start(training, {"labeled": batch}, 0),
+        lambda: Session._refuse_together(session, None if bad is None else DataError(bad)),
+    ]
+    for act in acts:
+        try:
+            act()
+        except UnusableFileError as error:
+            said.append(str(error).rstrip("."))
+    (folder / f"{rank}.json").write_text(json.dumps([votes, from_every_process([f"from {rank}"]), said]))
     torch.distributed.destroy_process_group()
 
 
@@ -261,6 +299,7 @@ def test_processes_skip_alike(tmp_path: Path) -> None:
         process.join(120)
         assert process.exitcode == 0
     for rank in range(2):
-        votes, gathered = json.loads((tmp_path / f"{rank}.json").read_text())
-        assert votes == [True, False, False, False]
+        votes, gathered, said = json.loads((tmp_path / f"{rank}.json").read_text())
+        assert votes == [True, False, False, False, False, True]
+        assert said == ["its file is bad"] * 2, "no process is left to wait for one that ended"
         assert gathered == [["from 0"], ["from 1"]]

@@ -7,6 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mutualseg.one_line import one_line
 from mutualseg.terminal import first_unseen, json_line, shown, shown_lines
 
 
@@ -29,6 +30,12 @@ def test_json_is_the_same_value_and_safe(value: object) -> None:
     line = json_line(value)
     assert json.loads(line) == value
     assert shown(line) == line
+
+
+def test_one_line_names_what_is_there() -> None:
+    assert one_line("a\x1b[2J  b\u202e\tc") == r"a\x1b[2J  b\u202e\tc"
+    assert one_line("bad\n   place\n\nhere\n") == "bad place here"
+    assert one_line("x" * 9, most=4) == "xxxx..."
 
 
 def test_unseen_names() -> None:

@@ -16,7 +16,7 @@ from mutualseg.data.folder import read_folder
 from mutualseg.data.streams import collate_labeled
 from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.training import Training
-from mutualseg.errors import DataError, TrainingError
+from mutualseg.errors import DataError, TrainingError, UnusableFileError
 from mutualseg.methods.base import Method, Progress
 from mutualseg.methods.labels_only import LabelsOnly
 from mutualseg.methods.mutual import Mutual
@@ -332,6 +332,24 @@ def test_an_unreadable_file_is_an_error_that_names_it(tiny_segmenter: BuildTiny,
     with pytest.raises(DataError, match=r"images/train/\d\d\.png") as caught:
         make_trainer(2).fit(training, datamodule=streams)
     assert "Traceback" not in str(caught.value)
+
+
+def test_an_unlabeled_file_that_no_longer_teaches_ends_nothing(
+    tiny_segmenter: BuildTiny, tiny_data: Path
+) -> None:
+    """As after the last rollback of a guard, when loaders still deliver unlabeled images."""
+    streams = make_streams(tiny_data, 2)
+    assert streams.unlabeled is not None
+    for sample in streams.unlabeled.samples:
+        sample.image.write_bytes(b"")
+    training = make_training(make_mutual(tiny_segmenter, burn_in=0.0), total_steps=2)
+    with pytest.raises(UnusableFileError, match="empty"):
+        make_trainer(2).fit(training, datamodule=streams)
+    training = make_training(make_mutual(tiny_segmenter, burn_in=0.0), total_steps=2)
+    training.method.unlabeled_factor = 0.0
+    trainer = make_trainer(2)
+    trainer.fit(training, datamodule=make_streams(tiny_data, 2))
+    assert trainer.global_step == 2
 
 
 def with_dropout(tiny_segmenter: BuildTiny) -> Callable[[str], Segmenter]:

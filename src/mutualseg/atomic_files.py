@@ -17,7 +17,8 @@ def partial_of(path: Path) -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a path to write to; then put what was written there in the file's place, safe on the disk.
 
-    If that fails, nothing of it is left behind, and the file is what it was.
+    If that fails, nothing of it is left behind, and the file is what it was. A link in the file's place is
+    replaced, and one in the place where it is written first is deleted: neither is ever followed.
 
     Args:
         path: The file that appears or changes once everything is written.
@@ -28,6 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = partial_of(path)
     try:
         with faults_naming(path):
+            partial.unlink(missing_ok=True)
             yield partial
             sync(partial)
             partial.replace(path)

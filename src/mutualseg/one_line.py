@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from mutualseg.terminal import shown
+
 
 def one_line(words: object, most: int = 200) -> str:
-    """Return a text without line breaks and control characters, cut where it is long."""
-    joined = " ".join(str(words).split())
-    shown = "".join(letter for letter in joined if letter.isprintable())
-    return shown if len(shown) <= most else f"{shown[:most]}..."
+    """Return a text with its lines joined and control characters spelled out, cut where it is long."""
+    lines = (line.strip() for line in str(words).split("\n"))
+    text = shown(" ".join(line for line in lines if line))
+    return text if len(text) <= most else f"{text[:most]}..."

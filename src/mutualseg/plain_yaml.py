@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from mutualseg.one_line import one_line
+
 _LONGEST = 2**22
 """Characters: a configuration or a class list has a thousandth of them."""
 _DEEPEST = 50
@@ -91,4 +93,4 @@ def _size(node: yaml.Node, known: dict[int, int | None], depth: int) -> int:
 
 def _first_words(error: Exception) -> str:
     text = getattr(error, "problem", None) or str(error)
-    return " ".join(text.split())[:120] or type(error).__name__
+    return one_line(text, 120) or type(error).__name__

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from mutualseg.data.image_codes import RGB, ImageCode
+from mutualseg.data.inside import is_inside
 from mutualseg.data.listing import walk_files
 from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.regular_files import real_path
@@ -241,10 +242,9 @@ def _refuse_labels(out: Path) -> None:
 
 def _refuse_clashes(pairs: Sequence[tuple[Path, Path]], out: Path) -> None:
     seen: dict[Path, Path] = {}
-    top = real_path(out)
     for source, target in pairs:
         place = real_path(target)
-        if not place.is_relative_to(top):
+        if not is_inside(str(target.absolute()), out):
             raise ConfigError(
                 f"{target} leads out of --out {out} by a link; remove the link, or name another."
             )

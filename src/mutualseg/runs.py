@@ -16,7 +16,9 @@ import yaml
 from mutualseg.atomic_files import faults_naming, partial_of, sync_folder, write_text
 from mutualseg.data.file_names import printable
 from mutualseg.errors import RunError
+from mutualseg.one_line import one_line
 from mutualseg.plain_yaml import NotPlainError, plain_text, read_plain
+from mutualseg.step_numbers import step_of
 
 _WRITTEN = {
     *("config", "split", "metrics", "monitor", "timing", "events", "summary", "report"),
@@ -244,7 +246,11 @@ class RunFolder:
         try:
             values = read_plain(plain_text(self.config))
         except (NotPlainError, UnicodeDecodeError) as error:
-            raise RunError(f"'{self.config}' cannot be read; restore it or train again.") from error
+            line = getattr(error, "line", None)
+            where = f", line {line}" if line is not None else ""
+            raise RunError(
+                f"'{self.config}' cannot be read ({one_line(error)}{where}); correct or restore it."
+            ) from error
         if not isinstance(values, dict):
             raise RunError(f"'{self.config}' holds no settings; restore it or train again.")
         return values
@@ -274,35 +280,53 @@ class RunFolder:
             sync_folder(path.parent)
 
     def cut_rows(self, path: Path, last_step: int) -> None:
-        """Drop the rows of a CSV file that stand after a step: a resumed run writes them again."""
+        """Drop the rows of a CSV file that stand after a step: a resumed run writes them again.
+
+        Raises:
+            RunError: the file is no text.
+        """
         if not path.is_file():
             return
-        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+        try:
+            header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+        except UnicodeDecodeError as error:
+            raise RunError(_damaged(path)) from error
         if not header.endswith("\n"):  # a full disk or a crash cut it short: the first row sets it again
             path.unlink()
             return
-        steps = [row.split(",", 1)[0] for row in rows]
+        steps = [step_of(row.split(",", 1)[0]) for row in rows]
         # A row that a crash cut short is dropped too: it is the last, and written again.
         kept = [
             row
             for step, row in zip(steps, rows, strict=True)
-            if row.endswith("\n") and step.isdigit() and int(step) <= last_step
+            if row.endswith("\n") and step is not None and step <= last_step
         ]
         if len(kept) < len(rows):
             write_text(path, header + "".join(kept))
 
     def read_rows(self) -> list[dict[str, str]]:
-        """Return the rows of metrics.csv."""
+        """Return the rows of metrics.csv.
+
+        Raises:
+            RunError: it is no table.
+        """
         if not self.metrics.is_file():
             return []
-        with self.metrics.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        try:
+            with self.metrics.open(newline="", encoding="utf-8") as file:
+                return list(csv.DictReader(file))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise RunError(_damaged(self.metrics)) from error
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the result; a kill leaves the whole file or none, since its presence means finished."""
         # Bytes of a file name that are no text become \udce9, which is how JSON writes them too.
         text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
         write_text(self.summary, text, errors="backslashreplace")
+
+
+def _damaged(path: Path) -> str:
+    return f"'{path}' is damaged; restore it, or start the run anew with --overwrite."
 
 
 def next_free(parent: Path, name: str) -> Path:

@@ -85,7 +85,13 @@ class Settings:
         """
         names = {each.name for each in fields(cls)}
         needed = {each.name for each in fields(cls) if each.default is each.default_factory is MISSING}
-        wrong = sorted((needed - set(values)) | (set(values) - names), key=str)
+        odd = sorted(set(values) - names, key=str)
+        if odd:
+            raise RunError(
+                f"'{source}' has the value '{one_line(odd[0])}', which this version does not know; take it "
+                "out if it was added by hand, else go on with the version that wrote the file."
+            )
+        wrong = sorted(needed - set(values), key=str)
         if wrong:
             raise another_version(source, one_line(wrong[0]))
         try:
@@ -97,5 +103,6 @@ class Settings:
 def another_version(source: str, value: str) -> RunError:
     """Return the refusal of a file that lacks a value of now, or has one that there is not."""
     return RunError(
-        f"'{source}' lacks or has one value too many ('{value}'), so another version wrote it; train again."
+        f"'{source}' lacks or has one value too many ('{value}'), so another version wrote it; restore what "
+        "was changed by hand, or go on with that version."
     )

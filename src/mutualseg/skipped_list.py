@@ -9,7 +9,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mutualseg.atomic_files import faults_naming, replacing
 from mutualseg.data.skipping import SkippedFile
+from mutualseg.errors import RunError
+from mutualseg.step_numbers import step_of
 
 _COLUMNS = ("file", "part", "reason", "step")
 
@@ -26,34 +29,37 @@ def read_skipped(path: Path) -> list[SkippedRow]:
     """Return the rows of skipped.csv, each file once; none if it is not there.
 
     The last row may have been cut short by a kill: it is left out, and found again.
+
+    Raises:
+        RunError: it is no table.
     """
     if not path.is_file():
         return []
     text = path.read_bytes().decode("utf-8", "replace")
-    lines = [line for line in csv.reader(io.StringIO(text, newline="")) if line]
+    try:
+        lines = [line for line in csv.reader(io.StringIO(text, newline="")) if line]
+    except csv.Error as error:
+        raise RunError(f"'{path}' is damaged; restore it, or start the run anew with --overwrite.") from error
     if lines and not text.endswith("\n"):
         lines.pop()
     found: dict[tuple[str, str], SkippedRow] = {}
     for line in lines[1:]:
-        if len(line) == len(_COLUMNS) and line[3].isdigit():
+        step = step_of(line[3]) if len(line) == len(_COLUMNS) else None
+        if step is not None:
             file = SkippedFile(*line[:3])
-            found.setdefault((file.part, file.file), SkippedRow(file, int(line[3])))
+            found.setdefault((file.part, file.file), SkippedRow(file, step))
     return list(found.values())
 
 
 def write_skipped(path: Path, rows: Sequence[SkippedRow]) -> None:
     """Write skipped.csv whole; a kill leaves the old file or the new one."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        file.write(_text([_COLUMNS]) + _text(_line(row) for row in rows))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_bytes(_text([_COLUMNS]) + _text(_line(row) for row in rows))
 
 
 def append_skipped(path: Path, rows: Sequence[SkippedRow]) -> None:
-    """Append rows to a skipped.csv that is there."""
-    with path.open("ab") as file:
+    """Append rows to a skipped.csv that is there; an OSError names it."""
+    with faults_naming(path), path.open("ab") as file:
         file.write(_text(_line(row) for row in rows))
         file.flush()
         os.fsync(file.fileno())

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import math
-import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from mutualseg.atomic_files import replacing
 from mutualseg.data.image_codes import ImageCode
 from mutualseg.errors import WeightsError
 from mutualseg.networks.build import NetworkConfig, build_segmenter, refuse_larger_encoder
 from mutualseg.networks.segmenter import Segmenter
+from mutualseg.tensor_files import save_tensors
 from mutualseg.weights_facts import refuse_false_facts
 
 
@@ -34,22 +31,8 @@ def save_network(path: Path, network: Segmenter, config: NetworkConfig, facts: d
     Raises:
         OSError: the file cannot be written; its folder has to be there.
     """
-    # safetensors takes neither channels_last nor shared storage.
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     metadata = {"mutualseg": json.dumps({"network": config.to_dict(), **facts}, ensure_ascii=False)}
-    with replacing(path) as partial:
-        try:
-            save_file(tensors, partial, metadata=metadata)
-        except SafetensorError as error:
-            raise _system_error(error, path) from error
-
-
-def _system_error(error: SafetensorError, path: Path) -> OSError:
-    """Return what the system said when safetensors could not write, which it passes on as text only."""
-    number = re.search(r"\(os error (\d+)\)", str(error))
-    if number is None:
-        return OSError(errno.EIO, str(error), str(path))
-    return OSError(int(number[1]), os.strerror(int(number[1])), str(path))
+    save_tensors(path, network.state_dict(), metadata)
 
 
 def image_code_of(facts: Mapping[str, Any]) -> ImageCode:

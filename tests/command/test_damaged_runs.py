@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from mutualseg.engine.checkpoints import is_sound
+from mutualseg.engine.sealed_checkpoint import write_sealed
 from mutualseg.occupied import occupied
 from tests.command.conftest import Command
 from tests.command.made import SMALL, flags
@@ -82,8 +83,30 @@ def test_without_a_sound_checkpoint_a_run_says_what_to_do(run: Path, command: Co
         (run / f"checkpoints/{name}.ckpt").write_bytes(b"junk")
     outcome = command("train", "--resume", "run")
     assert outcome.code == 2
-    assert "is damaged, and no other checkpoint is there; start the run anew with --overwrite" in outcome.err
+    assert "is damaged, and the one before it too; start the run anew with --overwrite" in outcome.err
     assert (run / "checkpoints/last.ckpt").read_bytes() == b"junk"
+
+
+def test_a_checkpoint_that_does_not_fit_leaves_the_records_alone(run: Path, command: Command) -> None:
+    """They are cut once it is taken in: with the right checkpoint put back, nothing of them is missing."""
+    (run / "checkpoints/previous.ckpt").unlink()
+    path = run / "checkpoints/last.ckpt"
+    held = torch.load(path, weights_only=True)
+    held["global_step"], held["state_dict"] = 1, {}
+    with path.open("w+b") as file:
+        write_sealed(held, file)
+    before = {path: path.read_bytes() for path in (*run.glob("*.csv"), *run.glob("events*"))}
+    outcome = command("train", "--resume", "run")
+    assert outcome.code == 2
+    assert "is no checkpoint of this run" in outcome.err
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_run_without_a_step_left_cuts_its_records_too(run: Path, command: Command) -> None:
+    whole = (run / "metrics.csv").read_bytes()
+    (run / "metrics.csv").write_bytes(whole + b"4,0.")
+    assert command("train", "--resume", "run").code == 0
+    assert (run / "metrics.csv").read_bytes() == whole
 
 
 def test_a_comparison_begins_a_run_anew_that_cannot_go_on(

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 
 import mutualseg
-from mutualseg.engine.checkpoints import is_sound
+from mutualseg.engine.checkpoints import Checkpoints, is_sound
+from mutualseg.engine.event_file import EventFile
 from tests.command.conftest import Command, Outcome
 from tests.command.made import PROGRAM, SMALL, flags
 from tests.command.test_train import assert_equal_runs
@@ -65,6 +67,25 @@ FAULTS = [
     ("events.out", 3, errno.EIO, "events.out", "check path and rights, then go on with", 2),
     ("summary", 1, errno.EFBIG, "summary.json", "allow larger files", 2),
 ]
+
+
+def test_a_checkpoint_has_the_events_kept_once(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, within, save, keep = 0, list[int](), Checkpoints.save, EventFile.save
+
+    def counted(own: EventFile) -> None:
+        nonlocal kept
+        kept += 1
+        keep(own)
+
+    def saved(own: Checkpoints, trainer: pl.Trainer) -> None:
+        before = kept
+        save(own, trainer)
+        within.append(kept - before)
+
+    monkeypatch.setattr(EventFile, "save", counted)
+    monkeypatch.setattr(Checkpoints, "save", saved)
+    mutualseg.train(str(data), out="run", quiet=True, **{**RUN, "steps": 2})
+    assert within == [1, 1, 0]  # two steps, and an end that is saved already
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="tells open files apart by /proc")
@@ -120,7 +141,7 @@ def test_files_that_may_not_grow_stop_a_real_process(
     assert done.returncode == 2, done
     assert done.stderr.splitlines()[-1] == (
         "mutualseg: 'run/checkpoints/last.ckpt' cannot be written (File too large); allow larger files "
-        "(ulimit -f, or another file system), then start the run anew with --overwrite."
+        "(ulimit -f, or another file system), then begin again with: mutualseg train --resume run"
     )
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "run/checkpoints").iterdir()) == []

@@ -67,7 +67,7 @@ REFUSED = [
     ("--override method.name --method cps", "--override method.name cannot be"),
     ("--override labeled --labeled 3", "split.json says which images"),
     ("--override with-baseline --with-baseline", "a baseline begins with its run"),
-    ("--override budget --budget 5min", "name steps"),
+    ("--override budget --budget 5min", "a run is made of steps once it has begun: name those"),
     ("--override steps --steps 2", "--steps 2 is past: run is at step 2 already"),
     ("--override steps --steps 0", "--steps 0 is too small"),
     ("--override batch --batch 1", "--batch 1 is too small"),
@@ -191,6 +191,9 @@ def test_a_changed_split_is_refused(stopped: Path, command: Command) -> None:
 def test_the_same_command_goes_on_or_begins(data: Path, stopped: Path, command: Command) -> None:
     """With `auto` and a budget too, which are no contradictions of what they became."""
     words = ("--data", data, *flags(RUN, precision="auto", steps=None, cache="auto"), "--budget", "5min")
+    other = command("train", *words, "--out", "run", "--resume")
+    assert (other.code, "--budget 5min contradicts the run in run (3 steps)" in other.err) == (2, True)
+    _edit(stopped, "data: ", "# --budget 5min is 3 steps: 0.1 s a step\ndata: ")
     goes_on = command("train", *words, "--out", "run", "--resume")
     assert goes_on.code == 0, goes_on
     preset = command("train", "--config", stopped / "config.yaml", "--out", "run", "--resume")
@@ -216,3 +219,97 @@ def test_changed_files_are_named(tmp_path: Path, command: Command) -> None:
     assert outcome.code == 0
     said = " ".join(outcome.err.split())
     assert f"note: 2 files have changed since the run began (first: {data}/images/train/08.png)" in said
+
+
+def _words_to_others(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Make this process the first of two that torchrun started, and return what it says and hears."""
+    said: list[str] = []
+
+    def share(word: str) -> str:
+        said.append(word)
+        return word
+
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("mutualseg.engine.resuming.connect", lambda *_: said.append("connects"))
+    monkeypatch.setattr("mutualseg.engine.resuming.same_everywhere", share)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("--override workers --workers 4", 0, ["connects", "finished"]),
+        ("--override steps", 2, ["connects", ""]),
+        ("--override stepz --steps 9", 2, ["connects", ""]),
+        ("--workers 4", 0, []),
+    ],
+)
+def test_the_first_process_always_tells_the_others_how_it_goes_on(
+    words: str, code: int, told: list[str], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mutualseg.cli import main
+
+    shutil.copytree(trained, tmp_path / "run")
+    said = _words_to_others(monkeypatch)
+    assert main(["train", "--resume", "run", *words.split()]) == code
+    assert said == told
+
+
+@pytest.mark.parametrize("word", ["finished", ""])
+def test_other_processes_hear_that_there_is_nothing_to_train(
+    word: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    _words_to_others(monkeypatch)
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr("mutualseg.engine.resuming.same_everywhere", lambda _: word)
+    if word:
+        assert mutualseg.train(resume="run", workers=4, override="workers", quiet=True)["steps"] == 3
+    else:
+        with pytest.raises(mutualseg.errors.RunError, match="The first process could not go on with run"):
+            mutualseg.train(resume="run", steps=9, override="steps", quiet=True)
+
+
+SUMMARY = {
+    "select": "last",
+    "deployed": "student_a",
+    "miou": 50.0,
+    "miou_best": 50.0,
+    "steps": 3,
+    "seconds": 1.0,
+}
+
+
+def test_an_override_cut_short_can_be_given_again(
+    trained: Path, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of its writes is the last: the new settings never stand beside the old result."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    shutil.copytree(trained, tmp_path / "run")
+    words = ("train", "--resume", "run", "--override", "steps", "--steps", 4)
+    with monkeypatch.context() as patch:
+        patch.setattr("mutualseg.engine.changes.write_overridden", stop)
+        assert command(*words).code == 130
+    assert not (tmp_path / "run/summary.json").exists()
+    assert _config(tmp_path / "run")["steps"] == 3
+    monkeypatch.setattr("mutualseg.engine.resuming.run_training", lambda *_, **__: SUMMARY)
+    again = command(*words)
+    assert "steps: 3 -> 4 (overridden); rates, ramp and cooldown" in " ".join(again.err.split())
+
+
+def test_other_data_are_said_aloud(
+    data: Path, stopped: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = stopped.parent / "moved"
+    shutil.copytree(data, moved)
+    with (moved / "images/train/03.png").open("ab") as file:
+        file.write(b"\0")
+    monkeypatch.setattr("mutualseg.engine.resuming.run_training", lambda *_, **__: SUMMARY)
+    outcome = command("train", "--resume", "run", "--override", "data", "--data", moved)
+    said = " ".join(outcome.err.split())
+    assert "files of the same names count as the same" in said
+    assert f"note: 1 file has another size than in {data} (first: {moved}/images/train/03.png)" in said

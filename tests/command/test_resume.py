@@ -194,7 +194,7 @@ def test_run_without_a_checkpoint_begins(data: Path, tmp_path: Path, command: Co
     (tmp_path / "run/checkpoints/last.ckpt").unlink()
     outcome = command("train", "--resume", "run")
     assert outcome.code == 0, outcome
-    assert "run has no checkpoint yet, so it begins with its first step" in outcome.err
+    assert "run has no checkpoint, though it was trained before, so it begins" in outcome.err
     assert (tmp_path / "run/metrics.csv").read_bytes() == before
     assert _event_steps(tmp_path / "run") == [1]
 

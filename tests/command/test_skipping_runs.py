@@ -134,6 +134,19 @@ def test_bad_files_are_skipped_counted_and_listed(
             assert (alone / name).read_bytes() == (run / name).read_bytes()
 
 
+def test_a_checkpoint_comes_after_what_was_skipped_before_it(
+    root: Path, tmp_path: Path, command: Command, at_step: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several CUDA processes vote only now and then: a file must be listed before it is not found again."""
+    monkeypatch.setattr("mutualseg.engine.skipped_files.may_ask", lambda step, device: False)
+    run, broken, saved = tmp_path / "run", root / "images/train/20.png", list[bytes]()
+    broken.write_bytes(broken.read_bytes()[:3000])
+    words = flags(**{**SHORT, "steps": 3}, on_bad_image="skip", unlabeled_batch=29, checkpoint_every=2)
+    at_step(3, lambda: saved.append((run / "skipped.csv").read_bytes()))
+    assert command("train", "--data", root, "--out", run, *words).code == 0
+    assert saved[0].count(b"20.png") == 2
+
+
 def test_too_many_that_vanish_stop_the_run_which_goes_on_once_they_are_back(
     root: Path, tmp_path: Path, command: Command, at_step: At
 ) -> None:

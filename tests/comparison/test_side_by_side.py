@@ -24,7 +24,7 @@ from mutualseg.comparison.plan import PlannedRun
 from mutualseg.comparison.shared import Shared
 from mutualseg.comparison.side_by_side import check_jobs, perform_several
 from mutualseg.comparison.stopping import stopping_in_order
-from mutualseg.engine.signals import LateSignal
+from mutualseg.engine.late_signals import LateSignal
 from mutualseg.errors import ConfigError, Interrupted, RunError
 from tests.comparison import stand_ins
 from tests.comparison.test_running import PLANNED

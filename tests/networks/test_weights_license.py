@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
+import timm
 
 from mutualseg.networks import weights_license
 from mutualseg.networks.weights_license import OWN_FILE, UNKNOWN, license_line, license_of
@@ -16,7 +19,6 @@ from mutualseg.networks.weights_license import OWN_FILE, UNKNOWN, license_line, 
         ("tf_efficientnet_lite0", "imagenet", "apache-2.0"),
         ("vit_small_patch14_dinov2.lvd142m", "imagenet", "apache-2.0"),
         ("convnextv2_atto.fcmae_ft_in1k", "imagenet", "cc-by-nc-4.0"),
-        ("vit_small_patch16_dinov3.lvd1689m", "imagenet", "dinov3-license"),
         ("resnet50.no_such_tag", "imagenet", UNKNOWN),
     ],
 )
@@ -24,9 +26,13 @@ def test_license_as_it_was_published(encoder: str, weights: str, expected: str |
     assert license_of(encoder, weights) == expected
 
 
-def test_lite0_without_its_package_has_timm_s_license(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("published", "expected"), [("MIT", "mit"), (None, UNKNOWN)])
+def test_lite0_without_its_package_has_timm_s_license(
+    published: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(weights_license, "OFFLINE_PACKAGE", "not_installed_here")
-    assert license_of("tf_efficientnet_lite0", "imagenet") == "apache-2.0"
+    monkeypatch.setattr(timm, "get_pretrained_cfg", lambda name: SimpleNamespace(license=published))
+    assert license_of("tf_efficientnet_lite0", "imagenet") == expected
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import closing
 from typing import Any
 
+from mutualseg.atomic_files import write_text
 from mutualseg.comparison.in_hand import forget_killed, in_hand
 from mutualseg.comparison.lock import locked
 from mutualseg.comparison.on_test import score_on_test
@@ -19,7 +20,7 @@ from mutualseg.comparison.sample_pictures import draw_samples
 from mutualseg.comparison.side_by_side import perform_several
 from mutualseg.comparison.stopping import stopping_in_order
 from mutualseg.comparison.tables import table_markdown
-from mutualseg.engine.signals import LateSignal
+from mutualseg.engine.late_signals import LateSignal
 from mutualseg.errors import Interrupted, RunError
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
@@ -124,7 +125,7 @@ def _write(comparison: Comparison) -> dict[str, Any]:
         asked=[run.place for run in comparison.runs],
         part=comparison.part,
     )
-    (comparison.out / "table.md").write_text(table_markdown(record), encoding="utf-8")
+    write_text(comparison.out / "table.md", table_markdown(record))
     return record
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 
+from mutualseg.atomic_files import write_text
 from mutualseg.errors import MutualSegError, is_disk_full
 from mutualseg.runs import RunFolder
 
@@ -18,7 +19,7 @@ def reason_of(error: Exception, folder: RunFolder) -> str:
     reason = f"{type(error).__name__}: {lines[0]}"
     try:
         folder.root.mkdir(parents=True, exist_ok=True)
-        folder.error.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        write_text(folder.error, "".join(traceback.format_exception(error)), errors="backslashreplace")
     except OSError:  # the disk is full, say: the other runs go on
         return reason
     return f"{reason}; the traceback is in runs/{folder.root.name}/{folder.error.name}."

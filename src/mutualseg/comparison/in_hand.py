@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mutualseg.atomic_files import write_text
+
 _MARK = ".training"
 
 
@@ -17,7 +19,7 @@ _MARK = ".training"
 def in_hand(out: Path, place: str) -> Iterator[None]:
     """Mark a run, a folder below `out`, as the one being trained; only a kill leaves the mark."""
     mark = out / _MARK
-    mark.write_text(place, encoding="utf-8")
+    write_text(mark, place)
     try:
         yield
     finally:

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mutualseg.engine.signals import LateSignal, signals_to
+from mutualseg.engine.late_signals import LateSignal, signals_to
 from mutualseg.errors import Interrupted
 
 _SAVED = "; what was trained is saved, so call the same command again to go on"

@@ -19,7 +19,7 @@ from mutualseg.data.samples import IMAGE_SUFFIXES, PARTS, Part, Sample
 from mutualseg.data.skipping import too_many
 from mutualseg.errors import DataError
 
-__all__ = ["DataFolder", "load_listing", "orphan_masks", "pair", "read_folder", "shown"]
+__all__ = ["DataFolder", "a_few", "load_listing", "orphan_masks", "pair", "read_folder"]
 
 
 @dataclass(frozen=True)
@@ -84,17 +84,17 @@ def read_folder(
         if clashes:
             raise DataError(
                 f"{len(clashes)} {kind} share their name with another but for the suffix "
-                f"({shown(clashes[0])}); keep one of each."
+                f"({a_few(clashes[0])}); keep one of each."
             )
     orphans = orphan_masks(image_files, mask_files)
     lone: tuple[str, ...] = ()
     if skip_broken and orphans and not too_many(len(orphans), image_files.count()):
-        lone = (f"{len(orphans)} masks have no image of the same name and are left out ({shown(orphans)}).",)
+        lone = (f"{len(orphans)} masks have no image of the same name and are left out ({a_few(orphans)}).",)
     elif orphans:
         hint = "rename them as their images, or remove them"
         if image_files.has_parts != mask_files.has_parts:
             hint = "train/, val/, test/ must lie below both images/ and masks/, or below neither"
-        raise DataError(f"{len(orphans)} masks have no image of the same name ({shown(orphans)}); {hint}.")
+        raise DataError(f"{len(orphans)} masks have no image of the same name ({a_few(orphans)}); {hint}.")
     parts = {part: pair(image_files, mask_files, part) for part in PARTS}
     if not len(parts["train"].masked):
         raise DataError(
@@ -179,7 +179,7 @@ def orphan_masks(images: Tree, masks: Tree) -> list[Path]:
     return orphans
 
 
-def shown(paths: Sequence[Path], most: int = 3) -> str:
+def a_few(paths: Sequence[Path], most: int = 3) -> str:
     """Return the first few paths, for a message."""
     text = ", ".join(str(path) for path in paths[:most])
     return text if len(paths) <= most else f"{text}, ..."
@@ -187,13 +187,13 @@ def shown(paths: Sequence[Path], most: int = 3) -> str:
 
 def _notes(images: Tree, masks: Tree, unscored: Sequence[Sample]) -> Iterable[str]:
     if unscored:
-        first = shown([sample.image for sample in unscored])
+        first = a_few([sample.image for sample in unscored])
         yield f"{len(unscored)} images of val and test have no mask and are left out ({first})."
     for tree in (images, masks):
         if tree.outside:
             yield (
                 f"{len(tree.outside)} files lie beside train/ in {tree.root} and are left out "
-                f"({shown(tree.outside)})."
+                f"({a_few(tree.outside)})."
             )
         if tree.unknown:
             yield f"{_counted(tree.unknown)} in {tree.root} are no images and are left out."

@@ -13,7 +13,7 @@ from typing import Any
 
 from mutualseg.data.file_names import without_suffix
 from mutualseg.data.file_sizes import JSON, refuse_larger_than_memory
-from mutualseg.data.folder import DataFolder, shown
+from mutualseg.data.folder import DataFolder, a_few
 from mutualseg.data.grouping import Grouping, without_groups_of
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample, Split, is_image_file
@@ -108,7 +108,7 @@ def read_split(path: Path, folder: DataFolder, *, lost: Sequence[str] | None = N
     gone = [Path(file) for file in files.values() if not os.path.isfile(file)]  # noqa: PTH113  # a million
     if gone and lost is None:
         raise SplitError(
-            f"{len(gone)} unlabeled images of {path} are gone ({one_line(shown(gone))}); restore them, or "
+            f"{len(gone)} unlabeled images of {path} are gone ({one_line(a_few(gone))}); restore them, or "
             "give their folder with --unlabeled."
         )
     try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import torch
@@ -24,7 +25,33 @@ def any_process(wants: bool, device: torch.device) -> bool:
     return bool(votes.item())
 
 
-def sum_over_processes(values: Tensor, device: torch.device) -> Tensor:
+def any_host(wants: bool) -> bool:
+    """Return whether any process wants something, without waiting for what their devices compute."""
+    if process_count() == 1:
+        return wants
+    votes = torch.tensor(int(wants))
+    dist.all_reduce(votes, op=dist.ReduceOp.MAX, group=_hosts(_world()))
+    return bool(votes.item())
+
+
+def _world() -> dist.ProcessGroup:
+    """Return the group of all processes, another one after a new start."""
+    found = dist.group.WORLD
+    assert found is not None
+    return found
+
+
+@lru_cache(maxsize=1)
+def _hosts(world: dist.ProcessGroup) -> dist.ProcessGroup:
+    """Return a group of all processes that talks without their devices."""
+    if dist.get_backend(world) == "gloo":
+        return world
+    group = dist.new_group(backend="gloo")
+    assert isinstance(group, dist.ProcessGroup)
+    return group
+
+
+def total_on_cpu(values: Tensor, device: torch.device) -> Tensor:
     """Return the sum of a tensor over all processes, on the CPU."""
     if process_count() == 1:
         return values
@@ -84,12 +111,3 @@ def take_buffers_of_the_first(modules: Iterable[nn.Module]) -> None:
     dist.broadcast(together, src=0)
     for buffer, part in zip(buffers, together.split([b.numel() for b in buffers]), strict=True):
         buffer.copy_(part.view_as(buffer))
-
-
-def from_all_processes(values: Sequence[Item]) -> list[Item]:
-    """Return the values of every process, by rank; all of them must call this at the same time."""
-    if process_count() == 1:
-        return list(values)
-    held: list[list[Item]] = [[] for _ in range(process_count())]
-    dist.all_gather_object(held, list(values))
-    return [value for own in held for value in own]

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import save_file
-
+from mutualseg.atomic_files import write_text
 from mutualseg.data.datamodule import TwoStreams
 from mutualseg.data.past_batches import BatchPlace, files_of, tensors_of
+from mutualseg.tensor_files import save_tensors
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,19 @@ def write_bad_batch(folder: Path, bad: BadBatch, streams: TwoStreams, *, tensors
 
     Returns:
         The path of the JSON file.
+
+    Raises:
+        OSError: a file cannot be written; the error names it. What was written before it is whole.
     """
     folder.mkdir(exist_ok=True)
     path = folder / f"step_{bad.step:06d}.json"
-    held = tensors_of(streams, bad.places[0]) if tensors else {}
-    if held:
-        save_file({name: part.contiguous() for name, part in held.items()}, path.with_suffix(".safetensors"))
     losses = [{name: _plain(value) for name, value in terms.items()} for terms in bad.losses]
     facts = {"step": bad.step, "reason": bad.reason, "losses": losses, **files_of(streams, bad.places)}
-    path.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    # Bytes of a file name that are no text become \\udce9, which is how JSON writes them too.
+    write_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n", errors="backslashreplace")
+    held = tensors_of(streams, bad.places[0]) if tensors else {}
+    if held:
+        save_tensors(path.with_suffix(".safetensors"), held)
     return path
 
 

@@ -17,8 +17,8 @@ from mutualseg.engine.late_signals import LateSignal, signals_to, telling_how_to
 from mutualseg.engine.preparation import prepare
 from mutualseg.engine.processes import Place
 from mutualseg.engine.resuming import reopen, resume_run
-from mutualseg.engine.run_writes import ANEW
 from mutualseg.engine.summary import counted_network
+from mutualseg.engine.training_run import run_training
 from mutualseg.errors import ConfigError, Interrupted, RunError, UnusableFileError
 from mutualseg.methods import method_class
 from mutualseg.reporting.console import RunConsole
@@ -122,9 +122,7 @@ def _train_twin(folder: RunFolder, *, quiet: bool) -> dict[str, Any]:
     try:
         return _train(own, quiet=quiet)
     except (UnusableFileError, RunError) as error:  # both trainings go on with the one run
-        onward = f"then go on with: mutualseg train --resume {folder.root}"
-        said = str(error).replace(ANEW, onward).replace(f"--resume {own.root}", f"--resume {folder.root}")
-        raise type(error)(said) from None
+        raise type(error)(str(error).replace(f"--resume {own.root}", f"--resume {folder.root}")) from None
 
 
 def _train(own: RunFolder, *, quiet: bool) -> dict[str, Any]:
@@ -135,7 +133,7 @@ def _train(own: RunFolder, *, quiet: bool) -> dict[str, Any]:
     console.say("the baseline: labels_only on the same labeled images")
     session = reopen(own, settings, console, leads=True, resume=False)
     session.introduce()
-    return session.run(session.build_method(), resume=False)
+    return run_training(session, session.build_method(), resume=False)
 
 
 def verdict_sentence(summary: Mapping[str, Any]) -> str:

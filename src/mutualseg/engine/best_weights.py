@@ -12,7 +12,9 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from mutualseg.atomic_files import replacing
 from mutualseg.engine.agreement import is_leader
+from mutualseg.errors import CheckpointError
 
 
 class BestWeights(pl.Callback):
@@ -31,13 +33,18 @@ class BestWeights(pl.Callback):
         return {"best": torch.frombuffer(held, dtype=torch.uint8) if held else None}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Write the file of the checkpoint's time, or none."""
+        """Write the file of the checkpoint's time, or none.
+
+        Raises:
+            CheckpointError: the checkpoint holds something else there.
+        """
+        held = state_dict.get("best")
+        if held is not None and not (isinstance(held, torch.Tensor) and held.dtype == torch.uint8):
+            raise CheckpointError("The checkpoint's best weights are no file's bytes; start the run anew.")
         if not is_leader():
             return
-        held = state_dict["best"]
         if held is None:
             self.path.unlink(missing_ok=True)
             return
-        partial = self.path.with_suffix(".partial")
-        partial.write_bytes(held.numpy().tobytes())
-        partial.replace(self.path)
+        with replacing(self.path) as partial:
+            partial.write_bytes(held.numpy().tobytes())

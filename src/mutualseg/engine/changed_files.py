@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from pathlib import Path
 
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.splits import Split
@@ -34,6 +35,31 @@ def changed_since(split: Split, started: float) -> str | None:
     return (
         f"{files} changed since the run began (first: {first}), so it may not go on exactly as it would have"
     )
+
+
+def differing_sizes(split: Split, data: Path, before: Path) -> str | None:
+    """Return a sentence if files of a run's data folder have other sizes than those of the folder before.
+
+    Files are only compared where both are there: a folder that was moved has left nothing to compare with.
+
+    Args:
+        split: of the run, whose files are in the folder of now or elsewhere.
+        data: folder of now.
+        before: folder that the run was trained on so far.
+    """
+    first, count = None, 0
+    for path in _files(split):
+        try:
+            differs = os.stat(path).st_size != os.stat(before / Path(path).relative_to(data)).st_size  # noqa: PTH116
+        except (OSError, ValueError):
+            continue
+        if differs:
+            count += 1
+            first = first or path
+    if first is None:
+        return None
+    files = "1 file has another size" if count == 1 else f"{count} files have other sizes"
+    return f"{files} than in {before} (first: {first}), so the run goes on with other data"
 
 
 def _files(split: Split) -> Iterator[str]:

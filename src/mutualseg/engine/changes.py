@@ -10,11 +10,13 @@ from mutualseg import resolving
 from mutualseg.devices import refuse_compilation
 from mutualseg.engine import overrides
 from mutualseg.engine.checked_settings import checked, read_settings
-from mutualseg.engine.override_notes import with_noted, write_overridden
+from mutualseg.engine.override_effects import effect_of
+from mutualseg.engine.override_notes import began_with_budget, with_noted, write_overridden
 from mutualseg.engine.processes import Place, check_processes, share_of
 from mutualseg.engine.run_state import Saved, fingerprint
 from mutualseg.engine.session import Session
 from mutualseg.errors import ConfigError, RunError
+from mutualseg.evaluation.inference_options import WHOLE
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
@@ -54,6 +56,8 @@ def find_change(
     """
     names = overrides.read_names(override, settings)
     asked = overrides.asked_changes(settings, given)
+    if began_with_budget(folder, asked.get("budget")):
+        del asked["budget"]
     edits: dict[str, tuple[Any, Any]] = {}
     if saved.settings is not None:
         then = Settings.from_dict(saved.settings, str(folder.newest_checkpoint))
@@ -66,7 +70,9 @@ def find_change(
     own = overrides.flat(settings.to_dict())
     for name in sorted(asked, key=lambda name: name != "method.name"):
         if name not in (*names, *overrides.FREE):
-            raise ConfigError(_contradiction(name, asked[name], own.get(name), folder))
+            raise ConfigError(
+                _contradiction(name, asked[name], own.get(name, f"{settings.steps} steps"), folder)
+            )
     for name, (before, now) in edits.items():
         if name not in names:
             raise ConfigError(_edit(name, before, now, folder))
@@ -126,21 +132,23 @@ def write_change(
     """
     now = overrides.flat(settings.to_dict())
     for name, before in change.overridden.items():
-        console.say(f"{name}: {before} -> {now[name]} (overridden)")
+        effect = effect_of(name, change.before, settings, step)
+        console.say(f"{name}: {before} -> {now[name]} (overridden){effect}")
     for name, before in change.free.items():
         console.say(f"{name}: {before} -> {now[name]}")
     if not change.overridden and not change.free:
         return
+    # First of all: with new settings beside the old result, the run would count as finished for good.
+    if change.overridden and folder.is_finished():
+        folder.summary.unlink()
     kept = replace(settings, weights=change.before.weights, init=change.before.init)
-    write_overridden(folder, kept, step, {name: now[name] for name in change.overridden})
     twin = RunFolder(folder.baseline)
     shared = {
         name: now[name] for name in (*change.overridden, *change.free) if not name.startswith("method.")
     }
     if kept.with_baseline and twin.config.is_file() and shared:
         write_overridden(twin, overrides.changed(read_settings(twin), shared), 0, {})
-    if change.overridden and folder.is_finished():
-        folder.summary.unlink()  # it goes on, and will have another result
+    write_overridden(folder, kept, step, {name: now[name] for name in change.overridden})
 
 
 def _refuse_what_is_past(change: Change, saved: Saved, folder: RunFolder) -> None:
@@ -174,9 +182,15 @@ def _contradiction(name: str, value: object, saved: object, folder: RunFolder) -
         f"name it to change it, --override {name}" if reason is None else f"leave the option out ({reason})"
     )
     return (
-        f"--{overrides.flag(name)} {value} contradicts the run in {folder.root} ({saved}), which --resume "
+        f"--{overrides.flag(name)} {_shown(name, value)} contradicts the run in {folder.root} "
+        f"({_shown(name, saved)}), which --resume "
         f"continues as it was; {advice}, or start a new run."
     )
+
+
+def _shown(name: str, value: object) -> object:
+    """Return a value as it is given: that windows are left out is a word there."""
+    return WHOLE if name == "window" and value is None else value
 
 
 def _edit(name: str, before: object, now: object, folder: RunFolder) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from mutualseg import resolving
 from mutualseg.devices import PRECISIONS
 from mutualseg.durations import parse_interval
+from mutualseg.engine.collapse_guard import MODES
 from mutualseg.engine.preparation import require_at_least
 from mutualseg.errors import ConfigError
 from mutualseg.evaluation.inference_options import read_window
@@ -26,7 +27,7 @@ _CHOICES = {
     "precision": PRECISIONS,
     "select": ("last", "best"),
     "on_bad_image": ("error", "skip"),
-    "guard": ("warn", "rollback", "off"),
+    "guard": MODES,
 }
 
 

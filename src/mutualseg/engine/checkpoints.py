@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,10 +32,11 @@ def drop_damaged_checkpoints(folder: RunFolder, console: RunConsole) -> None:
     Raises:
         CheckpointError: no checkpoint is sound.
     """
-    _complete_rotation(folder)
+    complete_rotation(folder)
     if is_sound(folder.newest_checkpoint):
         return
-    if folder.checkpoint.is_file() and is_sound(folder.previous_checkpoint):
+    has_other = folder.checkpoint.is_file() and folder.previous_checkpoint.is_file()
+    if has_other and is_sound(folder.previous_checkpoint):
         folder.checkpoint.replace(folder.damaged_checkpoint)
         sync_folder(folder.checkpoint.parent)
         console.say(
@@ -43,8 +45,9 @@ def drop_damaged_checkpoints(folder: RunFolder, console: RunConsole) -> None:
         )
         return
     raise CheckpointError(
-        f"'{folder.newest_checkpoint}' is damaged, and no other checkpoint is there; start the run anew with "
-        "--overwrite."
+        f"'{folder.newest_checkpoint}' is damaged, and "
+        f"{'the one before it too' if has_other else 'no other checkpoint is there'}; start the run anew "
+        "with --overwrite."
     )
 
 
@@ -52,20 +55,25 @@ def is_sound(path: Path) -> bool:
     """Return whether a file is a whole checkpoint, every bit of it as it was written.
 
     Raises:
-        OSError: it may not be read, which is no damage.
+        OSError: it cannot be read for now (rights, the network, too many open files), which is no damage.
+        MemoryError: there is too little memory, which is none either.
     """
     try:
         if not is_sealed(path):
             return False
         held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except PermissionError:
+    except MemoryError:
         raise
-    except Exception:  # a bad sector; or a file that was sealed, but by something else
+    except OSError as error:
+        if error.errno != errno.EIO:  # a bad sector
+            raise
+        return False
+    except Exception:  # a file that was sealed, but by something else
         return False
     return isinstance(held, dict) and held.keys() >= _HELD
 
 
-def _complete_rotation(folder: RunFolder) -> None:
+def complete_rotation(folder: RunFolder) -> None:
     """Finish what a kill cut short: a checkpoint that is whole takes its place, half of one is deleted."""
     partial = partial_of(folder.checkpoint)
     if partial.is_file():
@@ -127,17 +135,20 @@ class Checkpoints(pl.Callback):
         if trainer.global_step == self._saved_step:
             return
         partial = partial_of(self.folder.checkpoint)
+        is_whole = False
         try:
             with faults_naming(self.folder.checkpoint):
                 if is_leader():
                     self.check()
+                    partial.unlink(missing_ok=True)  # it may be a link
                 if trainer.logger is not None:
                     trainer.logger.save()  # a checkpoint on the disk has the records up to it there too
                 trainer.save_checkpoint(partial)
+                is_whole = True
                 if is_leader():
                     _rotate(self.folder, partial)
         except BaseException:
-            if is_leader():
+            if is_leader() and not is_whole:  # a whole one takes its place when the run goes on
                 with suppress(OSError):  # the space may be what is missing
                     partial.unlink()
             raise

@@ -14,6 +14,7 @@ from mutualseg.methods.base import Method, Progress
 from mutualseg.reporting.console import RunConsole
 
 OFF, WARN, ROLLBACK = "off", "warn", "rollback"
+MODES = (WARN, ROLLBACK, OFF)
 
 
 class CollapseGuard(pl.Callback):

@@ -11,6 +11,7 @@ import torch
 
 from mutualseg.engine.agreement import is_leader
 from mutualseg.engine.collapse_guard import CollapseGuard
+from mutualseg.engine.event_file import has_event
 from mutualseg.engine.training import Training
 from mutualseg.errors import UnusableFileError
 from mutualseg.evaluation.metrics import Scores
@@ -70,6 +71,8 @@ class EvaluationRounds(pl.Callback):
         self._mark = 0.0
         self._due: dict[str, float | None] | None = None
         """What the record of an evaluation holds beside its scores, once it failed; else None."""
+        self._is_judged = False
+        """Whether it failed after the guard had judged it, and perhaps rolled back: that is done once."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock of training."""
@@ -110,23 +113,29 @@ class EvaluationRounds(pl.Callback):
         is_last = step == training.total_steps
         try:
             self.latest = self.evaluate()
-            if is_last and self.guard.look(step, self.latest.monitor, trainer):
-                self.latest = self.evaluate()  # what is reported at the end is what is deployed
+            if is_last and not self._is_judged:
+                is_changed = self.guard.look(step, self.latest.monitor, trainer)
+                self._is_judged = True
+                if is_changed:
+                    self.latest = self.evaluate()  # what is reported at the end is what is deployed
         except UnusableFileError:
             latest = {name: training.latest.get(name) for name in _WATCHED}
             self._due = {name: None if value is None else float(value) for name, value in latest.items()}
             self._mark = time.monotonic()
             raise
-        self._due = None
+        is_made_up = self._due is not None
+        self._due, self._is_judged = None, False
         self._mark = time.monotonic()
         self.evaluation_seconds += self._mark - started
         if is_leader():
             self.before()
-            self._record(self.latest, trainer, training)
+            self._record(self.latest, trainer, training, is_made_up=is_made_up)
         if not is_last:  # what is recorded within a run are the networks that were found
             self.guard.look(step, self.latest.monitor, trainer)
 
-    def _record(self, found: Evaluation, trainer: pl.Trainer, pl_module: Training) -> None:
+    def _record(
+        self, found: Evaluation, trainer: pl.Trainer, pl_module: Training, *, is_made_up: bool
+    ) -> None:
         step, method = trainer.global_step, pl_module.method
         scored: dict[str, float | int | str] = {
             f"miou_{role}": round(score.miou, 4) for role, score in found.scores.items()
@@ -146,7 +155,9 @@ class EvaluationRounds(pl.Callback):
                 "evaluation_seconds": round(self.evaluation_seconds, 2),
             },
         )
-        if trainer.logger is not None:
+        # A run that was killed after making up for it, and before its next checkpoint, has the events.
+        has_events = is_made_up and has_event(self.folder.root, step, f"miou_{method.deployed}")
+        if trainer.logger is not None and not has_events:
             per_class = zip(self.classes, found.scores[method.deployed].per_class, strict=True)
             known = {f"iou_{method.deployed}/{name}": iou for name, iou in per_class if iou is not None}
             known |= {f"monitor/{name}": v for name, v in found.monitor.items() if v is not None}
@@ -162,10 +173,11 @@ class EvaluationRounds(pl.Callback):
         self.training_seconds += now - self._mark
         self._mark = now
         seconds = {"training_seconds": self.training_seconds, "evaluation_seconds": self.evaluation_seconds}
-        return seconds if self._due is None else {**seconds, "due": self._due}
+        return seconds if self._due is None else {**seconds, "due": self._due, "judged": self._is_judged}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting from a checkpoint."""
         self.training_seconds = float(state_dict["training_seconds"])
         self.evaluation_seconds = float(state_dict["evaluation_seconds"])
         self._due = state_dict.get("due")
+        self._is_judged = bool(state_dict.get("judged", False))

@@ -84,6 +84,17 @@ class EventFile(Logger):
             file.write(record.getvalue())
 
 
+def has_event(folder: Path, step: int, tag: str) -> bool:
+    """Whether the event files of a folder hold a tag at a step; they end with whole records."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    return any(
+        event.step == step and any(value.tag == tag for value in event.summary.value)
+        for path in folder.glob("events.out.tfevents.*")
+        for event in EventFileLoader(str(path)).Load()
+    )
+
+
 def _free_path(folder: Path) -> Path:
     """Return a name as TensorBoard expects it, which no file of a run that is gone on with has."""
     start = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"

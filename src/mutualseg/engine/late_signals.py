@@ -6,9 +6,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from mutualseg.engine.requeueing import job_id
 from mutualseg.errors import Interrupted
@@ -63,15 +64,24 @@ class FirstSignal(LateSignal):
 @contextmanager
 def signals_to(receiver: LateSignal) -> Iterator[None]:
     """Let a receiver have the stopping signals while the context is open; on the main thread alone."""
-    before = {}
+    before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for number in stopping_signals():
             before[number] = signal.signal(number, receiver)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        give_back(before)
+
+
+def give_back(handlers: Mapping[int, Any]) -> None:
+    """Install the handlers of signals that were there before.
+
+    None stands for one that was not installed from Python and cannot be again: the system's own answer is
+    put there.
+    """
+    for number, handler in handlers.items():
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from mutualseg.engine.baseline import prepare_twin, refuse_baseline
 from mutualseg.engine.preparation import prepare
 from mutualseg.engine.processes import Place, connect, others_started, place_from
 from mutualseg.engine.resuming import follow
+from mutualseg.engine.training_run import run_training
 from mutualseg.errors import RunError
 
 
@@ -36,7 +37,7 @@ def launch(*, out: Path | None, device: str, hold: Callable[[], None], **argumen
         if arguments["with_baseline"]:
             prepare_twin(session.settings, out, arguments)
         with others_started(out, session.settings.processes, resume=False):
-            return session.run(method, resume=False)
+            return run_training(session, method, resume=False)
     # The group is formed only now: a first process on its own must not wait for others in a loss's sum.
     told = ""
     try:
@@ -46,7 +47,7 @@ def launch(*, out: Path | None, device: str, hold: Callable[[], None], **argumen
     finally:
         connect(place, resolve_device(device))
         same_everywhere(told)
-    return session.run(method, resume=False)
+    return run_training(session, method, resume=False)
 
 
 def _follow(place: Place, device: str) -> dict[str, Any]:

@@ -46,6 +46,11 @@ def with_noted(folder: RunFolder, saved: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
+def began_with_budget(folder: RunFolder, budget: object) -> bool:
+    """Whether a run's steps are what this budget became when it began."""
+    return any(line.startswith(f"--budget {budget} is ") for line in _comments(folder))
+
+
 def _comments(folder: RunFolder) -> list[str]:
     lines = folder.config.read_text(encoding="utf-8").splitlines()
     return [line.removeprefix("# ") for line in lines if line.startswith("# ")]

@@ -30,7 +30,7 @@ _FIXED = {
     "optimization.optimizer": "the checkpoint holds the state of the other one",
     "accumulate": "the checkpoint counts the batches of a step",
     "with_baseline": "a baseline begins with its run",
-    "budget": "it was turned into steps when the run began: name steps",
+    "budget": "a run is made of steps once it has begun: name those",
 }
 """Settings that a run keeps, each with the reason."""
 
@@ -91,7 +91,7 @@ def edited(before: Mapping[str, Any], now: Settings) -> dict[str, tuple[Any, Any
 def asked_changes(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the options given beside --resume that differ from the run's, by name.
 
-    `auto` never does: the run has made it a value. Nor does a budget: it has become steps.
+    `auto` never does: the run has made it a value.
 
     Args:
         settings: of the run.
@@ -105,7 +105,7 @@ def asked_changes(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any
         if name == "supervision.class_weights" and value == BALANCED and isinstance(own[name], list):
             continue  # the list is what `balanced` became when the run began
         asked = _as_saved(name, value)
-        if name != "budget" and not same(own.get(name), asked):
+        if not same(own.get(name), asked):
             changes[name] = asked
     return changes
 

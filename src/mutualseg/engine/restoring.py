@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 
 from mutualseg.errors import CheckpointError, MutualSegError
+from mutualseg.one_line import one_line
 
 
 class Restoring(pl.Callback):
@@ -32,7 +33,7 @@ class Restoring(pl.Callback):
         except Exception as error:  # hostile content makes the trainer raise nearly anything
             if self._is_done or path is None:
                 raise
-            first = " ".join(str(error).split("\n", 1)[0].split())[:120].rstrip(".")
+            first = one_line(str(error).partition("\n")[0], 120).rstrip(".")
             raise CheckpointError(
                 f"'{path}' is no checkpoint of this run ({type(error).__name__}: {first}); restore the one "
                 "that the run wrote, or start it anew with --overwrite."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,16 @@ from mutualseg import resolving
 from mutualseg.data.split_file import read_split
 from mutualseg.devices import resolve_device
 from mutualseg.engine.agreement import same_everywhere
-from mutualseg.engine.changed_files import changed_since
+from mutualseg.engine.changed_files import changed_since, differing_sizes
 from mutualseg.engine.changes import Change, find_change, fit_to_data, write_change
 from mutualseg.engine.checked_settings import read_settings
-from mutualseg.engine.checkpoints import drop_damaged_checkpoints
+from mutualseg.engine.checkpoints import complete_rotation, drop_damaged_checkpoints
 from mutualseg.engine.overrides import asked_changes
 from mutualseg.engine.processes import Place, connect, others_started, place_from
 from mutualseg.engine.run_state import Saved, read_saved
-from mutualseg.engine.session import Session, license_of_start
+from mutualseg.engine.session import Session
+from mutualseg.engine.starting_weights import license_of_start
+from mutualseg.engine.training_run import run_training
 from mutualseg.errors import ConfigError, RunError
 from mutualseg.links import refuse_links_out
 from mutualseg.methods.base import Method
@@ -48,8 +50,40 @@ def resume_run(
     refuse_links_out(root)
     settings = read_settings(folder)
     place = place_from(os.environ)
-    if place is not None and not place.leads:
-        return _train_along(folder, settings, given, override, place)
+    if place is None:
+        return _lead(folder, settings, given, override, console, place, lambda _: None)
+    # Before anything that may be refused, which the first process alone looks at: others would wait for it.
+    has_joined = _join(folder, settings, given, override, place)
+    if not place.leads:
+        return _train_along(folder) if has_joined else folder.read_summary()
+    told: list[str] = []
+
+    def tell(word: str) -> None:
+        if has_joined and not told:
+            told.append(same_everywhere(word))
+
+    try:
+        return _lead(folder, settings, given, override, console, place, tell)
+    finally:
+        tell("")
+
+
+_RESUME, _BEGIN, _FINISHED = "resume", "begin", "finished"
+"""What the first of several processes tells the others, once it has looked at everything; else nothing."""
+
+
+def _lead(
+    folder: RunFolder,
+    settings: Settings,
+    given: Mapping[str, Any],
+    override: str | Iterable[str],
+    console: RunConsole,
+    place: Place | None,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """Look at everything, write config.yaml, tell the others how it goes on, and train."""
+    root = folder.root
+    complete_rotation(folder)
     has_begun = folder.newest_checkpoint.is_file()
     goes_on = not folder.is_finished() or bool(override)
     if goes_on and folder.is_finished() and not has_begun:
@@ -61,46 +95,49 @@ def resume_run(
     if folder.is_finished() and not change.overridden:
         write_change(folder, change.settings, change, saved.step, console)
         console.say(f"{root} is finished already; nothing to resume.")
+        tell(_FINISHED)
         return folder.read_summary()
     resolve_device(change.settings.device)  # the run may have come from another machine
-    if place is not None:
-        connect(place, change.settings.device)
-    told = ""
-    try:
-        session = reopen(folder, change.settings, console, leads=True, resume=has_begun)
-        session = fit_to_data(session, change, place)
-        method = session.build_method()
-        _refuse_other_networks(method, session, change)
-        write_change(folder, session.settings, change, saved.step, console)
-        told = _RESUME if has_begun else _BEGIN
-    finally:
-        if place is not None:
-            same_everywhere(told)
-    _note_changed_files(session, saved)
+    session = reopen(folder, change.settings, console, leads=True, resume=has_begun)
+    session = fit_to_data(session, change, place)
+    method = session.build_method()
+    _refuse_other_networks(method, session, change)
+    write_change(folder, session.settings, change, saved.step, console)
+    tell(_RESUME if has_begun else _BEGIN)
+    _note_changed_files(session, saved, change)
     if not has_begun:
-        console.say(f"{root} has no checkpoint yet, so it begins with its first step")
+        lost = ", though it was trained before" if folder.read_rows() else " yet"
+        console.say(f"{root} has no checkpoint{lost}, so it begins with its first step")
+    elif not folder.checkpoint.is_file():
+        console.say(f"going on from the checkpoint of step {saved.step}, since '{folder.checkpoint}' is gone")
+    else:
+        console.say(f"going on from step {saved.step} of {session.settings.steps}")
     with others_started(root, 1 if place is not None else session.settings.processes, resume=has_begun):
-        return session.run(method, resume=has_begun)
+        return run_training(session, method, resume=has_begun)
 
 
-_RESUME, _BEGIN = "resume", "begin"
-
-
-def _train_along(
+def _join(
     folder: RunFolder,
     settings: Settings,
     given: Mapping[str, Any],
     override: str | Iterable[str],
     place: Place,
-) -> dict[str, Any]:
-    """Train with the first of several processes, once it has looked at everything and written config.yaml."""
+) -> bool:
+    """Connect with the other processes, unless the run is finished; all of them decide alike."""
     if folder.is_finished() and not override:
-        return folder.read_summary()
+        return False
     device = asked_changes(settings, given).get("device", settings.device)
     connect(place, resolve_device(str(device)))
+    return True
+
+
+def _train_along(folder: RunFolder) -> dict[str, Any]:
+    """Train with the first of several processes, once it has looked at everything and written config.yaml."""
     told = same_everywhere("")
     if not told:
         raise RunError(f"The first process could not go on with {folder.root}; see its message.")
+    if told == _FINISHED:
+        return folder.read_summary()
     return follow(folder.root, resume=told == _RESUME)
 
 
@@ -108,7 +145,7 @@ def follow(root: Path, *, resume: bool) -> dict[str, Any]:
     """Train along with the process that wrote a run folder, and return the summary; write nothing."""
     folder = RunFolder(root)
     session = reopen(folder, read_settings(folder), RunConsole(quiet=True), leads=False, resume=resume)
-    return session.run(session.build_method(), resume=resume)
+    return run_training(session, session.build_method(), resume=resume)
 
 
 def reopen(
@@ -147,9 +184,13 @@ def _refuse_other_networks(method: Method, session: Session, change: Change) -> 
         )
 
 
-def _note_changed_files(session: Session, saved: Saved) -> None:
-    if saved.started is None or session.settings.data == resolving.GENERATED:
+def _note_changed_files(session: Session, saved: Saved, change: Change) -> None:
+    settings, split = session.settings, session.split
+    if saved.started is None or settings.data == resolving.GENERATED:
         return
-    found = changed_since(session.split, saved.started)
-    if found is not None:
-        session.console.say(f"note: {found}")
+    notes = [changed_since(split, saved.started)]
+    if "data" in change.overridden:
+        notes.append(differing_sizes(split, session.data.root, Path(str(change.overridden["data"]))))
+    for note in notes:
+        if note is not None:
+            session.console.say(f"note: {note}")

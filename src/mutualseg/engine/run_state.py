@@ -57,17 +57,14 @@ class RunState(pl.Callback):
         """Take over when the run began; the rest is as it is now."""
         self._held["started"] = state_dict["started"]
 
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Write pending TensorBoard events: those of steps in a checkpoint are not made again."""
-        for logger in trainer.loggers:
-            logger.save()
-
 
 def read_saved(path: Path) -> Saved:
-    """Return what a sound checkpoint knows of its run."""
-    held = torch.load(path, map_location="cpu", weights_only=True)
+    """Return what a sound checkpoint knows of its run.
+
+    Raises:
+        CheckpointError: it holds something else where that should be.
+    """
+    held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)  # no tensor of it is read
     try:
         step = int(held["global_step"])
         state = held.get("callbacks", {}).get(_KEY)

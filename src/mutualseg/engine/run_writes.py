@@ -11,8 +11,6 @@ from pathlib import Path
 from mutualseg.errors import RunError, cure_of
 from mutualseg.runs import RunFolder
 
-ANEW = "then start the run anew with --overwrite."
-"""What is next for a run that has no checkpoint yet."""
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 
 
@@ -64,6 +62,6 @@ def _sentence(folder: RunFolder, error: OSError) -> str:
         return _gone(folder)
     reason = error.strerror or type(error).__name__
     onward = f"then go on with: mutualseg train --resume {folder.root}"
-    if not folder.newest_checkpoint.is_file():
-        onward = ANEW
+    if not folder.newest_checkpoint.is_file():  # it begins again then
+        onward = f"then begin again with: mutualseg train --resume {folder.root}"
     return f"'{error.filename}' cannot be written ({reason}); {cure_of(error)}, {onward}"

@@ -11,11 +11,9 @@ import pytorch_lightning as pl
 
 from mutualseg.engine.agreement import any_process, may_ask
 from mutualseg.engine.checkpoints import Checkpoints
-from mutualseg.engine.late_signals import LateSignal, signals_to, stopping_signals
+from mutualseg.engine.late_signals import LateSignal, give_back, stopping_signals
 from mutualseg.engine.training import Training
 from mutualseg.errors import Interrupted
-
-__all__ = ["LateSignal", "Signals", "signals_to"]
 
 
 class Signals(pl.Callback):
@@ -49,8 +47,7 @@ class Signals(pl.Callback):
 
     def restore(self) -> None:
         """Give the signals back."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        give_back(self._before)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from mutualseg.data.skipping import BadFile, SkippedFile, skipped_of
-from mutualseg.engine.agreement import any_process, from_all_processes, is_leader, may_ask
+from mutualseg.engine.agreement import any_host, any_process, from_every_process, is_leader, may_ask
 from mutualseg.engine.training import Training
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
@@ -59,15 +59,23 @@ class SkippedFiles(pl.Callback):
             UnusableFileError: more than 5 percent of the images are skipped.
         """
         step = trainer.global_step + 1
-        found = (file for received in batch.values() for file in skipped_of(received))
-        self._waiting += [SkippedRow(file, step) for file in found]
         assert isinstance(pl_module, Training)
+        looked_at = pl_module.looked_at(batch)
+        found = (file for received in looked_at for file in skipped_of(received))
+        self._waiting += [SkippedRow(file, step) for file in found]
         if may_ask(trainer.global_step, pl_module.device) and any_process(
             bool(self._waiting), pl_module.device
         ):
             self._take()
-        if pl_module.is_between_steps or any(isinstance(received, BadFile) for received in batch.values()):
+        is_bad = any(isinstance(received, BadFile) for received in looked_at)
+        if pl_module.is_between_steps or any_host(is_bad):
             self.refuse_too_many()
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take in what waits: a run that goes on from this checkpoint does not come upon it again."""
+        self._take()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take in what other processes have not told yet."""
@@ -80,7 +88,8 @@ class SkippedFiles(pl.Callback):
 
     def _take(self) -> None:
         """Add what waits in any process, the same in all of them."""
-        waiting, self._waiting = from_all_processes(self._waiting), []
+        waiting = [row for rows in from_every_process(self._waiting) for row in rows]
+        self._waiting = []
         fresh = []
         for row in waiting:
             key = (row.skipped.part, row.skipped.file)

@@ -102,7 +102,11 @@ class SkippedSteps(pl.Callback):
         self._report(bad, pl_module)
 
     def _describe(self, training: Training) -> BadBatch:
-        """Return what went wrong; all processes call this together and return the same."""
+        """Return what went wrong; all processes call this together.
+
+        Of a term that is not finite, all return the same: the losses of the first process that has one. Else
+        each returns its own losses, of which the leader's are written.
+        """
         losses = [{name: float(term) for name, term in terms.items()} for terms in self._terms]
         step, processes = training.global_step, self.streams.processes
         for rank, found in enumerate(from_every_process(losses)):

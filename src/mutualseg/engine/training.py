@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from mutualseg.data.skipping import BadFile, content_of
-from mutualseg.engine.agreement import take_buffers_of_the_first
+from mutualseg.engine.agreement import any_host, from_every_process, take_buffers_of_the_first
 from mutualseg.errors import TrainingError, UnusableFileError
 from mutualseg.methods.base import Method, Progress
 from mutualseg.networks.activation_checkpointing import checkpoint_activations
@@ -113,9 +114,9 @@ class Training(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Set the learning rates of this step, and seed what networks draw in it."""
-        for received in batch.values():
-            if isinstance(received, BadFile):
-                raise UnusableFileError(received.message)
+        bad = next((each.message for each in self.looked_at(batch) if isinstance(each, BadFile)), None)
+        if any_host(bad is not None):  # or the others would wait for this process in the next sum
+            raise UnusableFileError(next(each for each in from_every_process(bad) if each is not None))
         factor = poly_decay(
             self.global_step, self.total_steps, self.optimization.poly_power, self.optimization.warmup
         )
@@ -125,6 +126,11 @@ class Training(pl.LightningModule):
             group["lr"] = factor * group["peak_lr"]
         micro_step = self.global_step * self.accumulate + self._micro_step
         torch.manual_seed(address(self.seed, "step", micro_step, "rank", self.global_rank))
+
+    def looked_at(self, batch: Mapping[str, Any]) -> list[Any]:
+        """Return the halves of a batch that this step looks at: not unlabeled images that teach nothing."""
+        needed = self.method.needs_unlabeled(self.progress)
+        return [received for name, received in batch.items() if needed or name != "unlabeled"]
 
     def training_step(self, received: dict[str, Any], batch_idx: int) -> Tensor:
         """Return the sum of the method's loss terms."""

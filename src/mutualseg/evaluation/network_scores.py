@@ -35,6 +35,7 @@ def evaluate_networks(
     precision: str,
     options: InferenceOptions = ONCE,
     advance: Callable[[], None] = lambda: None,
+    complete: Callable[[], None] = lambda: None,
     total: Callable[[Tensor], Tensor] = lambda counts: counts,
     monitor: PseudoLabelMonitor | None = None,
 ) -> dict[str, Scores]:
@@ -49,6 +50,7 @@ def evaluate_networks(
         precision: `32` or `bf16`.
         options: see `batch_logits`.
         advance: called after each image, for a progress bar.
+        complete: called once all images are looked at, before counts are summed; may refuse.
         total: from this process's counts, int64, such as [R,K,K] of R networks, to those of all processes.
         monitor: looks at the labels too, and at how sure one network is of them.
 
@@ -96,6 +98,7 @@ def evaluate_networks(
                 monitor.update(labels, own, mask)
         for _ in pairs:
             advance()
+    complete()
     counts = total(torch.stack([matrix.counts for matrix in matrices.values()]))
     if monitor is not None:
         monitor.gather(total)

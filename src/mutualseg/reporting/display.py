@@ -14,7 +14,7 @@ _CUT = (1, 99)
 """Percentiles between which values are stretched."""
 
 
-def is_shown_as_it_is(image: npt.NDArray[Any]) -> bool:
+def is_plain_rgb(image: npt.NDArray[Any]) -> bool:
     """Tell whether an image [H,W,C] is 8-bit RGB."""
     return image.dtype == np.uint8 and image.shape[2] == 3
 
@@ -35,7 +35,7 @@ def as_rgb(image: npt.NDArray[Any], shown: Range | None = None) -> npt.NDArray[n
         image: [H,W,C], uint8 or floating.
         shown: the range of another image, to compare the two; None: its own.
     """
-    if is_shown_as_it_is(image):
+    if is_plain_rgb(image):
         return image
     low, high = display_range(image) if shown is None else shown
     stretched = (_shown_bands(image).astype(np.float64) - low) / (high - low)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mutualseg.data.catalog.entry import Entry
 from mutualseg.data.encoding import Encoding
-from mutualseg.data.folder import DataFolder, shown
+from mutualseg.data.folder import DataFolder, a_few
 from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.errors import DataError
@@ -152,7 +152,7 @@ def assemble(
     unscored = tuple(sample for found in measured.values() for sample in found if sample.mask is None)
     left_out = (
         f"{len(unscored)} images of val and test have no mask and are left out "
-        f"({shown([sample.image for sample in unscored])})."
+        f"({a_few([sample.image for sample in unscored])})."
     )
     return DataFolder(
         root=home,

@@ -8,7 +8,7 @@ from pathlib import Path
 from mutualseg.data.catalog.entry import Entry
 from mutualseg.data.class_files import read_class_file
 from mutualseg.data.class_names import read_classes
-from mutualseg.data.folder import DataFolder, shown
+from mutualseg.data.folder import DataFolder, a_few
 from mutualseg.data.layouts.layout import Asked, assemble
 from mutualseg.data.listing import Files
 from mutualseg.data.pairing import index_files
@@ -68,7 +68,7 @@ def assemble_own(
     orphans = [
         Path(mask) for part in parts for stem, mask in mask_of[part].items() if stem not in stems[part]
     ]
-    left_out = f"{len(orphans)} masks have no image of the same name and are left out ({shown(orphans)})."
+    left_out = f"{len(orphans)} masks have no image of the same name and are left out ({a_few(orphans)})."
     return assemble(
         name,
         home,
