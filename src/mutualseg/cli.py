@@ -54,9 +54,10 @@ your own images (DIR/images/*.jpg, DIR/masks/*.png for some of them):
   mutualseg train --data DIR --unlabeled MORE_IMAGES --out runs/mine
   mutualseg predict runs/mine photos/ --out masks/
 
-exit codes: 0 done; 1 done, but skipped files or failed runs are listed;
-2 something you can mend, said in one sentence; 130, 143 stopped by a
-signal (training saves first, once it has begun)."""
+exit codes: 0 done; 1 done, but files that predict skipped or runs of
+compare that failed are listed; 2 something you can mend, said in one
+sentence; 130, 143 stopped by a signal (training saves first, once it
+has begun)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
