@@ -117,7 +117,7 @@ def _kill_to_the_end(
         if code == 0:
             return True
         text = "\n".join(training.lines)
-        # SIGTERM while the process leaves, with everything written and its own answer taken back: 143 in a shell.
+        # SIGTERM to a process that leaves, with everything written: 143 in a shell.
         has_left = code == -signal.SIGTERM and RunFolder(run).is_finished()
         if code not in (-signal.SIGKILL, 128 + signal.SIGTERM) and not has_left:
             found.wrong.append(f"{run.name}: exit code {code}: {text[-500:]}")
