@@ -6,7 +6,10 @@ from mutualseg.terminal import shown
 
 
 def one_line(words: object, most: int = 200) -> str:
-    """Return a text with its lines joined and control characters spelled out, cut where it is long."""
+    """Return a text with its lines joined and what cannot be seen spelled out, cut where it is long."""
     lines = (line.strip() for line in str(words).split("\n"))
-    text = shown(" ".join(line for line in lines if line))
+    joined = shown(" ".join(line for line in lines if line))
+    text = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in joined
+    )
     return text if len(text) <= most else f"{text[:most]}..."
