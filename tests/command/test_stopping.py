@@ -50,10 +50,10 @@ def _once() -> Callable[[], bool]:
     ("place", "number", "step"),
     [
         ("mutualseg.engine.preparation.make_split", signal.SIGTERM, None),
-        ("mutualseg.engine.session.draw_views", signal.SIGINT, 0),
-        ("mutualseg.engine.session.build_trainer", signal.SIGTERM, 1),
+        ("mutualseg.engine.training_run.draw_views", signal.SIGINT, 0),
+        ("mutualseg.engine.training_run.build_trainer", signal.SIGTERM, 1),
         ("mutualseg.engine.session.evaluate_networks", signal.SIGINT, 1),
-        ("mutualseg.engine.session.summarize", signal.SIGTERM, 2),
+        ("mutualseg.engine.outcome.summarize", signal.SIGTERM, 2),
     ],
     ids=["preparing", "pictures", "loaders", "evaluating", "finishing"],
 )
@@ -125,11 +125,13 @@ def test_signals_to_the_whole_group_stop_training_and_loaders_quietly(data: Path
         )
         assert process.stderr is not None
         said, deadline = "", time.monotonic() + 200
+        while number == signal.SIGINT and "\nstep 1/" not in said and time.monotonic() < deadline:
+            said += process.stderr.readline()  # from here on there is something to save
         while not any(workers_of(process.pid)) and time.monotonic() < deadline:
             time.sleep(0.05)
-        time.sleep(1.0)  # they are in the midst of their images
+        time.sleep(0.5)  # they are in the midst of their images
         os.killpg(process.pid, number)
-        _, said = process.communicate(timeout=200)
+        said += process.communicate(timeout=200)[1]
         assert process.returncode == 128 + number, said
         assert said.splitlines()[-1] == (
             f"mutualseg: stopped by {number.name} and saved; continue with: mutualseg train --resume run"
