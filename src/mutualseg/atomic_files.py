@@ -14,7 +14,7 @@ def partial_of(path: Path) -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
     """Yield a path to write to; then put what was written there in the file's place, safe on the disk.
 
     If that fails, nothing of it is left behind, and the file is what it was. A link in the file's place is
@@ -22,13 +22,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Args:
         path: The file that appears or changes once everything is written.
+        partial: Where it is written first, in the same folder; `partial_of(path)` if not given.
 
     Raises:
         OSError: It cannot be written; the error names the file.
     """
-    partial = partial_of(path)
+    partial = partial or partial_of(path)
     try:
-        with faults_naming(path):
+        with faults_naming(path, partial):
             partial.unlink(missing_ok=True)
             yield partial
             sync(partial)
@@ -47,12 +48,17 @@ def write_text(path: Path, text: str, *, errors: str = "strict") -> None:
 
 
 @contextmanager
-def faults_naming(path: Path) -> Iterator[None]:
-    """Make every OSError name a file: those of writing and syncing name none, or a temporary one."""
+def faults_naming(path: Path, partial: Path | None = None) -> Iterator[None]:
+    """Make every OSError name a file: those of writing and syncing name none, or a temporary one.
+
+    Args:
+        path: The file.
+        partial: The temporary one; `partial_of(path)` if not given.
+    """
     try:
         yield
     except OSError as error:
-        if error.filename is None or str(error.filename) == str(partial_of(path)):
+        if error.filename is None or str(error.filename) == str(partial or partial_of(path)):
             error.filename = str(path)
         raise
 

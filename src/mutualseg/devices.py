@@ -49,6 +49,12 @@ def refuse_compilation(device: str) -> None:
         raise ConfigError("--compile needs a C++ compiler on a CPU, and none was found; install g++.")
 
 
+def refuse_compiled_checkpointing(compiled: bool, checkpointing: bool) -> None:
+    """Raise ConfigError if networks shall run compiled and compute their encoders twice."""
+    if compiled and checkpointing:
+        raise ConfigError("--compile and --activation-checkpointing exclude each other; use one of them.")
+
+
 def _computes_bf16(device: str) -> bool:
     """Tell whether matrix products in bfloat16 are native: CUDA from Ampere on, AVX512-BF16, AMX."""
     if device == "cuda":

@@ -40,7 +40,7 @@ GENERATED = "generated"
 _DEFAULT_STEPS = {"cpu": 1200, "mps": 3000, "cuda": 10000}
 _LARGEST_CROP = {"cpu": 192, "mps": 320, "cuda": 512}
 _CROP_MULTIPLE = 32
-_SMALLEST_CROP = 16
+SMALLEST_CROP = 16
 """Below it most encoders have less than one pixel to look at."""
 _EVALUATIONS = 5
 _SAMPLED_IMAGES = 50
@@ -302,8 +302,8 @@ def resolve_crop(crop: int | None, split: Split, device: str) -> int:
     if crop is None:
         fitting = int(short) // _CROP_MULTIPLE * _CROP_MULTIPLE
         return max(_CROP_MULTIPLE, min(fitting, _LARGEST_CROP[device]))
-    if crop < _SMALLEST_CROP:
-        raise ConfigError(f"--crop {crop} is too small; give at least {_SMALLEST_CROP} pixels.")
+    if crop < SMALLEST_CROP:
+        raise ConfigError(f"--crop {crop} is too small; give at least {SMALLEST_CROP} pixels.")
     if crop > 2 * short:
         raise ConfigError(
             f"--crop {crop} is more than twice the images' median short side of {short:.0f} pixels, "

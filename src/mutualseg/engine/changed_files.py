@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -20,15 +20,7 @@ def changed_since(split: Split, started: float) -> str | None:
         split: of the run.
         started: seconds since the epoch.
     """
-    first, count = None, 0
-    for path in _files(split):
-        try:
-            newer = os.stat(path).st_mtime > started  # noqa: PTH116  # of 100,000 files
-        except OSError:
-            continue
-        if newer:
-            count += 1
-            first = first or path
+    first, count = _those(split, lambda path: os.stat(path).st_mtime > started)  # noqa: PTH116  # of 100,000 files
     if first is None:
         return None
     files = "1 file has" if count == 1 else f"{count} files have"
@@ -47,19 +39,29 @@ def differing_sizes(split: Split, data: Path, before: Path) -> str | None:
         data: folder of now.
         before: folder that the run was trained on so far.
     """
-    first, count = None, 0
-    for path in _files(split):
-        try:
-            differs = os.stat(path).st_size != os.stat(before / Path(path).relative_to(data)).st_size  # noqa: PTH116
-        except (OSError, ValueError):
-            continue
-        if differs:
-            count += 1
-            first = first or path
+
+    def differs(path: str) -> bool:
+        return os.stat(path).st_size != os.stat(before / Path(path).relative_to(data)).st_size  # noqa: PTH116
+
+    first, count = _those(split, differs)
     if first is None:
         return None
     files = "1 file has another size" if count == 1 else f"{count} files have other sizes"
     return f"{files} than in {before} (first: {first}), so the run goes on with other data"
+
+
+def _those(split: Split, is_one: Callable[[str], bool]) -> tuple[str | None, int]:
+    """Return the first file of which something holds, and how many there are; what is not there is none."""
+    first, count = None, 0
+    for path in _files(split):
+        try:
+            found = is_one(path)
+        except (OSError, ValueError):
+            continue
+        if found:
+            count += 1
+            first = first or path
+    return first, count
 
 
 def _files(split: Split) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from mutualseg import resolving
-from mutualseg.devices import PRECISIONS
+from mutualseg.devices import PRECISIONS, refuse_compiled_checkpointing
 from mutualseg.durations import parse_interval
 from mutualseg.engine.collapse_guard import MODES
 from mutualseg.engine.preparation import require_at_least
@@ -22,7 +22,6 @@ from mutualseg.supervision import Supervision
 from mutualseg.typed_values import typed_values
 from mutualseg.views.pipelines import UnlabeledViews
 
-_SMALLEST_CROP = 16
 _CHOICES = {
     "precision": PRECISIONS,
     "select": ("last", "best"),
@@ -58,7 +57,7 @@ def checked(settings: Settings) -> Settings:
         batch=(settings.batch, 2),
         unlabeled_batch=(settings.unlabeled_batch, 2),
         accumulate=(settings.accumulate, 1),
-        crop=(settings.crop, _SMALLEST_CROP),
+        crop=(settings.crop, resolving.SMALLEST_CROP),
         devices=(settings.devices, 1),
         num_nodes=(settings.num_nodes, 1),
         workers=(settings.workers, 0),
@@ -73,8 +72,7 @@ def checked(settings: Settings) -> Settings:
         if value not in choices:
             shown = name.replace("_", "-")
             raise ConfigError(f"--{shown} {value} is unknown; give {' or '.join(choices)}.")
-    if settings.compile and settings.activation_checkpointing:
-        raise ConfigError("--compile and --activation-checkpointing exclude each other; use one of them.")
+    refuse_compiled_checkpointing(settings.compile, settings.activation_checkpointing)
     method = {key: value for key, value in settings.method.items() if key != "name"}
     found = method_class(settings.method["name"])
     changed = replace(

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
-from mutualseg.atomic_files import faults_naming, sync
+from mutualseg.atomic_files import replacing
 from mutualseg.runs import RunFolder
 from mutualseg.step_numbers import step_of
 
@@ -63,12 +63,8 @@ def cut_events(path: Path, last_step: int) -> None:
     )  # some 100 bytes a scalar
     if len(kept) < path.stat().st_size:
         # Written under a name that TensorBoard does not read.
-        partial = path.with_name("events.partial")
-        with faults_naming(path):
-            partial.unlink(missing_ok=True)  # it may be a link
+        with replacing(path, path.with_name("events.partial")) as partial:
             partial.write_bytes(kept)
-            sync(partial)
-            partial.replace(path)
 
 
 def _records(content: bytes) -> Iterator[tuple[int, bytes]]:

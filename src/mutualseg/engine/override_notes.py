@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mutualseg.engine.overrides import put
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 
@@ -41,8 +42,7 @@ def with_noted(folder: RunFolder, saved: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError:
             continue
         for name, value in values.items() if isinstance(values, dict) else ():
-            group, _, inner = name.partition(".")
-            changed[group] = {**changed[group], inner: value} if inner else value
+            put(changed, name, value)
     return changed
 
 

@@ -53,6 +53,12 @@ def flat(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def put(plain: dict[str, Any], name: str, value: Any) -> None:
+    """Put a value under a name that `flat` returns into settings; a group is replaced, not changed."""
+    group, _, inner = name.partition(".")
+    plain[group] = {**plain[group], inner: value} if inner else value
+
+
 def read_names(override: str | Iterable[str], settings: Settings) -> tuple[str, ...]:
     """Return the settings that `--override` names, as they are spelled in config.yaml.
 
@@ -118,11 +124,7 @@ def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
     """
     plain = settings.to_dict()
     for name, value in values.items():
-        group, _, inner = name.partition(".")
-        if inner:
-            plain[group] = {**plain[group], inner: value}
-        else:
-            plain[name] = value
+        put(plain, name, value)
     if "device" in values:
         plain["device"] = resolve_device(str(plain["device"]))
     if "precision" in values:

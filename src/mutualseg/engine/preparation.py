@@ -18,7 +18,12 @@ from mutualseg.data.regular_files import real_path
 from mutualseg.data.skipping import SkippedFile, borne
 from mutualseg.data.split_file import write_split
 from mutualseg.data.splits import make_split, require_unlabeled
-from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
+from mutualseg.devices import (
+    refuse_compilation,
+    refuse_compiled_checkpointing,
+    resolve_device,
+    resolve_precision,
+)
 from mutualseg.durations import parse_duration, parse_interval
 from mutualseg.engine.fitting import fit_batch, fit_steps, forecast_memory
 from mutualseg.engine.memory_forecast import free_bytes, in_words
@@ -107,9 +112,8 @@ def prepare(
     resolved_method = resolving.resolve_method(method)
     wanted_loss = resolving.resolve_supervision(supervision)
     resolved_device = resolve_device(device)
+    refuse_compiled_checkpointing(compile, activation_checkpointing)
     if compile:
-        if activation_checkpointing:
-            raise ConfigError("--compile and --activation-checkpointing exclude each other; use one of them.")
         refuse_compilation(resolved_device)
     check_processes(devices, num_nodes, place, resolved_device, torch.cuda.device_count())
     folder = RunFolder(out)
