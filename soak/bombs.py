@@ -43,9 +43,10 @@ def tiff(tags: Mapping[int, tuple[int, Sequence[int]]], data: bytes, *, next_pag
     return b"II*\0" + struct.pack("<I", place) + data + page + extra
 
 
-def _declared(
+def declared(
     width: int, height: int, bands: int, bits: int, length: int, compression: int = 1, sample: int = 1
 ) -> dict[int, tuple[int, Sequence[int]]]:
+    """Return the tags of a page in one piece, as `tiff` takes them; `sample` 1 is whole numbers, 3 floats."""
     return {
         256: (4, [width]),
         257: (4, [height]),
@@ -92,13 +93,13 @@ def bombs() -> Iterator[Seed]:
         (22000, 22000, 4, 16, 1),
     ):
         for compression in (1, 5, 8):
-            content = tiff(_declared(width, height, bands, bits, len(small), compression, sample), small)
+            content = tiff(declared(width, height, bands, bits, len(small), compression, sample), small)
             name = f"TIFF of {width} x {height} x {bands} of {bits} bits, compression {compression}"
             yield Seed(name, ".tif", content)
     for bits, sample, bands in ((8, 1, 1), (8, 1, 5), (16, 1, 3), (32, 3, 1)):
-        deep = _declared(8, 8, bands, bits, len(packed), 8, sample)
+        deep = declared(8, 8, bands, bits, len(packed), 8, sample)
         yield Seed(f"TIFF of 8 x 8 x {bands} of {bits} bits with 2 GiB", ".tif", tiff(deep, packed))
-    tiles = _declared(16, 16, 5, 8, len(packed), 8) | {
+    tiles = declared(16, 16, 5, 8, len(packed), 8) | {
         322: (4, [60000]),
         323: (4, [60000]),
         324: (4, [8]),
@@ -113,9 +114,9 @@ def bombs() -> Iterator[Seed]:
         yield Seed(
             f"TIFF of 8 x 8 x {bands} with a JPEG of 65500 x 65500",
             ".tif",
-            tiff(_declared(8, 8, bands, 8, len(head), 7), head),
+            tiff(declared(8, 8, bands, 8, len(head), 7), head),
         )
-    gray = _declared(8, 8, 1, 8, 64)
+    gray = declared(8, 8, 1, 8, 64)
     yield Seed("TIFF whose page follows itself", ".tif", tiff(gray, bytes(64), next_page=8 + 64))
     yield Seed("TIFF whose strip is 4 GiB long", ".tif", tiff(gray | {279: (4, [2**32 - 1])}, bytes(64)))
     yield Seed("TIFF whose strip is out of the file", ".tif", tiff(gray | {273: (4, [2**32 - 9])}, bytes(64)))

@@ -25,6 +25,10 @@ from mutualseg.data.tiff_files import read_bands, read_header
 from mutualseg.errors import ImageError, MaskError
 from tests.data.made import write_png
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "soak"))
+
+from bombs import declared, tiff
+
 PROGRAM = Path(__file__).parents[2] / "soak" / "bad_files.py"
 
 Tags = dict[int, tuple[int, Sequence[int]]]
@@ -32,32 +36,8 @@ Tags = dict[int, tuple[int, Sequence[int]]]
 
 def write_tiff(path: Path, tags: Tags, data: bytes, next_page: int = 0) -> Path:
     """Write a TIFF of one page; types are 3 (16 bits) or 4 (32 bits), data starts at byte 8."""
-    entries = extra = b""
-    behind = 8 + len(data) + 2 + 12 * len(tags) + 4
-    for tag, (kind, values) in sorted(tags.items()):
-        packed = struct.pack(f"<{len(values)}{'H' if kind == 3 else 'I'}", *values)
-        field = packed.ljust(4, b"\0")
-        if len(packed) > 4:
-            field, extra = struct.pack("<I", behind + len(extra)), extra + packed
-        entries += struct.pack("<HHI", tag, kind, len(values)) + field
-    page = struct.pack("<H", len(tags)) + entries + struct.pack("<I", next_page)
-    path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + page + extra)
+    path.write_bytes(tiff(tags, data, next_page=next_page))
     return path
-
-
-def page_tags(width: int, height: int, bands: int, bits: int, length: int, compression: int = 1) -> Tags:
-    return {
-        256: (4, [width]),
-        257: (4, [height]),
-        258: (3, [bits] * bands),
-        259: (3, [compression]),
-        262: (3, [1]),
-        273: (4, [8]),
-        277: (3, [bands]),
-        278: (4, [height]),
-        279: (4, [length]),
-        339: (3, [3 if bits > 16 else 1] * bands),
-    }
 
 
 def test_the_limit_is_above_an_aerial_image_and_below_what_is_declared_by_bombs() -> None:
@@ -82,7 +62,9 @@ def test_a_large_image_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compression", [1, 5, 8])
 def test_a_tiff_of_many_bands_is_refused_by_its_header(tmp_path: Path, compression: int) -> None:
-    path = write_tiff(tmp_path / "a.tif", page_tags(50_000, 50_000, 8, 32, 64, compression), bytes(64))
+    path = write_tiff(
+        tmp_path / "a.tif", declared(50_000, 50_000, 8, 32, 64, compression, sample=3), bytes(64)
+    )
     for read in (read_header, read_bands, image_size, image_kind, read_image, any_reader(), INDICES.read):
         with pytest.raises(ImageError, match=r"a\.tif"):
             read(path)
@@ -112,18 +94,18 @@ def test_a_piece_that_unpacks_to_more_is_refused_without_imagecodecs(
 ) -> None:
     monkeypatch.setattr("mutualseg.data.tiff_pieces._has_imagecodecs", lambda: False)
     packed = zlib.compress(bytes(80 << 20))
-    path = write_tiff(tmp_path / "a.tif", page_tags(8, 8, 1, 16, len(packed), 8), packed)
+    path = write_tiff(tmp_path / "a.tif", declared(8, 8, 1, 16, len(packed), 8), packed)
     with pytest.raises(ImageError, match=r"a\.tif is broken \(a piece holds more than is declared\)"):
         read_bands(path)
     packed = zlib.compress(bytes(128))
-    path = write_tiff(path, page_tags(8, 8, 1, 16, len(packed), 8), packed)
+    path = write_tiff(path, declared(8, 8, 1, 16, len(packed), 8), packed)
     assert read_bands(path).shape == (8, 8, 1)
 
 
 def test_a_jpeg_in_a_tiff_may_not_be_larger_than_the_tiff_says(tmp_path: Path) -> None:
     Image.new("L", (64, 64)).save(tmp_path / "a.jpg")
     packed = (tmp_path / "a.jpg").read_bytes()
-    path = write_tiff(tmp_path / "a.tif", page_tags(8, 8, 2, 8, len(packed), 7), packed)
+    path = write_tiff(tmp_path / "a.tif", declared(8, 8, 2, 8, len(packed), 7), packed)
     with pytest.raises(ImageError, match=r"a\.tif is broken \(a piece is 64x64 pixels, more than declared\)"):
         read_bands(path)
 
@@ -137,7 +119,7 @@ def test_a_jpeg_in_a_tiff_may_not_be_larger_than_the_tiff_says(tmp_path: Path) -
     ],
 )
 def test_directories_that_lead_astray(tmp_path: Path, change: Tags, next_page: int, message: str) -> None:
-    path = write_tiff(tmp_path / "a.tif", page_tags(8, 8, 1, 8, 64) | change, bytes(64), next_page)
+    path = write_tiff(tmp_path / "a.tif", declared(8, 8, 1, 8, 64) | change, bytes(64), next_page)
     with pytest.raises(ImageError, match=rf"a\.tif is broken.*\({message}\)"):
         read_bands(path)
 
