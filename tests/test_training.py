@@ -11,9 +11,9 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from mutualseg.data.collating import collate_labeled
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import read_folder
-from mutualseg.data.streams import collate_labeled
 from mutualseg.engine.sample_steps import SampleSteps
 from mutualseg.engine.training import Training
 from mutualseg.errors import DataError, TrainingError, UnusableFileError

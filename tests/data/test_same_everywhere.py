@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from mutualseg.data.collating import collate_unlabeled
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.folder import read_folder
 from mutualseg.data.samples import Sample
 from mutualseg.data.skipping import BadFile, WithSkipped
 from mutualseg.data.splits import make_split
-from mutualseg.data.streams import UnlabeledStream, collate_unlabeled
+from mutualseg.data.streams import UnlabeledStream
 from mutualseg.types import UnlabeledBatch, UnlabeledCrop
 from mutualseg.views.pipelines import UnlabeledViews
 from tests.command.made import write_data, write_photos

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
+from mutualseg.data.collating import collate_unlabeled
 from mutualseg.data.folder import read_folder
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import PARTS, Sample
-from mutualseg.data.streams import Positions, UnlabeledStream, collate_unlabeled
+from mutualseg.data.streams import Positions, UnlabeledStream
 from mutualseg.types import UnlabeledBatch
 from mutualseg.views.pipelines import UnlabeledViews
 from tests.conftest import parts as parts_of

@@ -11,13 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
+from mutualseg.data.collating import collate_labeled, collate_unlabeled
 from mutualseg.data.decoded_images import can_share
 from mutualseg.data.encoding import PLAIN
 from mutualseg.data.folder import DataFolder, read_folder
 from mutualseg.data.loading import load_image, load_mask
 from mutualseg.data.samples import Sample
 from mutualseg.data.skipping import BadFile, SkippedFile, WithSkipped, borne, content_of, too_many
-from mutualseg.data.streams import collate_labeled, collate_unlabeled, sample_at, samples_from
+from mutualseg.data.streams import sample_at, samples_from
 from mutualseg.seeding import generator_at, permutation
 from mutualseg.types import LabeledBatch, LabeledCropBatch, UnlabeledBatch
 from mutualseg.views.pipelines import LabeledViews, UnlabeledViews

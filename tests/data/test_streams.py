@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from mutualseg.data.collating import collate_labeled, collate_unlabeled
 from mutualseg.data.datamodule import StreamSizes, TwoStreams
 from mutualseg.data.decoded_images import can_share
 from mutualseg.data.encoding import PLAIN
@@ -20,13 +21,7 @@ from mutualseg.data.image_codes import ImageCode
 from mutualseg.data.loading import load_image, load_mask
 from mutualseg.data.mask_codes import MaskCode
 from mutualseg.data.skipping import BadFile, WithSkipped
-from mutualseg.data.streams import (
-    LabeledStream,
-    Positions,
-    collate_labeled,
-    collate_unlabeled,
-    sample_at,
-)
+from mutualseg.data.streams import LabeledStream, Positions, sample_at
 from mutualseg.errors import DataError
 from mutualseg.seeding import generator_at
 from mutualseg.types import (

@@ -11,16 +11,11 @@ from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 
 from mutualseg.data.cache_choice import open_cache
+from mutualseg.data.collating import collate_labeled, collate_unlabeled
 from mutualseg.data.encoding import PLAIN, Encoding
 from mutualseg.data.loading import Shelf
 from mutualseg.data.samples import Sample
-from mutualseg.data.streams import (
-    LabeledStream,
-    Positions,
-    UnlabeledStream,
-    collate_labeled,
-    collate_unlabeled,
-)
+from mutualseg.data.streams import LabeledStream, Positions, UnlabeledStream
 from mutualseg.data.worker_signals import leave_signals_to_the_training
 from mutualseg.freed_memory import give_freed_memory_back
 from mutualseg.views.pipelines import LabeledViews, UnlabeledViews

@@ -7,15 +7,10 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from mutualseg.data.collating import collate_labeled, collate_unlabeled
 from mutualseg.data.datamodule import TwoStreams
 from mutualseg.data.skipping import BadFile, content_of
-from mutualseg.data.streams import (
-    LabeledStream,
-    UnlabeledStream,
-    collate_labeled,
-    collate_unlabeled,
-    sample_at,
-)
+from mutualseg.data.streams import LabeledStream, UnlabeledStream, sample_at
 
 
 class BatchPlace(NamedTuple):

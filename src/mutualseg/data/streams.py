@@ -16,20 +16,14 @@ from torch.utils.data import Dataset, Sampler
 from mutualseg.data.encoding import PLAIN, Encoding
 from mutualseg.data.loading import Shelf, load_image, load_mask
 from mutualseg.data.samples import Sample
-from mutualseg.data.skipping import BadFile, SkippedFile, WithSkipped, content_of, skipped_of, with_skipped
+from mutualseg.data.skipping import BadFile, SkippedFile, WithSkipped, content_of
 from mutualseg.errors import DataError
 from mutualseg.seeding import generator_at, permutation
 from mutualseg.threads import threads_set
 from mutualseg.types import (
-    ColorSteps,
-    LabeledBatch,
     LabeledCrop,
-    LabeledCropBatch,
-    UnlabeledBatch,
     UnlabeledCrop,
-    UnlabeledCropBatch,
 )
-from mutualseg.views.batched_photometric import plan_colors
 from mutualseg.views.pipelines import LabeledViews, UnlabeledViews
 
 Views = tuple[Tensor, ...]
@@ -233,48 +227,3 @@ class Positions(Sampler[int]):
     def __len__(self) -> int:
         """Return this process's positions from 0 on: the trainer counts batches from the run's start."""
         return self.end // self.processes
-
-
-def collate_labeled(
-    items: Sequence[Views | LabeledCrop | WithSkipped | BadFile],
-) -> LabeledBatch | LabeledCropBatch | WithSkipped | BadFile:
-    """Stack crops into a batch, or pass on the first bad file; what was skipped comes beside either."""
-    skipped, bad = _skipped_and_bad(items)
-    if bad is not None:
-        return bad
-    found = [content_of(item) for item in items]
-    columns = _stack(found)
-    kind = LabeledCropBatch if isinstance(found[0], LabeledCrop) else LabeledBatch
-    batch: LabeledBatch | LabeledCropBatch | WithSkipped = with_skipped(kind(*columns), skipped)
-    return batch
-
-
-def collate_unlabeled(
-    items: Sequence[Views | UnlabeledCrop | WithSkipped | BadFile | None],
-) -> UnlabeledBatch | UnlabeledCropBatch | WithSkipped | BadFile | None:
-    """Stack views into a batch, pass on the first bad file, or None for a batch not looked at."""
-    looked_at = [item for item in items if item is not None]
-    skipped, bad = _skipped_and_bad(looked_at)
-    if bad is not None or not looked_at:
-        return bad
-    found = [content_of(item) for item in looked_at]
-    columns = _stack(found)
-    kind = UnlabeledCropBatch if isinstance(found[0], UnlabeledCrop) else UnlabeledBatch
-    batch: UnlabeledBatch | UnlabeledCropBatch | WithSkipped = with_skipped(kind(*columns), skipped)
-    return batch
-
-
-def _skipped_and_bad(items: Sequence[Any]) -> tuple[tuple[SkippedFile, ...], BadFile | None]:
-    """Return all files that were skipped for some items, and the first bad file, which then has them all."""
-    skipped = tuple(file for item in items for file in skipped_of(item))
-    bad = next((item for item in items if isinstance(item, BadFile)), None)
-    return skipped, bad if bad is None or bad.skipped == skipped else bad._replace(skipped=skipped)
-
-
-def _stack(items: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
-    """Yield each column of the items as one: stacked, or planned where it holds color changes."""
-    for column in zip(*items, strict=True):
-        if column[0] is None:  # a view that the method did not ask for
-            yield None
-        else:
-            yield plan_colors(column) if isinstance(column[0], ColorSteps) else torch.stack(column)

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
+from mutualseg.data.collating import collate_labeled, collate_unlabeled
 from mutualseg.data.datamodule import TwoStreams
 from mutualseg.data.skipping import BadFile
-from mutualseg.data.streams import collate_labeled, collate_unlabeled
 from mutualseg.devices import autocast
 from mutualseg.engine.training import Training
 from mutualseg.errors import DataError
