@@ -15,6 +15,7 @@ from mutualseg.engine.cut_records import cut_events, cut_records
 from mutualseg.engine.event_file import EventFile
 from mutualseg.errors import RunError
 from mutualseg.runs import RunFolder
+from mutualseg.step_rows import read_rows
 
 
 def events_of(folder: Path, steps: range) -> Path:
@@ -109,7 +110,7 @@ def test_records_that_are_no_text_are_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"metrics\.csv' is damaged; restore it"):
         cut_records(folder, 4)
     with pytest.raises(RunError, match=r"metrics\.csv' is damaged; restore it"):
-        folder.read_rows()
+        read_rows(folder.metrics)
 
 
 def test_a_whole_record_that_is_no_event_is_cut(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from mutualseg.engine.event_file import EventFile, has_event
 from mutualseg.errors import UnusableFileError
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
+from mutualseg.step_rows import read_rows
 
 FOUND = Evaluation({"student_a": cast(Any, SimpleNamespace(miou=50.0, per_class=[50.0]))}, {})
 LAST = 8
@@ -65,7 +66,7 @@ def test_a_rollback_is_not_done_again_once_the_file_is_back(tmp_path: Path) -> N
     make_up(rounds)
     assert looks == [LAST]
     assert "due" not in rounds.state_dict()
-    assert len(rounds.folder.read_rows()) == 1
+    assert len(read_rows(rounds.folder.metrics)) == 1
 
 
 def test_events_of_what_was_made_up_for_stand_once(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ SOURCE = Path(mutualseg.__file__).parent
 LAYERS = (
     "errors types pixel_values addressing nearest typed_values occupied durations devices machine "
     "freed_memory threads seeding schedules configs atomic_files terminal one_line plain_yaml "
-    "step_numbers tensor_files",
+    "step_numbers step_rows tensor_files",
     "views losses networks",
     "data evaluation",
     "optimization supervision methods",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +11,11 @@ from typing import Any
 
 import yaml
 
-from mutualseg.atomic_files import faults_naming, partial_of, sync_folder, write_text
+from mutualseg.atomic_files import partial_of, write_text
 from mutualseg.data.file_names import printable
 from mutualseg.errors import RunError
 from mutualseg.one_line import one_line
 from mutualseg.plain_yaml import NotPlainError, plain_text, read_plain
-from mutualseg.step_numbers import step_of
 
 _WRITTEN = {
     *("config", "split", "metrics", "monitor", "timing", "events", "summary", "report"),
@@ -263,70 +260,11 @@ class RunFolder:
         """Return what `write_classes` wrote; empty if it is not there."""
         return tuple(self.classes.read_text(encoding="utf-8").splitlines()) if self.classes.is_file() else ()
 
-    def append_row(self, path: Path, row: dict[str, float | int | str]) -> None:
-        """Append one row to a CSV file of this run; the first row sets the header.
-
-        It is safe on the disk on return: a run that goes on from a later checkpoint does not make it again.
-        """
-        is_new = not path.is_file() or path.stat().st_size == 0
-        with faults_naming(path), path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row), lineterminator="\n")
-            if is_new:
-                writer.writeheader()
-            writer.writerow(row)
-            file.flush()
-            os.fsync(file.fileno())
-        if is_new:
-            sync_folder(path.parent)
-
-    def cut_rows(self, path: Path, last_step: int) -> None:
-        """Drop the rows of a CSV file that stand after a step: a resumed run writes them again.
-
-        Raises:
-            RunError: the file is no text.
-        """
-        if not path.is_file():
-            return
-        try:
-            header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
-        except UnicodeDecodeError as error:
-            raise RunError(_damaged(path)) from error
-        if not header.endswith("\n"):  # a full disk or a crash cut it short: the first row sets it again
-            path.unlink()
-            return
-        steps = [step_of(row.split(",", 1)[0]) for row in rows]
-        # A row that a crash cut short is dropped too: it is the last, and written again.
-        kept = [
-            row
-            for step, row in zip(steps, rows, strict=True)
-            if row.endswith("\n") and step is not None and step <= last_step
-        ]
-        if len(kept) < len(rows):
-            write_text(path, header + "".join(kept))
-
-    def read_rows(self) -> list[dict[str, str]]:
-        """Return the rows of metrics.csv.
-
-        Raises:
-            RunError: it is no table.
-        """
-        if not self.metrics.is_file():
-            return []
-        try:
-            with self.metrics.open(newline="", encoding="utf-8") as file:
-                return list(csv.DictReader(file))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise RunError(_damaged(self.metrics)) from error
-
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the result; a kill leaves the whole file or none, since its presence means finished."""
         # Bytes of a file name that are no text become \udce9, which is how JSON writes them too.
         text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
         write_text(self.summary, text, errors="backslashreplace")
-
-
-def _damaged(path: Path) -> str:
-    return f"'{path}' is damaged; restore it, or start the run anew with --overwrite."
 
 
 def next_free(parent: Path, name: str) -> Path:

@@ -13,6 +13,7 @@ import torch
 
 from mutualseg.errors import Interrupted, TrainingError
 from mutualseg.runs import RunFolder
+from mutualseg.step_rows import append_row
 
 
 def train(*, out: str, seed: int, **arguments: Any) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def train(*, out: str, seed: int, **arguments: Any) -> dict[str, Any]:
     summary = {"method": "mutual", "networks": {"teacher_a": miou}, "deployed": "teacher_a", "steps": 3}
     facts = {"began": began, "ended": time.time(), "threads": torch.get_num_threads(), **arguments}
     summary |= {"seconds": 60, "training_seconds": 50, "facts": facts, "process": os.getpid()}
-    folder.append_row(folder.metrics, {"step": 3, "miou_teacher_a": miou})
+    append_row(folder.metrics, {"step": 3, "miou_teacher_a": miou})
     folder.write_summary(summary)
     return summary
 

@@ -19,6 +19,7 @@ from mutualseg.comparison.variants import Variant
 from mutualseg.data.samples import Split
 from mutualseg.errors import RunError, TrainingError
 from mutualseg.runs import RunFolder
+from mutualseg.step_rows import append_row
 
 PLANNED = PlannedRun(
     Variant("mutual", {"name": "mutual"}, {}, {}), Amount(0, Split((), (), (), (), 0, "part")), 0
@@ -52,7 +53,7 @@ def summarized(folder: RunFolder, **more: Any) -> None:
         | {"seconds": 60, "training_seconds": 50, "commit": "abc"}
         | more
     )
-    folder.append_row(folder.metrics, {"step": 3, "miou_teacher_a": 41.0})
+    append_row(folder.metrics, {"step": 3, "miou_teacher_a": 41.0})
 
 
 def test_kill_during_overwriting_leaves_a_run(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +71,7 @@ def test_kill_during_overwriting_leaves_a_run(folder: RunFolder, monkeypatch: py
 
 
 def test_only_what_a_run_wrote_is_cleared(folder: RunFolder) -> None:
-    folder.append_row(folder.metrics, {"step": 3})
+    append_row(folder.metrics, {"step": 3})
     folder.clear_remains()
     assert list(folder.root.iterdir()) == []
     (folder.root / "notes.txt").write_text("mine")

@@ -17,6 +17,7 @@ from mutualseg.comparison.shared import Shared
 from mutualseg.engine.summary import counted_network
 from mutualseg.errors import CheckpointError, Interrupted, RunError
 from mutualseg.runs import RunFolder
+from mutualseg.step_rows import read_rows
 
 Train = Callable[..., dict[str, Any]]
 """`mutualseg.train`."""
@@ -77,7 +78,7 @@ def finished_row(planned: PlannedRun, folder: RunFolder) -> dict[str, Any]:
     summary = folder.read_summary()
     counted = counted_network(summary["method"], summary["networks"], summary["deployed"])
     miou = summary["networks"][counted]
-    recorded = [float(row[f"miou_{counted}"]) for row in folder.read_rows()]
+    recorded = [float(row[f"miou_{counted}"]) for row in read_rows(folder.metrics)]
     return {
         **planned.row(),
         "status": "finished",

@@ -13,6 +13,7 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from mutualseg.atomic_files import replacing
 from mutualseg.runs import RunFolder
 from mutualseg.step_numbers import step_of
+from mutualseg.step_rows import cut_rows
 
 _LENGTH = struct.Struct("<QI")
 """Of a record: its bytes, and the checksum of that number."""
@@ -47,7 +48,7 @@ class RecordCutting(pl.Callback):
 def cut_records(folder: RunFolder, last_step: int) -> None:
     """Drop rows, events, pictures and bad batches of steps after `last_step`, and what a crash cut short."""
     for path in (folder.metrics, folder.monitor, folder.timing):
-        folder.cut_rows(path, last_step)
+        cut_rows(path, last_step)
     for path in folder.root.glob("events.out.tfevents.*"):
         cut_events(path, last_step)
     for path in (*folder.pseudo_labels.glob("step_*.png"), *folder.bad_batches.glob("step_*.*")):

@@ -17,6 +17,7 @@ from mutualseg.errors import UnusableFileError
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
+from mutualseg.step_rows import append_row, cut_rows
 
 _WATCHED = ("loss", "kept")
 """What is recorded of the latest step beside the scores."""
@@ -101,7 +102,7 @@ class EvaluationRounds(pl.Callback):
             training.to(device)
         if is_leader():
             for path in (self.folder.metrics, self.folder.monitor, self.folder.timing):
-                self.folder.cut_rows(path, trainer.global_step - 1)
+                cut_rows(path, trainer.global_step - 1)
         known = {name: value for name, value in self._due.items() if value is not None}
         training.latest |= {
             name: torch.tensor(value, dtype=torch.float64, device="cpu") for name, value in known.items()
@@ -144,10 +145,10 @@ class EvaluationRounds(pl.Callback):
         watched = {name: pl_module.latest.get(name) for name in _WATCHED}
         row: dict[str, float | int | str] = {"step": step}
         row |= {name: "" if value is None else round(float(value), 6) for name, value in watched.items()}
-        self.folder.append_row(self.folder.metrics, row | scored)
+        append_row(self.folder.metrics, row | scored)
         watched_over = {name: "" if value is None else value for name, value in found.monitor.items()}
-        self.folder.append_row(self.folder.monitor, {"step": step, **watched_over})
-        self.folder.append_row(
+        append_row(self.folder.monitor, {"step": step, **watched_over})
+        append_row(
             self.folder.timing,
             {
                 "step": step,

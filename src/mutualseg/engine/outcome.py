@@ -18,6 +18,7 @@ from mutualseg.evaluation.metrics import Scores
 from mutualseg.methods.base import Method
 from mutualseg.reporting.kept_pictures import picture_at, thin_out
 from mutualseg.reporting.training_pictures import draw_pseudo_labels
+from mutualseg.step_rows import read_rows
 from mutualseg.weights_files import save_network
 
 
@@ -100,7 +101,7 @@ def finish(
 
 
 def _recorded(session: Session, role: str) -> list[float]:
-    return [float(row[f"miou_{role}"]) for row in session.folder.read_rows()]
+    return [float(row[f"miou_{role}"]) for row in read_rows(session.folder.metrics)]
 
 
 def _save(session: Session, method: Method, path: Path, step: int) -> None:

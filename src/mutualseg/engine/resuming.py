@@ -29,6 +29,7 @@ from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 from mutualseg.skipped_list import read_skipped
+from mutualseg.step_rows import read_rows
 
 
 def resume_run(
@@ -106,7 +107,7 @@ def _lead(
     tell(_RESUME if has_begun else _BEGIN)
     _note_changed_files(session, saved, change)
     if not has_begun:
-        lost = ", though it was trained before" if folder.read_rows() else " yet"
+        lost = ", though it was trained before" if read_rows(folder.metrics) else " yet"
         console.say(f"{root} has no checkpoint{lost}, so it begins with its first step")
     elif not folder.checkpoint.is_file():
         console.say(f"going on from the checkpoint of step {saved.step}, since '{folder.checkpoint}' is gone")
