@@ -1,0 +1,32 @@
+"""What the verbs that use a finished run do with their arguments, and what they print."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mutualseg import api
+from mutualseg.command_line.printing import EXIT_SKIPS, complain, say
+from mutualseg.terminal import json_line
+
+
+def perform_evaluate(arguments: dict[str, Any], as_json: bool) -> int:
+    """Score a run; print the scores."""
+    scores = api.evaluate(**arguments | {"quiet": as_json or arguments["quiet"]})
+    if as_json:
+        print(json_line(scores))
+        return 0
+    print(f"{scores['split']} mIoU {scores['miou']:.2f}, pixel accuracy {scores['pixel_accuracy']:.2f}")
+    return 0
+
+
+def perform_predict(arguments: dict[str, Any], as_json: bool) -> int:
+    """Segment files; print how many masks there are, and what was skipped."""
+    done = api.predict(**arguments)
+    if as_json:
+        skipped = [{"file": str(path), "reason": reason} for path, reason in done.skipped]
+        print(json_line({"written": [str(path) for path in done.written], "skipped": skipped}))
+    else:
+        say(f"{len(done.written)} masks written to {arguments['out']}")
+        for _, reason in done.skipped:
+            complain(f"skipped: {reason}")
+    return EXIT_SKIPS if done.skipped else 0

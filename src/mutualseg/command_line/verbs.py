@@ -1,0 +1,30 @@
+"""The verbs: what each is for, and what performs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mutualseg.command_line.data_verbs import perform_check, perform_split
+from mutualseg.command_line.training_verbs import perform_compare, perform_train
+from mutualseg.command_line.using_verbs import perform_evaluate, perform_predict
+
+VERBS = {
+    "train": "train a network from labeled and unlabeled images",
+    "evaluate": "score a trained network on the val or test part",
+    "predict": "segment images with a trained network",
+    "split": "choose labeled and held-out images ahead",
+    "check": "look a data folder over and name what is wrong with it",
+    "compare": "train several methods, label amounts and seeds, in one table",
+}
+"""What each verb is for, in the order of `--help`."""
+
+PERFORM: Mapping[str, Callable[[dict[str, Any], bool], int]] = {
+    "train": perform_train,
+    "evaluate": perform_evaluate,
+    "predict": perform_predict,
+    "split": perform_split,
+    "check": perform_check,
+    "compare": perform_compare,
+}
+"""Verb to what performs it: arguments of the `api` function and whether JSON is wanted, to the exit code."""
