@@ -28,6 +28,7 @@ LAYERS = (
     "predictor resolving unusable_files",
     "engine scoring",
     "comparison",
+    "run_report",
     "api",
     "__init__",
     "command_line",
