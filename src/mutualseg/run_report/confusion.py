@@ -1,4 +1,4 @@
-"""The confusion matrix as a table of shaded cells, as a picture where there are many classes, and in words."""
+"""The confusion matrix: a table of shaded cells, a picture where there are many classes, and words."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
 from mutualseg.run_report.tiles import Tile, css_color, plain_tile
+
+Numbers = npt.NDArray[np.float64]
 
 MOST_IN_TABLE = 24
 """With more classes a table is wider than a page."""
@@ -73,7 +76,7 @@ def draw_confusion(counts: Tensor, classes: Sequence[str]) -> Confusion:
     return Confusion(rows, None, pairs)
 
 
-def _pairs(pixels: np.ndarray, shares: np.ndarray, classes: Sequence[str]) -> list[Pair]:
+def _pairs(pixels: Numbers, shares: Numbers, classes: Sequence[str]) -> list[Pair]:
     wrong = pixels * (1 - np.eye(len(classes)))
     places = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_PAIRS]
     found = []
@@ -88,13 +91,16 @@ def _pairs(pixels: np.ndarray, shares: np.ndarray, classes: Sequence[str]) -> li
 def _cell(share: float, is_hit: bool) -> Cell:
     text = "" if share < 0.05 else "<1" if share < 0.5 else f"{share:.0f}"
     color = 255 + (_FULL - 255) * share / 100
-    return Cell(text, css_color(color.round()), "#fff" if share > 55 else "#111", is_hit)
+    return Cell(text, css_color(color.round().astype(int).tolist()), "#fff" if share > 55 else "#111", is_hit)
 
 
-def _picture(shares: np.ndarray, pairs: Sequence[Pair]) -> Tile:
+def _picture(shares: Numbers, pairs: Sequence[Pair]) -> Tile:
     colors = (255 + (_FULL - 255) * (shares[..., None] / 100)).round().astype(np.uint8)
     factor = max(1, 760 // len(colors))
     image = Image.fromarray(colors.repeat(factor, 0).repeat(factor, 1))
     most = "; ".join(f"{pair.true} as {pair.named}, {pair.share:.0f} %" for pair in pairs[:3])
-    text = f"Confusion matrix of {len(colors)} classes, true classes from top to bottom, named ones from left to right. "
-    return plain_tile("confusion matrix", image, f"{text}Most frequent errors: {most or 'none'}.")
+    text = (
+        f"Confusion matrix of {len(colors)} classes, true ones from top to bottom, named ones from left to "
+        f"right. Most frequent errors: {most or 'none'}."
+    )
+    return plain_tile("confusion matrix", image, text)

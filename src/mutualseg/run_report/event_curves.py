@@ -38,7 +38,7 @@ def read_curves(folder: Path) -> Curves:
 
 
 def thinned(points: Points, most: int) -> Points:
-    """Return a curve of no more than `most` points, each the mean of as many neighbors, at their last step."""
+    """Return a curve of at most `most` points, each the mean of as many neighbors, at their last step."""
     if len(points) <= most:
         return points
     size = -(-len(points) // most)

@@ -16,8 +16,8 @@ def data_facts(record: RunRecord) -> Facts:
     found = [("data", f"{config.get('data')} ({config.get('layout', 'folder')} layout)")]
     if split is not None:
         wanted = config.get("labeled")
-        how = f", of --labeled {wanted}" if wanted is not None else ""
-        found.append(("labeled images", f"{split.labeled:,}{how}, split seed {config.get('split_seed', 0)}"))
+        how = f"--labeled {wanted}, " if wanted is not None else ""
+        found.append(("labeled images", f"{split.labeled:,} ({how}split seed {config.get('split_seed', 0)})"))
         unused = " (not used by this method)" if record.method == "labels_only" else ""
         found.append(("unlabeled images", f"{split.unlabeled:,}{unused}"))
         held_out = ", held out from the labeled ones" if split.val_from == "held out" else ""
@@ -87,6 +87,13 @@ def duration(seconds: float) -> str:
 def role_in_words(role: str) -> str:
     """Return the role of a network, such as teacher a."""
     return role.replace("teachers_mean", "mean of both teachers").replace("_", " ")
+
+
+def _start(config: Mapping[str, Any]) -> str:
+    if config.get("init"):
+        return f"the network of {config['init']}"
+    weights = str(config.get("weights"))
+    return "random weights" if weights == "none" else f"weights of {weights}"
 
 
 def _precision(config: Mapping[str, Any]) -> str:

@@ -101,8 +101,8 @@ def _notes(record: RunRecord, found: ValScores | None, no_pictures: str | None) 
         yield f"No val mask holds {_few(absent)}: the IoU is unknown, and no part of the mean."
     if summary.get("select") == "best":
         yield (
-            "--select best: the deployed network is that of the best evaluation on val, so its scores flatter "
-            "it; the table has those of the last step."
+            "--select best: the deployed network is that of the best evaluation on val, so what it scores "
+            "there flatters it; the table of classes is of the last step."
         )
     elif found is not None and abs(found.scores.miou - summary["miou"]) > 0.05:
         yield (

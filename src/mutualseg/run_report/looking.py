@@ -144,7 +144,8 @@ class _Look:
         judged = error_map(self.truth, self.own, before)
         known = max(int((self.truth != 255).sum()), 1)
         wrong = int(((self.own != self.truth) & (self.truth != 255)).sum())
-        text = f"{shown(self.chosen.name)}: where {of or 'the network'} is wrong, {wrong / known:.1%} of the pixels"
+        name = shown(self.chosen.name)
+        text = f"{name}: where {of or 'the network'} is wrong, {wrong / known:.1%} of the pixels"
         if before is not None:
             was_wrong = int(((before != self.truth) & (self.truth != 255)).sum())
             text += f"; labels only is wrong in {was_wrong / known:.1%}"

@@ -81,7 +81,7 @@ def headline(record: RunRecord) -> list[tuple[str, str, str]]:
         (
             "mIoU",
             f"{summary['miou']:.2f} %",
-            f"{facts.role_in_words(record.deployed)}, last step, {summary.get('val_images', 'all')} val images",
+            f"{facts.role_in_words(record.deployed)}, last step, {summary.get('val_images', 'all')} images",
         )
     ]
     baseline = summary.get("baseline")
@@ -155,8 +155,8 @@ def _sheets(record: RunRecord) -> list[Tile]:
         sheet_tile(
             "What the networks saw",
             record.folder.views,
-            "Training crops: labeled ones with their masks, unlabeled ones in the weak view, the strong view, "
-            "after CutMix, and which of their pixels count.",
+            "Training crops: labeled ones with their masks, unlabeled ones in the weak view, in the strong "
+            "view, and after CutMix, and which of their pixels count.",
         )
     ]
     if newest is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -24,6 +26,14 @@ def render(template: str, content: Mapping[str, Any]) -> str:
         template: name of its file.
         content: values by name.
     """
+    environment = _environment()
+    style = Markup((files("mutualseg.run_report") / "templates" / "style.css").read_text(encoding="utf-8"))
+    page = environment.get_template(template)
+    return page.render(content, generator=Markup(GENERATOR), style=style)
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("mutualseg.run_report", "templates"),
         autoescape=True,
@@ -33,10 +43,7 @@ def render(template: str, content: Mapping[str, Any]) -> str:
         finalize=_inert,
     )
     environment.filters |= {"number": _number, "signed": _signed}
-    style = environment.loader.get_source(environment, "style.css")[0]  # type: ignore[union-attr]
-    return environment.get_template(template).render(
-        content, generator=Markup(GENERATOR), style=Markup(style)
-    )
+    return environment
 
 
 def _inert(value: Any) -> Any:

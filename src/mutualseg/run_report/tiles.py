@@ -135,6 +135,6 @@ def _fitting(size: tuple[int, int]) -> tuple[int, int]:
 
 def _tile(title: str, image: Image.Image, text: str, *, format: str, **options: object) -> Tile:
     held = BytesIO()
-    image.save(held, format=format, **options)  # type: ignore[arg-type]
+    image.save(held, format=format, **options)
     packed = base64.b64encode(held.getvalue()).decode("ascii")
     return Tile(title, f"data:image/{format.lower()};base64,{packed}", text, *image.size)

@@ -74,8 +74,8 @@ def _look(
             raise
         reason = one_line(error).rstrip(".")
         return None, (
-            f"There are no pictures and no confusion matrix, since the val images cannot be looked at: {reason}. "
-            f"If the data are elsewhere now: mutualseg report {record.root} --data DIR"
+            f"There are no pictures and no confusion matrix, since the val images cannot be looked at: "
+            f"{reason}. If the data are elsewhere now: mutualseg report {record.root} --data DIR"
         )
 
 
