@@ -10,7 +10,7 @@ from markupsafe import Markup
 from mutualseg.run_report.charts import Chart, Line, line_chart, sparkline
 from mutualseg.run_report.event_curves import Points
 from mutualseg.run_report.facts import role_in_words
-from mutualseg.run_report.record import Rows, RunRecord, miou_column
+from mutualseg.run_report.record import Rows, RunRecord, counted_role
 
 _APART = "disagree"
 """Part of the name of what is logged of disagreement."""
@@ -39,7 +39,7 @@ def training_charts(record: RunRecord) -> list[Chart]:
     if not losses:
         losses = [Line("loss", column(record.metrics, "loss"), is_main=True)]
     losses.sort(key=lambda line: not line.is_main)
-    main = miou_column(record)
+    main = f"miou_{record.deployed}"
     names = [name for name in (record.metrics[0] if record.metrics else ()) if name.startswith("miou_")]
     names.sort(key=lambda name: name != main)
     scores = [
@@ -47,7 +47,7 @@ def training_charts(record: RunRecord) -> list[Chart]:
         for name in names
     ]
     if record.twin is not None:
-        scores.insert(1, Line("labels only", column(record.twin.metrics, miou_column(record.twin))))
+        scores.insert(1, Line("labels only", _miou(record.twin)))
     charts = [line_chart("Loss", losses, low=0), line_chart("mIoU on val, in percent", scores, unit=" %")]
     return [chart for chart in charts if chart is not None]
 
@@ -100,7 +100,7 @@ def compared_charts(records: Sequence[RunRecord]) -> list[Chart]:
         line_chart("Loss", [Line(each.name, _loss(each)) for each in records], low=0),
         line_chart(
             "mIoU on val, in percent",
-            [Line(each.name, column(each.metrics, miou_column(each))) for each in records],
+            [Line(each.name, _miou(each)) for each in records],
             unit=" %",
         ),
         line_chart(
@@ -126,6 +126,11 @@ def column(rows: Rows, name: str) -> Points:
 
 def _loss(record: RunRecord) -> Points:
     return record.curves.get("loss") or column(record.metrics, "loss")
+
+
+def _miou(record: RunRecord) -> Points:
+    """Return the mIoU of the network that counts."""
+    return column(record.metrics, f"miou_{counted_role(record)}")
 
 
 def _percent(points: Points) -> Points:

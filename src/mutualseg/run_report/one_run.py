@@ -14,7 +14,7 @@ from mutualseg.run_report.curves_of_runs import class_shares, pseudo_label_chart
 from mutualseg.run_report.findings import find
 from mutualseg.run_report.legend import legend_of
 from mutualseg.run_report.looking import Looked, own_pictures
-from mutualseg.run_report.record import RunRecord, miou_column
+from mutualseg.run_report.record import RunRecord
 from mutualseg.run_report.tiles import Tile, sheet_tile
 
 CHANCE = "One seed says little about differences of a point or two; mutualseg compare trains several of each."
@@ -66,7 +66,7 @@ def headline(record: RunRecord) -> list[tuple[str, str, str]]:
     """Return the numbers that come first: what, value, and where it comes from."""
     summary = record.summary
     if summary is None:
-        column = miou_column(record)
+        column = f"miou_{record.deployed}"
         if not record.metrics or record.metrics[-1].get(column) is None:
             return []
         row = record.metrics[-1]
@@ -110,7 +110,11 @@ def _title(record: RunRecord) -> str:
 
 
 def _could_have_twin(record: RunRecord) -> bool:
-    return record.method != "labels_only" and not record.config.get("with_baseline")
+    return (
+        record.summary is not None
+        and record.method != "labels_only"
+        and not record.config.get("with_baseline")
+    )
 
 
 def _columns(record: RunRecord) -> list[str]:

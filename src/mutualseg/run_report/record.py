@@ -104,13 +104,12 @@ def read_record(root: Path, name: str | None = None) -> RunRecord:
     )
 
 
-def miou_column(record: RunRecord) -> str:
-    """Return the column of metrics.csv that has the mIoU of the network that counts."""
-    summary = record.summary or {}
-    role = record.deployed
-    if record.method == "labels_only" and isinstance(summary.get("networks"), Mapping):
-        role = counted_network("labels_only", summary["networks"], role)
-    return f"miou_{role}"
+def counted_role(record: RunRecord) -> str:
+    """Return the network of a run that counts beside others: see `engine.summary.counted_network`."""
+    networks = (record.summary or {}).get("networks")
+    if record.method == "labels_only" and isinstance(networks, Mapping):
+        return counted_network("labels_only", networks, record.deployed)
+    return record.deployed
 
 
 def _numbers(path: Path) -> Rows:

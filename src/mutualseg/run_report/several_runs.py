@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 from mutualseg.run_report import commands, facts
 from mutualseg.run_report.chosen_images import choose_images, scores_by_name
-from mutualseg.run_report.class_scores import Totals, class_rows, true_shares
+from mutualseg.run_report.class_scores import Scores, Totals, class_rows, true_shares
 from mutualseg.run_report.confusion import Confusion, draw_confusion
 from mutualseg.run_report.curves_of_runs import compared_charts
 from mutualseg.run_report.findings import Finding, find
 from mutualseg.run_report.legend import legend_of
 from mutualseg.run_report.looking import Looked, PictureRow, own_pictures, shared_pictures
 from mutualseg.run_report.one_run import CHANCE, verdict
-from mutualseg.run_report.record import RunRecord, miou_column
+from mutualseg.run_report.record import RunRecord, counted_role
 
 _FEW_RUNS = 3
 """Of more runs one image of each kind is shown, so that the page stays small."""
@@ -53,7 +53,7 @@ def several_runs_content(
     legend = legend_of(records[0], able[0].val.colors if able and is_shared else None)
     colors = [color for _, color in legend]
     finished = [record for record in records if record.summary is not None]
-    several = [record.summary["per_class_iou"] for record in finished if record.summary is not None]
+    several = [_per_class(record) for record in finished]
     shares = true_shares(finished[0].summary, finished[0].monitor) if finished else {}
     return {
         "title": f"{len(records)} runs side by side",
@@ -98,7 +98,8 @@ def _part(record: RunRecord, looked: Looked | None, reason: str | None, *, with_
 def _score_row(record: RunRecord) -> dict[str, Any]:
     summary = record.summary or {}
     rows = record.metrics
-    miou = summary.get("miou", rows[-1].get(miou_column(record)) if rows else None)
+    role = counted_role(record)
+    miou = _miou(record) if summary else rows[-1].get(f"miou_{role}") if rows else None
     return {
         "name": record.name,
         "method": record.method,
@@ -107,14 +108,23 @@ def _score_row(record: RunRecord) -> dict[str, Any]:
         "steps": f"{record.last_step} of {record.config.get('steps')}" if not summary else summary["steps"],
         "seed": record.config.get("seed"),
         "miou": miou,
-        "miou_best": summary.get("miou_best"),
+        "network": facts.role_in_words(role),
+        "miou_best": summary.get("networks_best", {}).get(role, summary.get("miou_best")),
         "baseline": summary.get("baseline", {}).get("miou"),
         "gain": summary.get("gain"),
-        "accuracy": summary.get("pixel_accuracy"),
         "time": facts.duration(float(summary["seconds"])) if "seconds" in summary else None,
         "finished": bool(summary),
     }
 
 
 def _miou(record: RunRecord) -> float | None:
-    return None if record.summary is None else float(record.summary["miou"])
+    summary = record.summary
+    return None if summary is None else float(summary["networks"].get(counted_role(record), summary["miou"]))
+
+
+def _per_class(record: RunRecord) -> Scores:
+    summary = record.summary or {}
+    known: Scores = summary.get("networks_per_class_iou", {}).get(
+        counted_role(record), summary["per_class_iou"]
+    )
+    return known
