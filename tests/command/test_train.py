@@ -334,7 +334,7 @@ def test_quiet_and_json(data: Path, tmp_path: Path, command: Command) -> None:
     words = ("train", "--data", data, "--quiet", *flags(steps=1, method="labels_only"))
     quiet = command(*words, "--out", "quiet")
     assert (quiet.code, quiet.err) == (0, "")
-    assert len(quiet.out.splitlines()) == 2
+    assert len(quiet.out.splitlines()) == 3
     shown = command(*words, "--out", "shown", "--json")
     assert shown.out.count("\n") == 1
     assert json.loads(shown.out) == _summary(tmp_path / "shown")

@@ -28,6 +28,9 @@ def write_report(
 ) -> dict[str, Any]:
     """Write the report of one run or of several; see `mutualseg.report`."""
     roots = _without_repeats(roots)
+    for root in roots:
+        if (root / "comparison.json").is_file():
+            raise ConfigError(f"'{root}' is a comparison; give its runs: mutualseg report {root}/runs/*")
     target = _target(roots, out)
     records = [read_record(root, name) for root, name in zip(roots, _names(roots), strict=True)]
     looked: list[Looked | None] = []
