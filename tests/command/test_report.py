@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import mutualseg
 from mutualseg.engine.baseline import verdict_sentence
@@ -260,6 +264,25 @@ def test_training_images_among_the_val_images_are_a_warning(
     shutil.copyfile(leaky / "masks/val/00.png", leaky / "masks/train/00.png")
     assert command("train", "--data", leaky, "--out", "run", *flags(steps=1)).code == 0
     assert "Warning 1 training images are identical" in _page(Path("run/report.html")).text
+
+
+def test_images_of_16_bits_are_shown(tmp_path: Path, command: Command) -> None:
+    root = write_data(tmp_path / "data")
+    for path in (root / "images").rglob("*.png"):
+        with Image.open(path) as image:
+            gray = np.asarray(image.convert("L"), np.uint16)
+        Image.fromarray(gray * 200 + 1000).save(path)
+    outcome = command("train", "--data", root, "--out", "run", *flags(steps=1))
+    assert outcome.code == 0, outcome
+    photo = next(
+        each["src"]
+        for each in _page(Path("run/report.html")).all("img")
+        if "val image" in (each["alt"] or "")
+    )
+    with Image.open(BytesIO(base64.b64decode((photo or "").partition("base64,")[2]))) as image:
+        levels = np.asarray(image.convert("L"))
+    assert levels.min() < 40  # stretched, not cut at 255
+    assert levels.max() > 215
 
 
 @pytest.mark.slow
