@@ -86,6 +86,11 @@ class RunFolder:
         return self.root / "summary.json"
 
     @property
+    def report(self) -> Path:
+        """The page to look at; written at the end, and by `mutualseg report`."""
+        return self.root / "report.html"
+
+    @property
     def views(self) -> Path:
         """Picture of what the networks see."""
         return self.root / "views.png"

@@ -154,6 +154,7 @@ def train(
 
     from mutualseg.engine.baseline import run_with_twin
     from mutualseg.engine.launch import launch
+    from mutualseg.run_report.writing import leave_report
 
     train_it = partial(
         launch,
@@ -204,7 +205,9 @@ def train(
         return train_it(hold=_nothing)
     with occupied(run_root) as hold, telling_how_to_go_on(RunFolder(run_root)):
         held = partial(train_it, hold=hold)
-        return run_with_twin(run_root, held, quiet=quiet) if with_baseline else held()
+        summary = run_with_twin(run_root, held, quiet=quiet) if with_baseline else held()
+        leave_report(run_root, quiet=quiet)
+        return summary
 
 
 def next_run(data: str) -> Path:

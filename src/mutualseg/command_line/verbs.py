@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mutualseg.command_line.data_verbs import perform_check, perform_split
+from mutualseg.command_line.report_verb import perform_report
 from mutualseg.command_line.training_verbs import perform_compare, perform_train
 from mutualseg.command_line.using_verbs import perform_evaluate, perform_predict
 
@@ -15,6 +16,7 @@ VERBS = {
     "predict": "segment images with a trained network",
     "split": "choose labeled and held-out images ahead",
     "check": "look a data folder over and name what is wrong with it",
+    "report": "write a page of one run or several to look at",
     "compare": "train several methods, label amounts and seeds, in one table",
 }
 """What each verb is for, in the order of `--help`."""
@@ -25,6 +27,7 @@ PERFORM: Mapping[str, Callable[[dict[str, Any], bool], int]] = {
     "predict": perform_predict,
     "split": perform_split,
     "check": perform_check,
+    "report": perform_report,
     "compare": perform_compare,
 }
 """Verb to what performs it: arguments of the `api` function and whether JSON is wanted, to the exit code."""
