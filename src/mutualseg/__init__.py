@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from mutualseg.api import check, compare, evaluate, load, predict, split, train
+from mutualseg.api import check, compare, evaluate, export, load, predict, split, train
 from mutualseg.errors import MutualSegError
 
 try:
@@ -18,6 +18,7 @@ __all__ = [
     "check",
     "compare",
     "evaluate",
+    "export",
     "load",
     "predict",
     "split",
