@@ -25,6 +25,8 @@ from mutualseg.settings import Settings
 
 COMPARED = 8
 """Images that the file is compared on with the network."""
+CALIBRATED = 32
+"""Images on which static int8 measures which numbers occur."""
 _MADE = 3
 _MADE_SIZES = ((120, 160), (97, 131), (64, 64))
 
@@ -104,6 +106,12 @@ def compared_images(request: Request, found: RunImages, code: ImageCode) -> tupl
         chosen = [found.val[place].image for place in evenly(len(found.val), COMPARED)]
         return [read(path, code) for path in chosen], "val images"
     return made_images(code.channels), "made images"
+
+
+def calibration_images(request: Request, found: RunImages, code: ImageCode) -> list[Tensor]:
+    """Return images for static int8: of training, or the named ones where there are none; never of val."""
+    files = list(found.training) or (image_files(request.images) if request.images else [])
+    return [read(files[place], code) for place in evenly(len(files), CALIBRATED)]
 
 
 def image_files(paths: Sequence[Path]) -> list[Path]:

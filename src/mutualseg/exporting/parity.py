@@ -19,7 +19,7 @@ LEAST_AGREEMENT = 99.9
 LARGEST_DIFFERENCE = 1e-3
 """Of logits, as a share of the largest one or of 1: beyond it rounding is no explanation."""
 
-_LONGEST_SIDE = 1024
+LONGEST_SIDE = 1024
 """Larger images are compared by their middle, since logits of all classes are held twice."""
 
 
@@ -102,7 +102,7 @@ def compare(network: Segmenter, run: Run, images: Sequence[Tensor], source: str)
 def _batches(images: Sequence[Tensor], multiple: int) -> Iterator[Tensor]:
     """Yield [N,C,H,W]: each image as it is, then pieces of them in batches and sizes odd and even."""
     for image in images:
-        yield _middle(image, (_LONGEST_SIDE, _LONGEST_SIDE))[None]
+        yield middle(image, (LONGEST_SIDE, LONGEST_SIDE))[None]
     sizes = [
         (1, (97, 131)),
         (2, (multiple, 3 * multiple)),
@@ -117,10 +117,11 @@ def _piece(image: Tensor, size: tuple[int, int], index: int) -> Tensor:
     """Return [C,h,w] of an image, repeated where it is smaller; another part for another index."""
     repeats = [-(-wanted // have) for wanted, have in zip(size, image.shape[1:], strict=True)]
     shifted = image.repeat(1, *repeats).roll((7 * index, 11 * index), (1, 2))
-    return _middle(shifted, size)
+    return middle(shifted, size)
 
 
-def _middle(image: Tensor, size: tuple[int, int]) -> Tensor:
+def middle(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return the middle of an image [C,H,W], at most so many pixels high and wide."""
     height, width = image.shape[-2:]
     top, left = max(0, height - size[0]) // 2, max(0, width - size[1]) // 2
     return image[:, top : top + size[0], left : left + size[1]].contiguous()

@@ -14,9 +14,6 @@ from mutualseg.exporting.sessions import Array
 from mutualseg.exporting.tracing import IMAGE
 from mutualseg.one_line import one_line
 
-CALIBRATED = 32
-"""Images on which static int8 measures which numbers occur."""
-
 _INTEGER_OPERATIONS = ["Conv", "MatMul", "Gemm"]
 
 

@@ -60,6 +60,13 @@ def save_onnx(model: Any, path: Path, description: Mapping[str, Any]) -> None:
     path.write_bytes(content)
 
 
+def describe_file(path: Path, description: Mapping[str, Any]) -> None:
+    """Put a description into an ONNX file that has none or another."""
+    import onnx
+
+    save_onnx(onnx.load(path), path, description)
+
+
 def save_pt2(program: ExportedProgram, path: Path, description: Mapping[str, Any]) -> None:
     """Write a program as one file, with its description as an extra file in it."""
     with quiet_libraries():
