@@ -22,31 +22,34 @@ def export(
 ) -> dict[str, Any]:
     """Write a run's deployed network as one file that needs nothing of this program, and check it.
 
-    The file takes float32 RGB images [N,3,H,W] in [0, 1] of any size and number (or of the channels that the
-    network was trained on); normalization and padding are inside. It returns class logits [N,K,H,W] at the
-    images' own size, and as ONNX also the class of each pixel, uint8 [N,H,W]. What goes in, what comes out, the
-    classes with their colors and where the network is from stand in the file as JSON: in ONNX's metadata under
-    `mutualseg`, in pt2 as the extra file `mutualseg.json`. Before it takes its place, the file is run beside the
-    network in PyTorch on several sizes and batches of images: both have to name the same class on 99.9 % of
-    pixels, and logits may differ by rounding alone.
+    The file takes float32 RGB images [N,3,H,W] in [0, 1] of any size and number (or of the channels that
+    the network was trained on); normalization and padding are inside. It returns class logits [N,K,H,W] at
+    the images' own size, and as ONNX also the class of each pixel, uint8 [N,H,W]. What goes in, what comes
+    out, the classes with their colors and where the network is from stand in the file as JSON: in ONNX's
+    metadata under `mutualseg`, in pt2 as the extra file `mutualseg.json`.
+
+    Before it takes its place, the file is run beside the network in PyTorch, in float32, on batches of
+    several sizes: both have to name the same class on 99.9 % of pixels, and logits may differ by rounding
+    alone.
 
     Args:
         run: Run folder, or a weights file that `train` wrote.
-        to: Format: onnx, for ONNX Runtime and most other runtimes; or pt2, for torch.export.load.
+        to: Format; onnx for ONNX Runtime and most other runtimes, pt2 for torch.export.load.
         out: File to write, or a folder for it; RUN/export/network.onnx (or .pt2) if not given.
-        quantize: Write an int8 copy beside it, as network.int8_static.onnx: static measures on training images of
-            the run which numbers occur; dynamic measures while it runs, and is slower. Both are scored
-            on the val images.
-        images: Image files or folders to compare on; val images of the run if not given, or made ones where its
-            data are gone. Static int8 measures on them where there are no training images.
+        quantize: Write an int8 copy beside the ONNX file, as network.int8_static.onnx. Ranges of numbers are
+            measured on training images of the run (static), or anew in each image (dynamic). Both files are
+            scored on the val images.
+        images: Image files or folders to compare on; val images of the run if not given, or made ones where
+            its data are gone. Where there are no training images, static int8 measures on them too.
         data: Where the run's data folder lies now, if it was moved.
         opset: ONNX operator set, 18 to 23; 18 if not given.
         quiet: Print nothing on the way.
 
     Returns:
-        The description that the file holds, with `file`, `bytes` and `parity` (images, source, max_difference
-        of logits, agreement in percent of pixels, shapes), and `quantized` (None without) with its own `file`,
-        `bytes`, `miou` and `float_miou` in percent.
+        The description that the file holds, with `file`, `bytes`, `parity` (images, source, max_difference
+        of logits, agreement in percent of pixels, shapes) and `predict` (how `predict` computes on a CPU
+        here, and on which percent of pixels it names the same class); and `quantized`, None without, with
+        its own `file`, `bytes`, `agreement` with the float32 file, and `miou` and `float_miou` in percent.
 
     Raises:
         MutualSegError: the run cannot be used, the network cannot be exported (ExportError), or the file says

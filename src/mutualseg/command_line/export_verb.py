@@ -31,7 +31,8 @@ def perform_export(arguments: dict[str, Any], as_json: bool) -> int:
 def _of_the_file(done: Mapping[str, Any]) -> Iterator[str]:
     parity, predict = done["parity"], done["predict"]
     yield f"{done['file']}: {_megabytes(done['bytes'])}, for any size and number of images"
-    yield f"checked against PyTorch on {parity['images']} {parity['source']}, {len(parity['shapes'])} shapes of batches:"
+    shapes = len({tuple(shape) for shape in parity["shapes"]})
+    yield f"checked against PyTorch on {parity['images']} {parity['source']}, in batches of {shapes} shapes:"
     yield (
         f"  max difference {parity['max_difference']:.2g} of logits up to {parity['largest_logit']:.3g}, "
         f"same class on {_percent(parity['agreement'])} of pixels"
@@ -46,15 +47,15 @@ def _of_int8(made: Mapping[str, Any]) -> Iterator[str]:
     measured = f", measured on {made['calibrated_on']} images" if made["calibrated_on"] else ""
     yield f"{made['file']}: {_megabytes(made['bytes'])}, {made['kind']} int8{measured}"
     if made["miou"] is None:
-        yield f"  no mIoU ({made['not_scored']})"
+        yield f"  no mIoU: {made['not_scored']}"
     else:
         yield (
             f"  mIoU {made['miou']:.2f} on {made['val_images']} val images, beside "
             f"{made['float_miou']:.2f} in float32"
         )
     yield (
-        f"  same class as in float32 on {_percent(made['agreement'])} of pixels; {made['int8_ms']:.0f} ms an "
-        f"image, beside {made['float_ms']:.0f} ms"
+        f"  same class as in float32 on {_percent(made['agreement'])} of pixels; {_time(made['int8_ms'])} "
+        f"an image, beside {_time(made['float_ms'])}"
     )
 
 
@@ -68,6 +69,10 @@ def _percent(value: float) -> str:
     """Return a percentage that says 100 only where it is."""
     text = f"{value:.2f}"
     return f"{'99.99' if text == '100.00' and value < 100 else text} %"
+
+
+def _time(milliseconds: float) -> str:
+    return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"
 
 
 def _megabytes(count: int) -> str:

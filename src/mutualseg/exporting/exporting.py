@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -71,8 +70,8 @@ def _calibration(request: Request, found: RunImages, code: ImageCode) -> list[Te
     images = calibration_images(request, found, code)
     if not images:
         raise ConfigError(
-            "--quantize static measures on training images, and those of this run cannot be had; say where its "
-            "data are with --data, name images with --images, or use --quantize dynamic."
+            "--quantize static measures on training images, and those of this run cannot be had; say where "
+            "its data are with --data, name images with --images, or use --quantize dynamic."
         )
     return images
 

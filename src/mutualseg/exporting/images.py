@@ -85,7 +85,7 @@ def _some(samples: Sequence[Sample], most: int) -> list[Sample]:
 def _foreign(request: Request, code: ImageCode) -> RunImages:
     """Return the val part of a data folder that was given beside bare weights."""
     if request.data is None:
-        return RunImages(absence=f"{request.run} is a weights file, which names no data")
+        return RunImages(absence="a weights file names no data")
     source = read_data(request.data, images=code, quiet=request.quiet)
     refuse_data_folder(request.out, source.root)
     training = [sample.image for sample in source.train]

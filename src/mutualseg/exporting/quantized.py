@@ -51,7 +51,8 @@ def quantized_copy(
         }
         describe_file(written, {**description, "quantization": result})
     speed = {
-        f"{name}_ms": round(1000 * _seconds(run, images[0]), 2) for name, run in (("float", original), ("int8", copy))
+        f"{name}_ms": round(1000 * _seconds(run, images[0]), 2)
+        for name, run in (("float", original), ("int8", copy))
     }
     return {"file": str(target), "bytes": target.stat().st_size, **result, **speed}
 

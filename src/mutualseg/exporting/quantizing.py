@@ -88,5 +88,7 @@ def _classifier_and_after(path: Path) -> list[str]:
     import onnx
 
     nodes = onnx.load(path).graph.node
-    last = max((place for place, node in enumerate(nodes) if node.op_type in ("Conv", "FusedConv")), default=0)
+    last = max(
+        (place for place, node in enumerate(nodes) if node.op_type in ("Conv", "FusedConv")), default=0
+    )
     return [node.name for node in list(nodes)[last:]]

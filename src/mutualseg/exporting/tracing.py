@@ -45,7 +45,9 @@ class Deployed(nn.Module):
         padded = F.pad(normalized, (0, multiple - 1, 0, multiple - 1))
         padded = padded.narrow(2, 0, full[0]).narrow(3, 0, full[1])
         features = network.neck(network.decoder(network.encoder(padded)))
-        logits = F.interpolate(network.classifier(features), tuple(full), mode="bilinear", align_corners=False)
+        logits = F.interpolate(
+            network.classifier(features), tuple(full), mode="bilinear", align_corners=False
+        )
         logits = logits.narrow(2, 0, height).narrow(3, 0, width)
         return (logits, logits.argmax(1).to(torch.uint8)) if self.with_classes else logits
 
@@ -67,7 +69,10 @@ def traced(network: Segmenter, *, with_classes: bool) -> ExportedProgram:
     try:
         with torch.no_grad(), _sizes_unlooked_at():
             program = torch.export.export(
-                Deployed(network, with_classes=with_classes), (example,), dynamic_shapes=(sizes,), strict=False
+                Deployed(network, with_classes=with_classes),
+                (example,),
+                dynamic_shapes=(sizes,),
+                strict=False,
             )
     except Exception as error:
         raise ExportError(
