@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from mutualseg.api import check, compare, evaluate, load, predict, report, split, train
+from mutualseg.api import (
+    check,
+    compare,
+    evaluate,
+    export,
+    load,
+    predict,
+    report,
+    split,
+    train,
+)
 from mutualseg.errors import MutualSegError
 
 try:
@@ -18,6 +28,7 @@ __all__ = [
     "check",
     "compare",
     "evaluate",
+    "export",
     "load",
     "predict",
     "report",

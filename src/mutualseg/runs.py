@@ -136,6 +136,11 @@ class RunFolder:
         return self.root / "baseline"
 
     @property
+    def export(self) -> Path:
+        """Folder of what `export` wrote."""
+        return self.root / "export"
+
+    @property
     def error(self) -> Path:
         """Traceback of a fault of the program that ended the run in a comparison."""
         return self.root / "error.txt"

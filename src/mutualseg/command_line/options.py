@@ -13,7 +13,12 @@ from jsonargparse import ArgumentParser
 
 from mutualseg import api
 
-_POSITIONAL = {"evaluate": ("run",), "predict": ("run", "images"), "report": ("runs",)}
+_POSITIONAL = {
+    "evaluate": ("run",),
+    "predict": ("run", "images"),
+    "report": ("runs",),
+    "export": ("run",),
+}
 SETTINGS = ("method", "views", "optimization", "supervision")
 """Parameters of `train` that are themselves constructors' arguments, dotted on the command line."""
 BARE = ("resume",)

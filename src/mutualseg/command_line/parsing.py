@@ -81,6 +81,8 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
     words = [spelled(word) for word in words]
     if verb == "compare":
         words = repeated(words, list_options(verb))
+    if verb == "export":
+        words = repeated(words, ["--images"])
     if verb in ("evaluate", "predict"):
         words = repeated(words, (), ["--scales"])  # the images of predict may follow
     if verb in _DATA_FIRST and words and not words[0].startswith("-"):
