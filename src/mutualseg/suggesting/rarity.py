@@ -1,0 +1,43 @@
+"""How rare classes are among the labels, and what an image's pixels of them are worth."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+FLOOR = 1e-4
+"""Least share of a class: one that no label shows is not worth infinitely much."""
+PRIOR = 0.05
+"""Of each class so much of one image counts as labeled: with none the first pixels would be worth all."""
+
+
+def class_weights(shares: Floats) -> Floats:
+    """Return the weight of each class [K], whose mean over labeled pixels is 1.
+
+    w_k = f_k^(-1/2) / sum_j f_j f_j^(-1/2): inverse frequency under a square root. A class of a hundredth
+    of another's pixels weighs ten times as much: with a hundred times, what is mistaken for it would decide.
+
+    Args:
+        shares: f, the share of each class among the labeled pixels [K]; raised to 1e-4 at least.
+    """
+    raised = np.maximum(shares, FLOOR)
+    raised = raised / raised.sum()
+    weights = raised**-0.5
+    return np.asarray(weights / (raised * weights).sum())
+
+
+def class_gains(held: Floats, added: Floats) -> Floats:
+    """Return what images add to the classes that are labeled already, [N].
+
+    ln(1 + m_k / M_k) of each class, summed: M_k is how much of class k the labeled and the chosen images
+    hold (1 is one image full of it) and m_k how much the image likely holds. The first pixels of a rare class
+    count for much, more of a common one for little, and once an image of a class is chosen the next one counts
+    for less: the gain of a submodular function, ln of each M_k, summed.
+
+    Args:
+        held: M, [K], without `PRIOR`, which is added here.
+        added: m, [N,K].
+    """
+    return np.asarray(np.log1p(added / (held + PRIOR)).sum(1))
