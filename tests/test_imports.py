@@ -27,7 +27,7 @@ LAYERS = (
     "skipped_list",
     "predictor resolving unusable_files",
     "engine scoring",
-    "comparison",
+    "comparison suggesting",
     "api",
     "__init__",
     "command_line",

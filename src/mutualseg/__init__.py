@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from mutualseg.api import check, compare, evaluate, load, predict, split, train
+from mutualseg.api import check, compare, evaluate, load, predict, split, suggest, train
 from mutualseg.errors import MutualSegError
 
 try:
@@ -21,5 +21,6 @@ __all__ = [
     "load",
     "predict",
     "split",
+    "suggest",
     "train",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mutualseg.command_line.data_verbs import perform_check, perform_split
+from mutualseg.command_line.suggesting_verbs import perform_suggest
 from mutualseg.command_line.training_verbs import perform_compare, perform_train
 from mutualseg.command_line.using_verbs import perform_evaluate, perform_predict
 
@@ -13,6 +14,7 @@ VERBS = {
     "train": "train a network from labeled and unlabeled images",
     "evaluate": "score a trained network on the val or test part",
     "predict": "segment images with a trained network",
+    "suggest": "choose which images to label next, with masks to begin with",
     "split": "choose labeled and held-out images ahead",
     "check": "look a data folder over and name what is wrong with it",
     "compare": "train several methods, label amounts and seeds, in one table",
@@ -23,6 +25,7 @@ PERFORM: Mapping[str, Callable[[dict[str, Any], bool], int]] = {
     "train": perform_train,
     "evaluate": perform_evaluate,
     "predict": perform_predict,
+    "suggest": perform_suggest,
     "split": perform_split,
     "check": perform_check,
     "compare": perform_compare,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -41,3 +43,29 @@ def class_gains(held: Floats, added: Floats) -> Floats:
         added: m, [N,K].
     """
     return np.asarray(np.log1p(added / (held + PRIOR)).sum(1))
+
+
+RARE = 0.5
+"""A class is rare if it has less of the labeled pixels than this part of an even share."""
+_LEAST_PREDICTED = 0.0005
+"""Share of an image's pixels from which on a class is said to be predicted in it."""
+
+
+def rare_classes(
+    predicted: npt.NDArray[np.uint8], shares: Floats, names: Sequence[str]
+) -> tuple[tuple[str, float], ...]:
+    """Return the rare classes that are predicted in an image, with their share of its pixels, rarest first.
+
+    Args:
+        predicted: class indices [H,W].
+        shares: of each class among the labeled pixels, [K].
+        names: of the classes.
+    """
+    count = len(shares)
+    own = np.bincount(predicted.ravel(), minlength=count)[:count] / predicted.size
+    rare = [
+        index
+        for index in np.argsort(shares, kind="stable").tolist()
+        if shares[index] < RARE / count and own[index] >= _LEAST_PREDICTED
+    ]
+    return tuple((names[index], float(own[index])) for index in rare)
