@@ -40,6 +40,7 @@ def _as_data(done: Suggestions) -> dict[str, Any]:
         "unlabeled": done.unlabeled,
         "networks": list(done.networks),
         "notes": list(done.notes),
+        "next_steps": list(done.next_steps),
         "skipped": [{"file": str(path), "reason": reason} for path, reason in done.skipped],
     }
 
@@ -67,3 +68,5 @@ def _end_of(text: str, width: int) -> str:
 def _print_next(done: Suggestions) -> None:
     of = f"{done.looked_at} of {done.unlabeled}" if done.looked_at < done.unlabeled else f"{done.unlabeled}"
     say(f"{len(done.suggestions)} of {of} unlabeled images -> {done.out} (see sheet.png)")
+    for step in done.next_steps:
+        say(step)

@@ -98,7 +98,7 @@ class _Cracks:
     there: list[npt.NDArray[np.bool_]]
     """For each step of `_STEPS` whether it can be taken from a corner, [H+1,W+1]."""
     junctions: npt.NDArray[np.bool_]
-    """Corners where more than two values or lines meet, [H+1,W+1]."""
+    """Corners where more than two lines meet, and those of the map, [H+1,W+1]: they stay."""
 
     @classmethod
     def of(cls, classes: Indices) -> _Cracks:
@@ -111,8 +111,12 @@ class _Cracks:
             (nw != sw) & (nw >= 0),  # left, along the bottom of the one to the north-west
             (ne != nw) & (ne >= 0),  # up, along the left side of the one to the north-east
         ]
-        degree = sum((one != other).astype(np.int8) for one, other in ((se, ne), (sw, se), (nw, sw), (ne, nw)))
-        return cls(padded, there, degree > 2)
+        degree = sum(
+            (one != other).astype(np.int8) for one, other in ((se, ne), (sw, se), (nw, sw), (ne, nw))
+        )
+        junctions = degree > 2
+        junctions[[0, 0, -1, -1], [0, -1, 0, -1]] = True  # or a simplified line would cut them off
+        return cls(padded, there, junctions)
 
     def loops(self) -> Iterator[_Loop]:
         """Yield every closed way, with its region on the right hand: clockwise, or around a hole."""
@@ -151,7 +155,10 @@ _Nodes = list[tuple[int, int]]
 
 
 def _simplified(
-    nodes: _Nodes, junctions: npt.NDArray[np.bool_], tolerance: float, lines: dict[tuple[tuple[int, int], ...], _Nodes]
+    nodes: _Nodes,
+    junctions: npt.NDArray[np.bool_],
+    tolerance: float,
+    lines: dict[tuple[tuple[int, int], ...], _Nodes],
 ) -> _Nodes:
     """Return a loop with the lines between its junctions simplified, each alike from both of its sides.
 
@@ -193,7 +200,7 @@ def _kept_corners(points: Points, tolerance: float) -> list[int]:
     """Return the places of the corners that Douglas and Peucker (1973) keep, ascending.
 
     A line from end to end is taken where no corner is farther from it than the tolerance; else the farthest
-    corner is kept, and both parts are looked at alike. A line that closes is first cut at its farthest corner.
+    corner is kept, and both parts are looked at alike.
     """
     kept = {0, len(points) - 1}
     pending = [(0, len(points) - 1)]

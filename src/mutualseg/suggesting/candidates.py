@@ -27,9 +27,7 @@ class Candidates:
     """Sentences for the user about what was left out."""
 
 
-def find_candidates(
-    source: DataFolder, split: Split, unlabeled: Sequence[Path], look_at: int
-) -> Candidates:
+def find_candidates(source: DataFolder, split: Split, unlabeled: Sequence[Path], look_at: int) -> Candidates:
     """Return the unlabeled images that are looked at.
 
     Args:
@@ -62,9 +60,7 @@ def find_candidates(
     return Candidates(found.select(places), len(found), tuple(notes))
 
 
-def _named(
-    source: DataFolder, split: Split, unlabeled: Sequence[Path]
-) -> tuple[SampleIndex, list[str]]:
+def _named(source: DataFolder, split: Split, unlabeled: Sequence[Path]) -> tuple[SampleIndex, list[str]]:
     """Return the images that `--unlabeled` names, without used ones, and notes on those."""
     others = (*source.val, *source.test, *source.unscored)
     train = SampleIndex.of(source.train)

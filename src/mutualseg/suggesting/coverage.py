@@ -6,6 +6,8 @@ With few labels, images that stand for many beat the most uncertain ones alone, 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +17,7 @@ Floats = npt.NDArray[np.float32]
 def standardized(features: Floats) -> Floats:
     """Return features [N,D] around their mean, at a mean squared length of 1, so that networks compare."""
     centered = features - features.mean(0, keepdims=True)
-    length = float(np.sqrt((centered.astype(np.float64) ** 2).sum(1).mean()))
+    length = math.sqrt(float(np.einsum("nd,nd->n", centered, centered).mean(dtype=np.float64)))
     return np.asarray(centered / np.float32(length if length > 0 else 1), np.float32)
 
 

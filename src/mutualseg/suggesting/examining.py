@@ -23,6 +23,7 @@ from mutualseg.suggesting.coverage import standardized
 from mutualseg.suggesting.looking import Look, look_at
 from mutualseg.suggesting.rarity import class_weights
 from mutualseg.suggesting.selection import Labeled, Pool, evenly
+from mutualseg.terminal import is_shown_as_it_is
 
 LABELED = 500
 """Labeled images that are looked at, evenly spaced: they stand for all others."""
@@ -76,12 +77,13 @@ def examine(
     Raises:
         DataError: a labeled image or its mask cannot be read, or no candidate can.
     """
+    listable, odd = _listable(candidates)
     known = [labeled[int(place)] for place in evenly(len(labeled), LABELED)]
     counts = _label_counts(known, encoding, num_classes)
     total = counts.sum(0)
     shares = total / total.sum() if total.sum() else np.full(num_classes, 1 / num_classes)
     weights = torch.from_numpy(class_weights(shares)).float()
-    steps = len(known) + len(candidates)
+    steps = len(known) + len(listable)
     done = 0
 
     def look(samples: Sequence[Sample]) -> Iterator[tuple[_Read, Look | None]]:
@@ -94,9 +96,9 @@ def examine(
     seen = list(_kept(look(known)))
     if bad := next((read for read, found in seen if found is None), None):
         raise DataError(bad.reason)
-    found = list(_kept(look(candidates)))
+    found = list(_kept(look(listable)))
     usable = [(read.sample, read.print, own) for read, own in found if own is not None]
-    skipped = [(read.sample, read.reason) for read, own in found if own is None]
+    skipped = [*odd, *((read.sample, read.reason) for read, own in found if own is None)]
     if not usable:
         raise DataError(f"None of {len(skipped)} unlabeled images can be read; {skipped[0][1]}")
     looks = [own for _, _, own in usable]
@@ -122,6 +124,18 @@ def examine(
     )
 
 
+def _listable(candidates: Sequence[Sample]) -> tuple[Sequence[Sample], list[tuple[Sample, str]]]:
+    """Return the candidates whose names can be written down, and the others with the reason."""
+    reason = "{} has characters in its name that lists and annotation files cannot hold; rename it."
+    odd = {
+        place: (sample, reason.format(sample.image))
+        for place, sample in enumerate(candidates)
+        if not is_shown_as_it_is(str(sample.image))
+    }
+    kept = [sample for place, sample in enumerate(candidates) if place not in odd] if odd else candidates
+    return kept, list(odd.values())
+
+
 def _kept(looked: Iterator[tuple[_Read, Look | None]]) -> Iterator[tuple[_Read, Look | None]]:
     """Yield the same without the images themselves."""
     return ((read._replace(image=None), found) for read, found in looked)
@@ -136,9 +150,7 @@ def _read(sample: Sample, encoding: Encoding) -> _Read:
     return _Read(sample, image, fingerprint(pixels))
 
 
-def _label_counts(
-    samples: Sequence[Sample], encoding: Encoding, num_classes: int
-) -> npt.NDArray[np.float64]:
+def _label_counts(samples: Sequence[Sample], encoding: Encoding, num_classes: int) -> npt.NDArray[np.float64]:
     """Return the pixels of each class in each sample's mask, [L,K]."""
 
     def count(sample: Sample) -> npt.NDArray[np.int64]:

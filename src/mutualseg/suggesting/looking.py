@@ -69,9 +69,7 @@ def look_at(branches: Branches, image: Tensor, weights: Tensor) -> Look:
         found = [part.double().cpu() * pixels for part in _look_whole(branches, tile, weights)]
         sums = found if not sums else [one + other for one, other in zip(sums, found, strict=True)]
     uncertainty, differing, shares, features = (part / total for part in sums)
-    return Look(
-        float(uncertainty), float(differing), shares.float().numpy(), features.float().numpy()
-    )
+    return Look(float(uncertainty), float(differing), shares.float().numpy(), features.float().numpy())
 
 
 def tiles(image: Tensor, side: int | None) -> Iterator[Tensor]:
@@ -93,7 +91,9 @@ def _look_whole(branches: Branches, tile: Tensor, weights: Tensor) -> tuple[Tens
     features = torch.cat([own for _, own in found])
     if branches.are_two:
         one, other = found[0][0], found[1][0]
-        other = F.interpolate(other[None], one.shape[-2:], mode="bilinear")[0] if _differ(one, other) else other
+        other = (
+            F.interpolate(other[None], one.shape[-2:], mode="bilinear")[0] if _differ(one, other) else other
+        )
         unsure = disagreement(one, other)
     else:
         one = found[0][0]

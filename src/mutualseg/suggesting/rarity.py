@@ -33,10 +33,10 @@ def class_weights(shares: Floats) -> Floats:
 def class_gains(held: Floats, added: Floats) -> Floats:
     """Return what images add to the classes that are labeled already, [N].
 
-    ln(1 + m_k / M_k) of each class, summed: M_k is how much of class k the labeled and the chosen images
-    hold (1 is one image full of it) and m_k how much the image likely holds. The first pixels of a rare class
-    count for much, more of a common one for little, and once an image of a class is chosen the next one counts
-    for less: the gain of a submodular function, ln of each M_k, summed.
+    sum_k ln(1 + m_k / M_k): M_k is how much of class k the labeled and the chosen images hold (1 is one image
+    full of it), m_k how much this image likely holds. The first pixels of a rare class count for much, more
+    of a common one for little, and once an image of a class is chosen the next one counts for less. It is
+    what sum_k ln M_k gains, a monotone submodular function.
 
     Args:
         held: M, [K], without `PRIOR`, which is added here.
@@ -45,7 +45,7 @@ def class_gains(held: Floats, added: Floats) -> Floats:
     return np.asarray(np.log1p(added / (held + PRIOR)).sum(1))
 
 
-RARE = 0.5
+RARE = 0.25
 """A class is rare if it has less of the labeled pixels than this part of an even share."""
 _LEAST_PREDICTED = 0.0005
 """Share of an image's pixels from which on a class is said to be predicted in it."""

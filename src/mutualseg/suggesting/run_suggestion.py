@@ -12,11 +12,12 @@ from mutualseg.errors import ConfigError
 from mutualseg.reporting.progress import file_progress
 from mutualseg.suggesting.candidates import find_candidates
 from mutualseg.suggesting.examining import Examined, examine
+from mutualseg.suggesting.next_steps import next_steps
 from mutualseg.suggesting.out_folder import appearing, check_out
 from mutualseg.suggesting.selection import Choice, select
 from mutualseg.suggesting.starting_point import Start, start_from
-from mutualseg.suggesting.suggestions import Suggestion
-from mutualseg.suggesting.writing import Package, line_of
+from mutualseg.suggesting.suggestions import Suggestion, line_of
+from mutualseg.suggesting.writing import Package
 from mutualseg.terminal import is_shown_as_it_is
 
 
@@ -35,6 +36,8 @@ class Suggestions:
     """Which were asked."""
     notes: tuple[str, ...]
     """Sentences for the user."""
+    next_steps: tuple[str, ...]
+    """What to do with what was written."""
     skipped: tuple[tuple[Path, str], ...]
     """Unlabeled images that could not be read, with the reason."""
 
@@ -71,13 +74,19 @@ def suggest_images(
         )
     choices = select(examined.pool, examined.labeled, count)
     notes = [*branches.notes, *candidates.notes, *_notes(choices, count)]
-    heading = f"{real_path(run).name}: {len(choices)} of {len(examined.samples)} unlabeled images to label next"
+    heading = (
+        f"{real_path(run).name}: {len(choices)} of {len(examined.samples)} unlabeled images to label next"
+    )
     with appearing(target) as folder, file_progress("writing", quiet=quiet) as progress:
         package = Package(folder, start.source, branches, formats)
         written = package.write(
             _suggestions(start, examined, choices),
             examined.label_shares,
-            [line_of(sample.image, start.source.root) for sample in start.split.labeled],
+            [
+                line_of(sample.image, start.source.root)
+                for sample in start.split.labeled
+                if is_shown_as_it_is(str(sample.image))
+            ],
             heading,
             lambda done: progress(done, len(choices)),
         )
@@ -88,6 +97,7 @@ def suggest_images(
         candidates.total,
         tuple(branches.networks),
         tuple(notes),
+        next_steps(target, start.source, written, formats, chosen_labels=start.chosen_labels),
         tuple((sample.image, reason) for sample, reason in examined.skipped),
     )
 
@@ -146,5 +156,6 @@ def _notes(choices: Sequence[Choice], count: int) -> Iterator[str]:
     alike = sum(choice.look_alike for choice in choices)
     if alike:
         yield (
-            f"{alike} of {len(choices)} look like labeled images or better ones of the list: nothing else is left."
+            f"{alike} of {len(choices)} look like labeled images or better ones of the list, as nothing else "
+            "is left."
         )

@@ -40,9 +40,7 @@ class Pool:
 
     def of(self, places: npt.NDArray[np.int64]) -> Pool:
         """Return the candidates at some places."""
-        return Pool(
-            self.uncertainty[places], self.shares[places], self.features[places], self.prints[places]
-        )
+        return Pool(self.uncertainty[places], self.shares[places], self.features[places], self.prints[places])
 
 
 @dataclass(frozen=True)
@@ -93,10 +91,8 @@ def select(pool: Pool, labeled: Labeled, count: int) -> list[Choice]:
         return []
     places = _short_list(pool, labeled, max(COMPARED, count))
     some = pool.of(places)
-    stood_for = some.of(evenly(len(some), COMPARED))
-    scale = reach(
-        squared_distances(stood_for.features, stood_for.features), count + len(labeled.features)
-    )
+    stood_for = pool.of(_short_list(pool, labeled, COMPARED))
+    scale = reach(squared_distances(stood_for.features, stood_for.features), count + len(labeled.features))
     similarities = similarity(squared_distances(some.features, stood_for.features), scale)
     covered = _covered(stood_for.features, labeled.features, scale)
     held = labeled.shares.astype(np.float64).sum(0) if len(labeled.shares) else np.zeros(some.shares.shape[1])

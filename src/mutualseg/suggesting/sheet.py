@@ -99,7 +99,9 @@ def draw_sheet(
     top = _HEAD
     for line, height in zip(lines, heights, strict=True):
         for column, panel in enumerate(line):
-            _paste(canvas, panel, (_MARGIN + column * (cell + _MARGIN), top), cell, len(classes), colors, scale)
+            _paste(
+                canvas, panel, (_MARGIN + column * (cell + _MARGIN), top), cell, len(classes), colors, scale
+            )
         top += height
     _draw_legend(draw, legend, top, classes, colors)
     return canvas

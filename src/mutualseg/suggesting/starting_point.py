@@ -26,7 +26,8 @@ class Start:
     branches: Branches
     source: DataFolder
     split: Split
-    is_run: bool
+    chosen_labels: bool = False
+    """Whether the run was told which masks to use, so that it did not use all there are."""
 
 
 def start_from(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet: bool) -> Start:
@@ -66,7 +67,9 @@ def start_from(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet:
     # What is gone of the run's unlabeled images is not asked for if others are to be looked at.
     may_lack = bool(unlabeled) or settings.on_bad_image == "skip"
     split = read_split(folder.split, source, lost=lost if may_lack else None)
-    return Start(branches_of_run(folder, settings, source, split), source, split, True)
+    return Start(
+        branches_of_run(folder, settings, source, split), source, split, settings.labeled is not None
+    )
 
 
 def _of_weights(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet: bool) -> Start:
@@ -103,4 +106,4 @@ def _of_weights(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet
         split_seed=0,
         val_from="part",
     )
-    return Start(branches, source, split, False)
+    return Start(branches, source, split)

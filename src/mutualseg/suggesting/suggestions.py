@@ -37,6 +37,16 @@ class Suggestion:
     """Whether it looks like a labeled image or one of a better rank."""
 
     @property
+    def is_outside(self) -> bool:
+        """Whether the image is not one of the data folder's."""
+        return self.line.startswith("/")
+
+    @property
+    def labeled_line(self) -> str:
+        """Return how a list names it once it is labeled: one from outside is then in the data folder."""
+        return f"images/{self.target}" if self.is_outside else self.line
+
+    @property
     def mask(self) -> str:
         """Return the path of its mask below masks/."""
         return str(Path(self.target).with_suffix(".png").as_posix())
@@ -49,11 +59,11 @@ class Suggestion:
         """
         who = "networks differ" if are_two else "network and mirror image differ"
         parts = [f"{who} on {100 * self.differing:.1f} %"]
-        if self.rare:
-            held = ", ".join(f"{name} {_percent(share)}" for name, share in self.rare)
-            parts.append(f"rare: {held}")
         if self.look_alike:
             parts.append("looks like another one")
+        if self.rare:
+            held = ", ".join(f"{name} {_percent(share)}" for name, share in self.rare[:_NAMED])
+            parts.append(f"rare: {held}")
         return "; ".join(parts)
 
     def to_plain(self) -> dict[str, Any]:
@@ -71,6 +81,8 @@ class Suggestion:
         }
 
 
+_NAMED = 3
+"""Classes that a reason names at most, the rarest ones."""
 _COLUMNS = (
     "rank",
     "image",
@@ -104,3 +116,10 @@ def as_list(lines: Sequence[str]) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share >= 0.001 else "< 0.1 %"
+
+
+def line_of(image: Path, root: Path) -> str:
+    """Return how a list names an image: from the data folder on, or by its whole path."""
+    place, top = image.absolute(), root.absolute()
+    line = place.relative_to(top).as_posix() if place.is_relative_to(top) else str(place)
+    return f"./{line}" if line.startswith("#") else line  # such a line would be a comment

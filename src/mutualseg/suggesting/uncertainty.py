@@ -57,7 +57,7 @@ def total_uncertainty(one: Tensor, other: Tensor) -> Tensor:
 def weighted_mean(values: Tensor, probabilities: Tensor, weights: Tensor) -> Tensor:
     """Return the mean over pixels of a value times the pixel's expected class weight, a scalar.
 
-    mean_x [ u(x) sum_k p_k(x) w_k ]: a pixel that may be of a rare class counts for more, as far as it may be.
+    mean_x [ u(x) sum_k p_k(x) w_k ]: a pixel counts for more as far as it may be of a rare class.
 
     Args:
         values: u, [h,w].

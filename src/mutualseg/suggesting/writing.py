@@ -118,9 +118,7 @@ class Package:
         for number, page in enumerate(pages, start=1):
             name = "sheet.png" if number == 1 else f"sheet-{number}.png"
             of = f" ({number} of {len(pages)})" if len(pages) > 1 else ""
-            picture = draw_sheet(
-                page, heading + of, self.source.classes, self.colors, scale, third=third
-            )
+            picture = draw_sheet(page, heading + of, self.source.classes, self.colors, scale, third=third)
             picture.save(self.folder / name)
 
     def _write_lists(self, suggestions: Sequence[Suggestion], labeled: Sequence[str]) -> None:
@@ -130,7 +128,7 @@ class Package:
             "classes.txt": as_list(self.source.classes),
         }
         if labeled:
-            texts["labeled.txt"] = as_list([*labeled, *(f"images/{one.target}" for one in suggestions)])
+            texts["labeled.txt"] = as_list([*labeled, *(one.labeled_line for one in suggestions)])
         if self.source.encoding.masks.kind != "indices":
             texts["dataset.yaml"] = _dataset_yaml(self.source.encoding.masks, self.source.classes)
         for name, text in texts.items():
@@ -156,9 +154,3 @@ def _dataset_yaml(code: MaskCode, classes: Sequence[str]) -> str:
         if index in names:
             held.setdefault(names[index], []).append(key if code.kind == "values" else color_name(key))
     return yaml.safe_dump({"classes": list(classes), code.kind: held}, sort_keys=False, allow_unicode=True)
-
-
-def line_of(image: Path, root: Path) -> str:
-    """Return how a list names an image: from the data folder on, or by its whole path."""
-    place, top = image.absolute(), root.absolute()
-    return place.relative_to(top).as_posix() if place.is_relative_to(top) else str(place)
