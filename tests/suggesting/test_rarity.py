@@ -21,7 +21,8 @@ def test_weights_average_to_one_over_labeled_pixels() -> None:
 
 def test_a_class_without_labels_weighs_finitely_and_most() -> None:
     weights = class_weights(np.array([0.9, 0.1, 0.0]))
-    assert np.isfinite(weights).all() and weights.argmax() == 2
+    assert np.isfinite(weights).all()
+    assert weights.argmax() == 2
 
 
 def test_gains_of_hand_values() -> None:

@@ -41,7 +41,8 @@ def test_an_image_that_stands_for_many_comes_before_a_more_uncertain_outlier() -
     crowd = [[0.0], [0.2], [-0.2], [0.1], [-0.1]]
     images = pool([0.5] * 5 + [0.7], [*crowd, [60.0]], [[1.0]] * 6, list(range(6)))
     chosen = [choice.place for choice in select(images, nothing(), 2)]
-    assert chosen[0] in (0, 3, 4) and chosen[1] == 5
+    assert chosen[0] in (0, 3, 4)
+    assert chosen[1] == 5
 
 
 def test_what_labeled_images_stand_for_is_not_chosen() -> None:
@@ -53,7 +54,9 @@ def test_what_labeled_images_stand_for_is_not_chosen() -> None:
 def test_a_rare_class_decides_between_equally_uncertain_images() -> None:
     images = pool([0.5, 0.5], [[0.0], [9.0]], [[0.9, 0.1], [0.5, 0.5]], [0, 1])
     labeled = Labeled(
-        np.array([[0.99, 0.01]] * 4, np.float32), np.full((4, 1), 4.5, np.float32), np.zeros((4, 4), np.uint64)
+        np.array([[0.99, 0.01]] * 4, np.float32),
+        np.full((4, 1), 4.5, np.float32),
+        np.zeros((4, 4), np.uint64),
     )
     first = select(images, labeled, 1)[0]
     assert first.place == 1

@@ -35,7 +35,8 @@ def test_disagreement_is_symmetric_and_between_zero_and_one() -> None:
     found = disagreement(one, other)
     assert found.shape == (6, 7)
     assert torch.allclose(found, disagreement(other, one), atol=1e-6)
-    assert found.min() >= 0 and found.max() <= 1
+    assert found.min() >= 0
+    assert found.max() <= 1
 
 
 def test_total_uncertainty_is_mean_entropy_and_disagreement() -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mutualseg.data.encoding import Encoding
-from mutualseg.data.fingerprints import fingerprint
+from mutualseg.data.fingerprints import WORDS, fingerprint
 from mutualseg.data.lookahead import look_ahead
 from mutualseg.data.masks import check_mask
 from mutualseg.data.samples import Sample
@@ -116,7 +116,7 @@ def examine(
         Labeled(
             np.asarray(per_image * scale, np.float32),
             features[: len(known)],
-            np.array([read.print for read, _ in seen], np.uint64).reshape(len(known), -1),
+            np.array([read.print for read, _ in seen], np.uint64).reshape(len(known), WORDS),
         ),
         shares,
         [own.differing for own in looks],
