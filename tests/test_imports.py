@@ -27,7 +27,7 @@ LAYERS = (
     "skipped_list",
     "predictor resolving unusable_files",
     "engine exporting scoring",
-    "comparison",
+    "comparison suggesting",
     "run_report",
     "api",
     "__init__",

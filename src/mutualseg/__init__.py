@@ -13,6 +13,7 @@ from mutualseg.api import (
     predict,
     report,
     split,
+    suggest,
     train,
 )
 from mutualseg.errors import MutualSegError
@@ -33,5 +34,6 @@ __all__ = [
     "predict",
     "report",
     "split",
+    "suggest",
     "train",
 ]

@@ -30,6 +30,7 @@ _WRITTEN = {
         "error",
         "bad_batches",
         "skipped",
+        "suggested",
     ),
 }
 """What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from mutualseg.api.comparing import compare
 from mutualseg.api.exporting import export
+from mutualseg.api.labeling_next import suggest
 from mutualseg.api.looking import report
 from mutualseg.api.preparing import check, split
 from mutualseg.api.training import train
@@ -21,5 +22,6 @@ __all__ = [
     "predict",
     "report",
     "split",
+    "suggest",
     "train",
 ]

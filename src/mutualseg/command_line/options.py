@@ -18,6 +18,7 @@ _POSITIONAL = {
     "predict": ("run", "images"),
     "report": ("runs",),
     "export": ("run",),
+    "suggest": ("run",),
 }
 SETTINGS = ("method", "views", "optimization", "supervision")
 """Parameters of `train` that are themselves constructors' arguments, dotted on the command line."""

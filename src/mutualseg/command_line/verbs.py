@@ -8,6 +8,7 @@ from typing import Any
 from mutualseg.command_line.data_verbs import perform_check, perform_split
 from mutualseg.command_line.export_verb import perform_export
 from mutualseg.command_line.report_verb import perform_report
+from mutualseg.command_line.suggesting_verbs import perform_suggest
 from mutualseg.command_line.training_verbs import perform_compare, perform_train
 from mutualseg.command_line.using_verbs import perform_evaluate, perform_predict
 
@@ -16,6 +17,7 @@ VERBS = {
     "evaluate": "score a trained network on the val or test part",
     "predict": "segment images with a trained network",
     "export": "write a trained network as one ONNX or pt2 file for other programs",
+    "suggest": "choose which images to label next, with masks to begin with",
     "split": "choose labeled and held-out images ahead",
     "check": "look a data folder over and name what is wrong with it",
     "report": "write a page of one run or several to look at",
@@ -28,6 +30,7 @@ PERFORM: Mapping[str, Callable[[dict[str, Any], bool], int]] = {
     "evaluate": perform_evaluate,
     "predict": perform_predict,
     "export": perform_export,
+    "suggest": perform_suggest,
     "split": perform_split,
     "check": perform_check,
     "report": perform_report,

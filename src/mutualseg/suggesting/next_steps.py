@@ -1,0 +1,58 @@
+"""How to go on from suggestions to a training with more labels, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mutualseg.data.folder import DataFolder
+from mutualseg.data.sample_index import SampleIndex
+from mutualseg.suggesting.suggestions import Suggestion
+
+_WHERE = {
+    "png": "masks/",
+    "labelme": "labelme/ (open it in LabelMe)",
+    "cvat": "annotations.xml (upload it to a CVAT task of images/)",
+}
+
+
+def next_steps(
+    out: Path,
+    source: DataFolder,
+    suggestions: Sequence[Suggestion],
+    formats: Sequence[str],
+    *,
+    chosen_labels: bool,
+) -> tuple[str, ...]:
+    """Return sentences on what to do with what was written.
+
+    Args:
+        out: where it was written.
+        source: the data folder of the run.
+        suggestions: what was suggested.
+        formats: of the masks that were written.
+        chosen_labels: whether the run kept part of the masks, so that another training must be told which.
+    """
+    correct = f"Correct {' or '.join(_WHERE[name] for name in formats)} in {out}." if formats else ""
+    if source.class_source == "weights":
+        last = "Put images and corrected masks into a data folder, and train on it."
+        return tuple(filter(None, (correct, last)))
+    again = "train again"
+    if chosen_labels:
+        again += f" with --labeled {out / 'labeled.txt'}"
+    masked = {sample.name for sample in SampleIndex.of(source.train).labeled()}
+    stems = {Path(one.target).with_suffix("").as_posix() for one in suggestions if not one.is_outside}
+    there = len(masked & stems)
+    if there == len(suggestions):
+        kept = (
+            f"All have a mask in {source.root} that the run did not use; do not replace them by predictions."
+        )
+        return kept, f"{again[0].upper()}{again[1:]}."
+    kept = (
+        f"{there} have a mask in {source.root} that the run did not use; do not replace those."
+        if there
+        else ""
+    )
+    copied = "images/ and masks/" if any(one.is_outside for one in suggestions) else "masks/"
+    where = str(source.root) if source.layout == "folder" else f"where {source.root} has its own"
+    return tuple(filter(None, (correct, kept, f"Copy the corrected {copied} to {where}, and {again}.")))

@@ -1,0 +1,109 @@
+"""What `suggest` starts from: a run with its data, or a weights file with the images that the user names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mutualseg.data.encoding import Encoding
+from mutualseg.data.folder import DataFolder
+from mutualseg.data.sample_index import SampleIndex
+from mutualseg.data.samples import Split
+from mutualseg.data.split_file import read_split
+from mutualseg.engine.checked_settings import read_settings
+from mutualseg.errors import ConfigError, DataError, RunError
+from mutualseg.resolving import read_data, reopen_data
+from mutualseg.runs import RunFolder
+from mutualseg.skipped_list import read_skipped
+from mutualseg.suggesting.branches import Branches, branches_of_run, branches_of_weights
+
+
+@dataclass(frozen=True)
+class Start:
+    """Networks, data and which images of them are labeled."""
+
+    branches: Branches
+    source: DataFolder
+    split: Split
+    chosen_labels: bool = False
+    """Whether the run was told which masks to use, so that it did not use all there are."""
+
+
+def start_from(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet: bool) -> Start:
+    """Return what a run folder or a weights file has to start from.
+
+    Args:
+        run: a run folder, or a weights file.
+        data: where the run's data folder is now; beside a weights file the folder whose labels count.
+        unlabeled: of `--unlabeled`.
+        quiet: show no progress.
+
+    Raises:
+        MutualSegError: the run, the weights or the data cannot be used.
+    """
+    if run.is_file():
+        return _of_weights(run, data, unlabeled, quiet=quiet)
+    if not run.is_dir():
+        raise RunError(f"There is no run folder or weights file '{run}'; give the --out of a train.")
+    folder = RunFolder(run)
+    settings = read_settings(folder)
+    if data is not None:
+        settings = replace(settings, data=str(Path(data).absolute()))
+    try:
+        source = reopen_data(settings, quiet=quiet)
+    except DataError as error:
+        if data is not None or Path(settings.data).exists():
+            raise
+        raise DataError(
+            f"The data folder {settings.data} of the run is gone; say where it is now with --data."
+        ) from error
+    if folder.read_classes() != source.classes:
+        raise RunError(
+            f"{source.root} has the classes {', '.join(source.classes)}, but the run learned "
+            f"{', '.join(folder.read_classes())}; restore the class list, or give the run's own data."
+        )
+    lost = [row.skipped.file for row in read_skipped(folder.skipped)]
+    # What is gone of the run's unlabeled images is not asked for if others are to be looked at.
+    may_lack = bool(unlabeled) or settings.on_bad_image == "skip"
+    split = read_split(folder.split, source, lost=lost if may_lack else None)
+    return Start(
+        branches_of_run(folder, settings, source, split), source, split, settings.labeled is not None
+    )
+
+
+def _of_weights(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet: bool) -> Start:
+    branches, classes, colors = branches_of_weights(run)
+    if data is not None:
+        source = read_data(data, images=branches.images, classes=classes, quiet=quiet)
+        if source.classes != classes:
+            raise DataError(
+                f"{source.root} has the classes {', '.join(source.classes)}, but the network learned "
+                f"{', '.join(classes)}; give data with the same classes in the same order."
+            )
+    elif unlabeled:
+        source = DataFolder(
+            root=unlabeled[0] if unlabeled[0].is_dir() else unlabeled[0].parent,
+            train=(),
+            val=(),
+            test=(),
+            classes=classes,
+            class_source="weights",
+            colors=colors,
+            encoding=Encoding(branches.images),
+        )
+    else:
+        raise ConfigError(
+            f"A weights file knows no images; name those to look at with --unlabeled DIR, or give '{run}' "
+            "with the --data that it learned from."
+        )
+    train = SampleIndex.of(source.train)
+    split = Split(
+        labeled=source.labeled,
+        unlabeled=train.without({sample.name for sample in source.labeled}),
+        val=source.val,
+        test=source.test,
+        split_seed=0,
+        val_from="part",
+    )
+    return Start(branches, source, split)
