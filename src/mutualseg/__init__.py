@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from mutualseg.api import check, compare, evaluate, load, predict, split, train
+from mutualseg.api import check, compare, evaluate, load, predict, push, split, train
 from mutualseg.errors import MutualSegError
 
 try:
@@ -20,6 +20,7 @@ __all__ = [
     "evaluate",
     "load",
     "predict",
+    "push",
     "split",
     "train",
 ]

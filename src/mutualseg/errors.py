@@ -68,6 +68,10 @@ class CheckpointError(RunError):
     """The checkpoints of a run are damaged, so that it cannot go on."""
 
 
+class HubError(MutualSegError):
+    """The Hugging Face Hub, or what is stored there, cannot be used."""
+
+
 class TrainingError(MutualSegError):
     """Training itself went wrong, for example the loss became infinite."""
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from mutualseg.api.comparing import compare
 from mutualseg.api.preparing import check, split
+from mutualseg.api.sharing import push
 from mutualseg.api.training import train
 from mutualseg.api.using import evaluate, load, predict
 
-__all__ = ["check", "compare", "evaluate", "load", "predict", "split", "train"]
+__all__ = ["check", "compare", "evaluate", "load", "predict", "push", "split", "train"]

@@ -64,7 +64,7 @@ def predict(
     """Segment images and write one indexed PNG each, with the classes as its palette.
 
     Args:
-        run: Run folder, or a weights file that `train` wrote.
+        run: Run folder, a weights file that `train` wrote, or hf://NAME.
         images: Image files, or folders of them.
         out: Folder for the masks; names and subfolders are kept.
         window: Side in pixels of the windows that images are cut into, overlapping by a third, or whole;
@@ -84,10 +84,11 @@ def predict(
     from mutualseg.evaluation.inference_options import inference_options
 
     inference_options(window, scales, flip)  # refused before imports that take seconds
+    from mutualseg.hub.downloads import local_path
     from mutualseg.predictor import predict_files
 
     return predict_files(
-        Path(run),
+        local_path(run),
         paths(images),
         Path(out),
         window=window,
@@ -102,7 +103,8 @@ def load(path: str | Path, *, device: str = "auto") -> Predictor:
     """Load a trained network.
 
     Args:
-        path: Run folder, or a weights file that `train` wrote.
+        path: Run folder, a weights file that `train` wrote, or a model on the Hub, as `hf://OWNER/MODEL` or
+            `hf://OWNER/MODEL@revision` (a branch, tag or commit).
         device: auto, cpu, cuda or mps.
 
     Returns:
@@ -111,6 +113,7 @@ def load(path: str | Path, *, device: str = "auto") -> Predictor:
     Raises:
         MutualSegError: there are no weights, or they do not fit.
     """
+    from mutualseg.hub.downloads import local_path
     from mutualseg.predictor import Predictor
 
-    return Predictor.load(Path(path), device=device)
+    return Predictor.load(local_path(path), device=device)

@@ -13,7 +13,7 @@ from jsonargparse import ArgumentParser
 
 from mutualseg import api
 
-_POSITIONAL = {"evaluate": ("run",), "predict": ("run", "images")}
+_POSITIONAL = {"evaluate": ("run",), "predict": ("run", "images"), "push": ("run", "name")}
 SETTINGS = ("method", "views", "optimization", "supervision")
 """Parameters of `train` that are themselves constructors' arguments, dotted on the command line."""
 BARE = ("resume",)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mutualseg.command_line.data_verbs import perform_check, perform_split
+from mutualseg.command_line.sharing_verbs import perform_push
 from mutualseg.command_line.training_verbs import perform_compare, perform_train
 from mutualseg.command_line.using_verbs import perform_evaluate, perform_predict
 
@@ -16,6 +17,7 @@ VERBS = {
     "split": "choose labeled and held-out images ahead",
     "check": "look a data folder over and name what is wrong with it",
     "compare": "train several methods, label amounts and seeds, in one table",
+    "push": "publish a trained network on the Hugging Face Hub",
 }
 """What each verb is for, in the order of `--help`."""
 
@@ -26,5 +28,6 @@ PERFORM: Mapping[str, Callable[[dict[str, Any], bool], int]] = {
     "split": perform_split,
     "check": perform_check,
     "compare": perform_compare,
+    "push": perform_push,
 }
 """Verb to what performs it: arguments of the `api` function and whether JSON is wanted, to the exit code."""
