@@ -93,7 +93,7 @@ def train(
         network: deeplabv3plus, fpn, upernet, segformer or dpt.
         encoder: timm name of the encoder; auto is tf_efficientnet_lite0 (DINOv2-S for dpt).
         weights: Encoder weights: imagenet, none, or a file.
-        init: Start every network from this run's deployed network.
+        init: Start every network from the deployed network of this run, or of hf://NAME on the Hub.
         device: auto, cpu, cuda or mps.
         devices: Processes on each machine, one per GPU; they share each batch.
         num_nodes: Machines; torchrun or SLURM starts the command on each.

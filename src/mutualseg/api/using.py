@@ -25,7 +25,7 @@ def evaluate(
     """Score a run's deployed network.
 
     Args:
-        run: Run folder that `train` wrote.
+        run: Run folder that `train` wrote; with data also a weights file, or hf://NAME.
         data: Another data folder; the run's own if not given.
         split: Which part: val or test.
         window: Side in pixels of the windows that images are cut into, overlapping by a third, or whole;
@@ -45,9 +45,12 @@ def evaluate(
     from mutualseg.evaluation.inference_options import inference_options
 
     inference_options(window, scales, flip)  # refused before imports that take seconds
+    from mutualseg.hub.downloads import local_path
     from mutualseg.scoring import score_run
 
-    return score_run(Path(run), data=data, part=split, window=window, scales=scales, flip=flip, quiet=quiet)
+    return score_run(
+        local_path(run), data=data, part=split, window=window, scales=scales, flip=flip, quiet=quiet
+    )
 
 
 def predict(

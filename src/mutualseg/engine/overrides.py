@@ -11,6 +11,7 @@ from mutualseg import resolving
 from mutualseg.devices import resolve_device, resolve_precision
 from mutualseg.errors import ConfigError
 from mutualseg.evaluation.inference_options import read_window
+from mutualseg.hub.addresses import is_address
 from mutualseg.nearest import unknown_name
 from mutualseg.settings import Settings
 from mutualseg.supervision import BALANCED
@@ -110,6 +111,8 @@ def asked_changes(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any
             continue
         if name == "supervision.class_weights" and value == BALANCED and isinstance(own[name], list):
             continue  # the list is what `balanced` became when the run began
+        if name == "init" and is_address(value) and str(own[name]).startswith(f"{value}@"):
+            continue  # the commit that it named when the run began
         asked = _as_saved(name, value)
         if not same(own.get(name), asked):
             changes[name] = asked

@@ -33,6 +33,7 @@ from mutualseg.engine.session import Session
 from mutualseg.engine.skipped_files import say_skipped
 from mutualseg.errors import ConfigError, DataError, ImageError, MaskError
 from mutualseg.evaluation.inference_options import read_window
+from mutualseg.hub.downloads import lasting_path
 from mutualseg.methods import method_class
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import resolve_encoder
@@ -174,7 +175,7 @@ def prepare(
         network=network,
         encoder=chosen_encoder,
         weights=str(_anchored(weights)),
-        init=None if init is None else str(Path(init).absolute()),
+        init=None if init is None else lasting_path(init),
         device=resolved_device,
         devices=devices,
         num_nodes=num_nodes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ LIBRARY = "mutualseg"
 _MOST_CONFIG = 2**20
 """Bytes; what we write has a few thousand."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_TAG = re.compile(r"[0-9A-Za-z_-]{1,128}")
+"""Of a file's content: its SHA-1 or SHA-256."""
 _ELSEWHERE = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".onnx", ".h5")
 
 
@@ -46,6 +49,9 @@ def fetch(address: Address) -> Path:
     """
     api = hub_api()
     with hub_calls(address.name, "read"):
+        if address.revision is not None and _COMMIT.fullmatch(address.revision):
+            with suppress(HubError):  # what a commit names never changes
+                return _cached(address)
         commit = _commit_of(address, api)
         if commit is None:  # the Hub cannot be reached
             return _cached(address)
@@ -57,10 +63,16 @@ def fetch(address: Address) -> Path:
         return _download(api, address, WEIGHTS, commit)
 
 
-def pinned(address: Address, weights: Path) -> Address:
-    """Return an address with the commit that a fetched file is of: what it names never changes."""
-    commit = weights.parent.name
-    return Address(address.name, commit) if _COMMIT.fullmatch(commit) else address
+def lasting_path(run: str) -> str:
+    """Return a path as an absolute one, and an address on the Hub with the commit that it names now.
+
+    Raises:
+        HubError: the address is wrong, or leads to nothing that can be had.
+    """
+    if not is_address(run):
+        return str(Path(run).absolute())
+    address = parse_address(run)
+    return str(Address(address.name, fetch(address).parent.name))
 
 
 def _commit_of(address: Address, api: HfApi) -> str | None:
@@ -82,11 +94,16 @@ def _commit_of(address: Address, api: HfApi) -> str | None:
 
 
 def _download(api: HfApi, address: Address, file: str, revision: str | None) -> Path:
-    path = Path(api.hf_hub_download(address.name, file, revision=revision))
-    # The names of folders in the cache are the server's words.
-    if path.name != file or not _COMMIT.fullmatch(path.parent.name):
-        raise HubError(f"The Hub names no commit of {address}; check HF_ENDPOINT, and try again.")
-    return path
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    # The library makes paths of two words of the server, and takes one of them as it comes.
+    url = hf_hub_url(address.name, file, revision=revision, endpoint=api.endpoint)
+    told = get_hf_file_metadata(url, token=api.token, endpoint=api.endpoint)
+    if not _COMMIT.fullmatch(told.commit_hash or "") or not _TAG.fullmatch(told.etag or ""):
+        raise HubError(
+            f"The Hub answers in an unknown way about {file} of {address}; check HF_ENDPOINT, and try again."
+        )
+    return Path(api.hf_hub_download(address.name, file, revision=revision))
 
 
 def _cached(address: Address) -> Path:
