@@ -24,7 +24,7 @@ LAYERS = (
     "data evaluation",
     "optimization supervision methods",
     "links reporting runs weights_files weights_facts provenance settings configuration_files",
-    "skipped_list",
+    "skipped_list hub",
     "predictor resolving unusable_files",
     "engine exporting scoring",
     "comparison suggesting",

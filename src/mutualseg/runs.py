@@ -32,6 +32,7 @@ _WRITTEN = {
         "skipped",
         "suggested",
     ),
+    *("losses", "loggers", "wandb", "mlruns", "val_predictions"),
 }
 """What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
 
@@ -72,6 +73,16 @@ class RunFolder:
         return self.root / "monitor.csv"
 
     @property
+    def losses(self) -> Path:
+        """One row per recorded step; written for `--logger csv` only."""
+        return self.root / "losses.csv"
+
+    @property
+    def loggers(self) -> Path:
+        """Under which names the run is kept at W&B or MLflow; there only if it is."""
+        return self.root / "loggers.json"
+
+    @property
     def timing(self) -> Path:
         """One row per evaluation: seconds of training and of evaluation so far."""
         return self.root / "timing.csv"
@@ -100,6 +111,11 @@ class RunFolder:
     def pseudo_labels(self) -> Path:
         """Folder of pseudo-label pictures, one per evaluation."""
         return self.root / "pseudo_labels"
+
+    @property
+    def val_predictions(self) -> Path:
+        """Folder of pictures of val images, their truth and what the deployed network says, likewise."""
+        return self.root / "val_predictions"
 
     @property
     def checkpoint(self) -> Path:
@@ -196,7 +212,12 @@ class RunFolder:
         self.check_free(overwrite=overwrite)
         try:
             self._clear()
-            for folder in (self.checkpoint.parent, self.weights.parent, self.pseudo_labels):
+            for folder in (
+                self.checkpoint.parent,
+                self.weights.parent,
+                self.pseudo_labels,
+                self.val_predictions,
+            ):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(

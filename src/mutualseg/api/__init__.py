@@ -10,6 +10,7 @@ from mutualseg.api.exporting import export
 from mutualseg.api.labeling_next import suggest
 from mutualseg.api.looking import report
 from mutualseg.api.preparing import check, split
+from mutualseg.api.sharing import push
 from mutualseg.api.training import train
 from mutualseg.api.using import evaluate, load, predict
 
@@ -20,6 +21,7 @@ __all__ = [
     "export",
     "load",
     "predict",
+    "push",
     "report",
     "split",
     "suggest",

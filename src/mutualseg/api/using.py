@@ -25,7 +25,7 @@ def evaluate(
     """Score a run's deployed network.
 
     Args:
-        run: Run folder that `train` wrote.
+        run: Run folder that `train` wrote; with data also a weights file, or hf://NAME.
         data: Another data folder; the run's own if not given.
         split: Which part: val or test.
         window: Side in pixels of the windows that images are cut into, overlapping by a third, or whole;
@@ -45,9 +45,12 @@ def evaluate(
     from mutualseg.evaluation.inference_options import inference_options
 
     inference_options(window, scales, flip)  # refused before imports that take seconds
+    from mutualseg.hub.downloads import local_path
     from mutualseg.scoring import score_run
 
-    return score_run(Path(run), data=data, part=split, window=window, scales=scales, flip=flip, quiet=quiet)
+    return score_run(
+        local_path(run), data=data, part=split, window=window, scales=scales, flip=flip, quiet=quiet
+    )
 
 
 def predict(
@@ -64,7 +67,7 @@ def predict(
     """Segment images and write one indexed PNG each, with the classes as its palette.
 
     Args:
-        run: Run folder, or a weights file that `train` wrote.
+        run: Run folder, a weights file that `train` wrote, or hf://NAME.
         images: Image files, or folders of them.
         out: Folder for the masks; names and subfolders are kept.
         window: Side in pixels of the windows that images are cut into, overlapping by a third, or whole;
@@ -84,10 +87,11 @@ def predict(
     from mutualseg.evaluation.inference_options import inference_options
 
     inference_options(window, scales, flip)  # refused before imports that take seconds
+    from mutualseg.hub.downloads import local_path
     from mutualseg.predictor import predict_files
 
     return predict_files(
-        Path(run),
+        local_path(run),
         paths(images),
         Path(out),
         window=window,
@@ -102,7 +106,8 @@ def load(path: str | Path, *, device: str = "auto") -> Predictor:
     """Load a trained network.
 
     Args:
-        path: Run folder, or a weights file that `train` wrote.
+        path: Run folder, a weights file that `train` wrote, or a model on the Hub, as `hf://OWNER/MODEL` or
+            `hf://OWNER/MODEL@revision` (a branch, tag or commit).
         device: auto, cpu, cuda or mps.
 
     Returns:
@@ -111,6 +116,7 @@ def load(path: str | Path, *, device: str = "auto") -> Predictor:
     Raises:
         MutualSegError: there are no weights, or they do not fit.
     """
+    from mutualseg.hub.downloads import local_path
     from mutualseg.predictor import Predictor
 
-    return Predictor.load(Path(path), device=device)
+    return Predictor.load(local_path(path), device=device)

@@ -19,6 +19,7 @@ _POSITIONAL = {
     "report": ("runs",),
     "export": ("run",),
     "suggest": ("run",),
+    "push": ("run", "name"),
 }
 SETTINGS = ("method", "views", "optimization", "supervision")
 """Parameters of `train` that are themselves constructors' arguments, dotted on the command line."""

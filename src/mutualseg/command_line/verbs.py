@@ -8,6 +8,7 @@ from typing import Any
 from mutualseg.command_line.data_verbs import perform_check, perform_split
 from mutualseg.command_line.export_verb import perform_export
 from mutualseg.command_line.report_verb import perform_report
+from mutualseg.command_line.sharing_verbs import perform_push
 from mutualseg.command_line.suggesting_verbs import perform_suggest
 from mutualseg.command_line.training_verbs import perform_compare, perform_train
 from mutualseg.command_line.using_verbs import perform_evaluate, perform_predict
@@ -22,6 +23,7 @@ VERBS = {
     "check": "look a data folder over and name what is wrong with it",
     "report": "write a page of one run or several to look at",
     "compare": "train several methods, label amounts and seeds, in one table",
+    "push": "publish a trained network on the Hugging Face Hub",
 }
 """What each verb is for, in the order of `--help`."""
 
@@ -35,5 +37,6 @@ PERFORM: Mapping[str, Callable[[dict[str, Any], bool], int]] = {
     "check": perform_check,
     "report": perform_report,
     "compare": perform_compare,
+    "push": perform_push,
 }
 """Verb to what performs it: arguments of the `api` function and whether JSON is wanted, to the exit code."""
