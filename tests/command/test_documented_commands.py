@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def test_every_documented_command_parses(documented: Documented, tmp_path: Path)
 @pytest.mark.slow
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_commands_of_a_document_run_in_order(
-    document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    document: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_data(Path("DIR"), {"train": 20, "val": 3, "test": 2}, labeled=16)
@@ -39,19 +40,19 @@ def test_the_commands_of_a_document_run_in_order(
     write_photos(Path("photos"), ("c.png", "below/d.png"))
     Path("grid.yaml").write_text(yaml.safe_dump({"low": {"method": {"name": "mutual", "threshold": 0.5}}}))
     for name in ("RUN", "runs/mine"):
-        assert main(["train", "--data", "DIR", "--out", f"{name}", "--quiet", *flags()]) == 0
+        shutil.copytree(finished, name)
     failed = []
     for documented in documented_commands(document):
         if not documented.only_parsed and "--help" not in documented.words:
             code = main(_shrunk(documented.words))
             if code != 0:
                 failed.append(f"{documented} -> {code}")
-    assert not failed
+    assert failed == []
 
 
 def _shrunk(words: Sequence[str]) -> list[str]:
     """Return a command with a small network, few steps and a folder that is free."""
-    own = [*words]
+    own = [r"^(\d)" if word.startswith("^(") else word for word in words]  # as the made names are
     if own[0] == "train" and "--resume" not in own:
         own = _without(
             own, "--steps", "--budget", "--crop", "--encoder", "--network", "--batch", "--accumulate"
