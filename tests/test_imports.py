@@ -26,7 +26,7 @@ LAYERS = (
     "links reporting runs weights_files weights_facts provenance settings configuration_files",
     "skipped_list",
     "predictor resolving unusable_files",
-    "engine scoring",
+    "engine scoring predicting",
     "comparison",
     "api",
     "__init__",

@@ -30,12 +30,13 @@ def score_run(
     window: int | str,
     scales: float | str | Sequence[float | str],
     flip: bool,
+    device: str = "auto",
     quiet: bool,
 ) -> dict[str, Any]:
     """Score a run's deployed network; see `mutualseg.evaluate`."""
     folder = RunFolder(root)
     settings = Settings.from_dict(folder.read_config(), str(folder.config))
-    predictor = Predictor.load(root)
+    predictor = Predictor.load(root, device=device)
     options = inference_options(window, scales, flip, own=predictor.window)
     if data is None:
         source = reopen_data(settings, quiet=quiet)
