@@ -18,12 +18,12 @@ from typing import Any
 import torch
 
 from made_run import CASES, SIZE, make_photographs
+from mutualseg import predict
 from mutualseg.devices import autocast, resolve_device, resolve_precision
 from mutualseg.engine.sample_steps import wait_for
 from mutualseg.evaluation.inference import BATCH
 from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.networks.segmenter import Segmenter
-from mutualseg.predictor import predict_files
 from mutualseg.weights_files import save_network
 from rows import report
 
@@ -56,14 +56,12 @@ def row_of(name: str, *, device: str, images: int, rounds: int, window: int | No
         whole, alone = [], []
         for _ in range(rounds + 1):
             started = time.perf_counter()
-            done = predict_files(
-                root / "network.safetensors",
-                [root / "images"],
-                root / "out",
+            done = predict(
+                str(root / "network.safetensors"),
+                str(root / "images"),
+                out=str(root / "out"),
                 window="whole" if window is None else window,
-                scales=(),
-                flip=False,
-                compile=False,
+                device=device,
                 quiet=True,
             )
             whole.append((time.perf_counter() - started) / len(done.written))

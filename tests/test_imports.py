@@ -26,7 +26,7 @@ LAYERS = (
     "links reporting runs weights_files weights_facts provenance settings configuration_files",
     "skipped_list hub",
     "predictor resolving unusable_files",
-    "engine exporting scoring",
+    "engine exporting scoring predicting",
     "comparison suggesting",
     "run_report",
     "api",

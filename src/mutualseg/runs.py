@@ -13,7 +13,7 @@ import yaml
 
 from mutualseg.atomic_files import partial_of, write_text
 from mutualseg.data.file_names import printable
-from mutualseg.errors import RunError
+from mutualseg.errors import RunError, WeightsError
 from mutualseg.one_line import one_line
 from mutualseg.plain_yaml import NotPlainError, plain_text, read_plain
 
@@ -310,3 +310,11 @@ def next_free(parent: Path, name: str) -> Path:
 def weights_of(path: Path) -> Path:
     """Return the deployed weights of a run folder, or the path itself if it is a file."""
     return RunFolder(path).weights if path.is_dir() else path
+
+
+def require_weights(path: Path) -> Path:
+    """Return what `weights_of` returns; WeightsError if there is no such file."""
+    weights = weights_of(path)
+    if not weights.is_file():
+        raise WeightsError(f"There are no weights at '{weights}'; finish the training, or give another path.")
+    return weights

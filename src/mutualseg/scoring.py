@@ -30,6 +30,7 @@ def score_run(
     window: int | str,
     scales: float | str | Sequence[float | str],
     flip: bool,
+    device: str = "auto",
     quiet: bool,
 ) -> dict[str, Any]:
     """Score a run's deployed network; see `mutualseg.evaluate`."""
@@ -40,7 +41,7 @@ def score_run(
         )
     # Weights alone, such as those of a model on the Hub, know no data; and other data decide for themselves.
     settings = None if root.is_file() else Settings.from_dict(folder.read_config(), str(folder.config))
-    predictor = Predictor.load(root)
+    predictor = Predictor.load(root, device=device)
     options = inference_options(window, scales, flip, own=predictor.window)
     if settings is None:
         source = read_data(str(data), images=predictor.images, classes=predictor.classes, quiet=quiet)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mutualseg.data.outlines import trace_outlines, without_specks
 from mutualseg.data.polygons import fill_polygon, paint
+from mutualseg.data.traced_outlines import trace_outlines, without_specks
 
 Indices = npt.NDArray[np.uint8]
 
