@@ -45,7 +45,7 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytes
     from nbclient import NotebookClient
 
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
-    notebook = nbformat.read(ROOT / "examples" / "first_steps.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "examples" / "first_steps.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     assert not any(cell.get("outputs") for cell in notebook.cells)
     notebook.cells[1].source = notebook.cells[1].source.replace("STEPS = 40", "STEPS = 2")
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
