@@ -67,7 +67,7 @@ def test_error_colors_differ_in_lightness_for_gray_prints() -> None:
 
 def test_large_pictures_become_small_and_no_class_appears_between_two() -> None:
     indices = np.zeros((3000, 4000), np.uint8)
-    indices[:, 2000:] = 2
+    indices[:, 2003:] = 2
     tile = class_tile("truth", indices, 3, None, "words")
     assert (tile.width, tile.height) == (tiles.WIDTH, tiles.WIDTH * 3 // 4)
     assert len(np.unique(_decoded(tile).reshape(-1, 3), axis=0)) == 2
