@@ -26,6 +26,7 @@ from mutualseg.exporting.request import export_request
 from mutualseg.exporting.sessions import Array, Run, Said, open_pt2
 from mutualseg.weights_files import load_network
 from tests.command.made import CLASSES
+from tests.conftest import BuildTiny
 from tests.exporting.conftest import Command
 
 pytestmark = pytest.mark.slow
@@ -228,3 +229,20 @@ def test_calibration_is_on_training_images_alone(tiny_run: Path) -> None:
     images = calibration_images(request, found, RGB)
     expected = {RGB.read(path).tobytes() for path in found.training}
     assert {(image.permute(1, 2, 0) * 255).round().byte().numpy().tobytes() for image in images} == expected
+
+
+@pytest.mark.parametrize("window", [None, 32])
+def test_what_predict_says_is_compared_too(tiny_segmenter: BuildTiny, window: int | None) -> None:
+    network = tiny_segmenter(patchwise=True).eval()  # sees the same in windows
+
+    def run(images: Array) -> Said:
+        with torch.no_grad():
+            logits = network.segment(torch.from_numpy(images)).numpy()
+        return Said(logits, logits.argmax(1).astype(np.uint8))
+
+    image = torch.rand(3, 48, 64)
+    facts = {"precision": "32", "window": window}
+    found = carrying_out._beside_predict(network, run, [image], facts)
+    # Only where neighboring windows are blended may the two differ.
+    assert (found["precision"], found["window"]) == ("32", window)
+    assert found["agreement"] == 100 if window is None else 80 < found["agreement"] <= 100

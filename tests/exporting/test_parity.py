@@ -89,6 +89,17 @@ def test_logits_of_another_size_are_refused(network: Segmenter) -> None:
         compare(network, Padded(network), made_images(3), "made images")
 
 
+def test_a_file_that_fails_at_a_size_is_refused(network: Segmenter) -> None:
+    class Failing(Stand):
+        def change(self, logits: Array) -> Array:
+            if logits.shape[0] == 5:
+                raise RuntimeError("no kernel for this size")
+            return logits
+
+    with pytest.raises(ExportError, match=r"fails on images of 5x3x1x5 \(no kernel for this size\)"):
+        compare(network, Failing(network), made_images(3), "made images")
+
+
 @pytest.mark.parametrize(("agreeing", "passes"), [(99_900, True), (99_899, False)])
 def test_a_thousandth_of_pixels_may_differ(agreeing: int, passes: bool) -> None:
     parity = Parity((Case((1, 3, 100, 1000), 1e-6, 5.0, agreeing, 100_000),), 1, "made images")

@@ -41,13 +41,13 @@ def carry_out(request: Request) -> dict[str, Any]:
     console.say(f"exporting {config.network} with {config.encoder}; this takes a minute or a few")
     if found.absence is not None and not request.images:
         console.say(f"compared on made images, since the run's own cannot be had: {found.absence}")
+    request.out.parent.mkdir(parents=True, exist_ok=True)  # a folder that cannot be made is said now
     program = traced(network, with_classes=as_onnx)
     if as_onnx:
         save = partial(save_onnx, onnx_model(program, request.opset))
         description["opset"] = request.opset
     else:
         save = partial(save_pt2, program)
-    request.out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(request.out) as written:
         save(written, description)
         run = open_onnx(written) if as_onnx else open_pt2(written)

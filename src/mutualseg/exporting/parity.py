@@ -13,6 +13,7 @@ from torch import Tensor
 from mutualseg.errors import ExportError
 from mutualseg.exporting.sessions import Array, Run
 from mutualseg.networks.segmenter import Segmenter
+from mutualseg.one_line import one_line
 
 LEAST_AGREEMENT = 99.9
 """Percent of all pixels on which both must name the same class."""
@@ -130,8 +131,14 @@ def middle(image: Tensor, size: tuple[int, int]) -> Tensor:
 def _compared(network: Segmenter, run: Run, batch: Tensor) -> Case:
     with torch.no_grad():
         expected: Array = network.segment(batch).numpy()
-    said = run(batch.numpy())
     shape = tuple(batch.shape)
+    try:
+        said = run(batch.numpy())
+    except Exception as error:  # of a runtime, of whatever kind
+        raise ExportError(
+            f"The exported file fails on images of {_size_of(shape)} ({one_line(error)}); export another "
+            "network or format."
+        ) from error
     if said.logits.shape != expected.shape or said.classes.shape != (shape[0], *shape[2:]):
         raise ExportError(
             f"The exported file returns logits of shape {list(said.logits.shape)} for images of "

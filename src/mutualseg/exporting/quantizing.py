@@ -32,6 +32,8 @@ def quantize_file(source: Path, target: Path, kind: str, images: Sequence[Tensor
     try:
         with quiet_libraries():
             _quantize(source, target, kind, images)
+    except OSError:
+        raise
     except Exception as error:
         raise ExportError(
             f"ONNX Runtime cannot make {kind} int8 of this network ({one_line(error)}); export it without "

@@ -11,9 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from mutualseg.errors import ExportError
 from mutualseg.exporting.quiet_libraries import quiet_libraries
 from mutualseg.exporting.tracing import CLASSES, IMAGE, LOGITS
 from mutualseg.networks.segmenter import Segmenter
+from mutualseg.one_line import one_line
 
 Array = npt.NDArray[Any]
 
@@ -37,8 +39,14 @@ def open_onnx(path: Path) -> Run:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
-    with quiet_libraries():
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    try:
+        with quiet_libraries():
+            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ExportError(
+            f"ONNX Runtime does not take what was exported ({one_line(error)}); try another --opset or "
+            "network."
+        ) from error
 
     def run(images: Array) -> Said:
         logits, classes = session.run([LOGITS, CLASSES], {IMAGE: images})

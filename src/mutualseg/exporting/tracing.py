@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from mutualseg.errors import ExportError
+from mutualseg.exporting.quiet_libraries import quiet_libraries
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.one_line import one_line
 
@@ -67,7 +68,7 @@ def traced(network: Segmenter, *, with_classes: bool) -> ExportedProgram:
     example = torch.zeros(2, network.channels, 2 * side + side // 2 + 1, 3 * side + side // 4 + 1)
     sizes = {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}
     try:
-        with torch.no_grad(), _sizes_unlooked_at():
+        with torch.no_grad(), _sizes_unlooked_at(), quiet_libraries():
             program = torch.export.export(
                 Deployed(network, with_classes=with_classes),
                 (example,),
