@@ -59,7 +59,7 @@ class WeightsAndBiases:
             "config": dict(settings),
             "settings": self._quiet_settings(),
         }
-        asked = os.environ.get("WANDB_MODE")
+        asked: Any = os.environ.get("WANDB_MODE")  # the library checks it
         if asked is None and not _has_key():  # else the library would ask on the terminal
             say(f"note: no login for W&B (wandb login, or WANDB_API_KEY), so {advice}")
             asked = "offline"
