@@ -85,8 +85,9 @@ def _with_later_labels(split: Split, source: DataFolder) -> tuple[Split, tuple[s
     if not later:
         return split, ()
     note = f"{len(later)} images have got a mask since the run was started, and count as labeled."
-    kept = unlabeled.without({sample.name for sample in later})
-    return replace(split, labeled=(*split.labeled, *later), unlabeled=kept), (note,)
+    masked = {sample.name for sample in later}
+    kept = [place for place, name in enumerate(unlabeled.names()) if name not in masked]
+    return replace(split, labeled=(*split.labeled, *later), unlabeled=unlabeled.select(kept)), (note,)
 
 
 def _of_weights(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet: bool) -> Start:
