@@ -415,7 +415,7 @@ def test_budget_too_small_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-VERBS = ("train", "evaluate", "predict", "split", "check", "compare")
+VERBS = ("train", "evaluate", "predict", "suggest", "split", "check", "compare")
 HELPS = [
     ["--help"],
     *([verb, "--help"] for verb in VERBS),

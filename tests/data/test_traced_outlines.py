@@ -25,7 +25,8 @@ def waves(height: int = 90, width: int = 120) -> Indices:
     """Return a map of smooth regions, as networks predict them."""
     down, right = np.mgrid[:height, :width]
     field = np.sin(right / 17) + np.cos(down / 13 + right / 29) + 0.5 * np.sin(down / 7)
-    return np.digitize(field, [-0.7, 0.2, 1.0]).astype(np.uint8)
+    found: Indices = np.digitize(field, [-0.7, 0.2, 1.0]).astype(np.uint8)
+    return found
 
 
 def test_one_pixel_has_four_corners_clockwise() -> None:

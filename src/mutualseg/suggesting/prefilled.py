@@ -116,6 +116,7 @@ def cvat_head(names: Sequence[str], colors: Sequence[Color] | None) -> str:
         SubElement(label, "color").text = "#{:02x}{:02x}{:02x}".format(*color)
         SubElement(label, "type").text = "any"
         SubElement(label, "attributes")
+    ElementTree.indent(meta)
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n'
         f"{ElementTree.tostring(meta, encoding='unicode')}\n"

@@ -73,7 +73,7 @@ def suggest_images(
             progress,
         )
     choices = select(examined.pool, examined.labeled, count)
-    notes = [*branches.notes, *candidates.notes, *_notes(choices, count)]
+    notes = [*branches.notes, *start.notes, *candidates.notes, *_notes(choices, count)]
     heading = (
         f"{real_path(run).name}: {len(choices)} of {len(examined.samples)} unlabeled images to label next"
     )

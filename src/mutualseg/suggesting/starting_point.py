@@ -28,6 +28,8 @@ class Start:
     split: Split
     chosen_labels: bool = False
     """Whether the run was told which masks to use, so that it did not use all there are."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user."""
 
 
 def start_from(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet: bool) -> Start:
@@ -67,9 +69,25 @@ def start_from(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet:
     # What is gone of the run's unlabeled images is not asked for if others are to be looked at.
     may_lack = bool(unlabeled) or settings.on_bad_image == "skip"
     split = read_split(folder.split, source, lost=lost if may_lack else None)
-    return Start(
-        branches_of_run(folder, settings, source, split), source, split, settings.labeled is not None
-    )
+    branches = branches_of_run(folder, settings, source, split)
+    chosen_labels = settings.labeled is not None
+    notes: tuple[str, ...] = ()
+    if not chosen_labels:
+        split, notes = _with_later_labels(split, source)
+    return Start(branches, source, split, chosen_labels, notes)
+
+
+def _with_later_labels(split: Split, source: DataFolder) -> tuple[Split, tuple[str, ...]]:
+    """Return the split with what has a mask by now among the labeled: the run used all masks there were."""
+    unlabeled = SampleIndex.of(split.unlabeled)
+    names = set(unlabeled.names())
+    later = [sample for sample in SampleIndex.of(source.train).labeled() if sample.name in names]
+    if not later:
+        return split, ()
+    note = f"{len(later)} images have got a mask since the run was started, and count as labeled."
+    masked = {sample.name for sample in later}
+    kept = [place for place, name in enumerate(unlabeled.names()) if name not in masked]
+    return replace(split, labeled=(*split.labeled, *later), unlabeled=unlabeled.select(kept)), (note,)
 
 
 def _of_weights(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet: bool) -> Start:

@@ -130,7 +130,7 @@ class Package:
         if labeled:
             texts["labeled.txt"] = as_list([*labeled, *(one.labeled_line for one in suggestions)])
         if self.source.encoding.masks.kind != "indices":
-            texts["dataset.yaml"] = _dataset_yaml(self.source.encoding.masks, self.source.classes)
+            texts["dataset.yaml"] = dataset_yaml(self.source.encoding.masks, self.source.classes)
         for name, text in texts.items():
             (self.folder / name).write_text(text, encoding="utf-8")
 
@@ -146,7 +146,7 @@ def _way(file: Path, image: Path, top: Path) -> str:
     return str(PurePosixPath(*[".."] * up, *image.relative_to(top).parts))
 
 
-def _dataset_yaml(code: MaskCode, classes: Sequence[str]) -> str:
+def dataset_yaml(code: MaskCode, classes: Sequence[str]) -> str:
     """Return what masks hold for each class, as `class_files` reads it."""
     names = {**dict(enumerate(classes)), IGNORE: "ignore"}
     held: dict[str, list[int | str]] = {}
