@@ -13,12 +13,13 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from made_run import CASES, SIZE, make_photographs
 from mutualseg import predict
+from mutualseg.api.using import Device
 from mutualseg.devices import autocast, resolve_device, resolve_precision
 from mutualseg.engine.sample_steps import wait_for
 from mutualseg.evaluation.inference import BATCH
@@ -41,7 +42,7 @@ def bare(network: Segmenter, count: int, device: str, precision: str) -> float:
     return time.perf_counter() - started
 
 
-def row_of(name: str, *, device: str, images: int, rounds: int, window: int | None) -> dict[str, Any]:
+def row_of(name: str, *, device: Device, images: int, rounds: int, window: int | None) -> dict[str, Any]:
     """Measure one network."""
     case = CASES[name]
     precision = resolve_precision("auto", device)
@@ -99,7 +100,7 @@ def main() -> None:
     parser.add_argument("--window", type=int, help="cut images into windows of this side")
     parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args()
-    device = resolve_device(options.device)
+    device = cast(Device, resolve_device(options.device))
     rows = (
         row_of(name, device=device, images=options.images, rounds=options.rounds, window=options.window)
         for name in options.cases
