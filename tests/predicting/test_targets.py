@@ -158,7 +158,7 @@ def test_no_image_is_replaced(here: Path) -> None:
     (here / "set/a.jpg").write_bytes(b"")
     (here / "set/overlay/a.png").write_bytes(b"")
     with pytest.raises(ConfigError, match=r"would replace the image .*set/overlay/a\.png"):
-        checked_targets([Path("set/overlay/a.png"), Path("set/a.jpg")], Path("set"), ("overlay",))
+        checked_targets([Path("set/a.jpg"), Path("set/overlay/a.png")], Path("set"), ("overlay",))
     os.symlink(here / "other", here / "set/color")  # noqa: PTH211
     with pytest.raises(ConfigError, match="leads out of --out set by a link"):
         checked_targets([Path("set/a.jpg")], Path("set"), ("color",))
