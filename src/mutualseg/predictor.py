@@ -100,7 +100,7 @@ class Predictor:
         """Return class indices, uint8 [H,W], at the image's own size.
 
         Class probabilities are averaged over all looks at the image. If the logits of the whole image would
-        take more than 2 GiB, it is looked at in windows of 1024 pixels and never held at once as logits.
+        take more than 1 GiB, it is looked at in windows of 1024 pixels and never held at once as logits.
 
         Args:
             image: A path, a PIL image, or the numbers of a file: RGB pixels uint8 [H,W,3]; also with alpha

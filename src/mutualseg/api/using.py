@@ -87,7 +87,7 @@ def predict(
 ) -> Predictions:
     """Segment images and videos: an indexed PNG each, with the classes as its palette, or other pictures.
 
-    An image whose logits would take more than 2 GiB is looked at in windows, band by band; TIFF and PNG are
+    An image whose logits would take more than 1 GiB is looked at in windows, band by band; TIFF and PNG are
     read, and masks written, in the same way.
 
     Args:

@@ -21,7 +21,7 @@ from mutualseg.evaluation.window_bands import Block, block_rows, window_blocks
 from mutualseg.evaluation.windows import window_corners
 from mutualseg.networks.segmenter import Segmenter
 
-LARGEST_LOGITS = 2**31
+LARGEST_LOGITS = 2**30
 """Bytes that the logits of a whole image may take: classes x height x width x 4."""
 LARGE_WINDOW = 1024
 """Side of the windows of larger images, where neither their run nor the user has chosen one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,13 +66,13 @@ def find_targets(images: Sequence[Path], out: Path) -> list[Target]:
 
 def _targets_of(path: Path, out: Path) -> Iterator[Target]:
     if path.is_dir():
-        for file in _files_in(path, out):
+        for file in _without_earlier(_files_in(path), path, out):
             yield _target(file, file.relative_to(path), is_named=False)
     elif path.exists():
         yield _target(path, Path(path.name), is_named=True)
     elif is_pattern(str(path)):
         start = fixed_part(path)
-        files = list(dict.fromkeys(_matched(path, out)))
+        files = list(dict.fromkeys(_without_earlier(_matched(path), start, out)))
         if not files:
             raise DataError(f"No image or video matches '{path}'; check the pattern.")
         for file in files:
@@ -81,24 +81,25 @@ def _targets_of(path: Path, out: Path) -> Iterator[Target]:
         raise DataError(f"There is no image or folder '{path}'; check the path.")
 
 
-def _matched(pattern: Path, out: Path) -> Iterator[Path]:
+def _matched(pattern: Path) -> Iterator[Path]:
     # A suffix that was spelled out is taken at its word, as a single file is.
     asks_for_suffix = not is_pattern(suffix_of(pattern.name) or "*")
     for path in matching(pattern):
         if path.is_dir():
-            yield from _files_in(path, out)
+            yield from _files_in(path)
         elif asks_for_suffix or _is_read(path):
             yield path
 
 
-def _files_in(folder: Path, out: Path) -> Iterator[Path]:
-    own = real_path(out)
-    inside = own != real_path(folder) and own.is_relative_to(real_path(folder))
-    for found in walk_files(folder):
-        if inside and real_path(found).is_relative_to(own):
-            continue  # masks that an earlier call wrote
-        if _is_read(found):
-            yield found
+def _files_in(folder: Path) -> Iterator[Path]:
+    return (found for found in walk_files(folder) if _is_read(found))
+
+
+def _without_earlier(files: Iterable[Path], folder: Path, out: Path) -> Iterator[Path]:
+    """Leave out what an earlier call wrote, where the output folder lies below the one that is gone over."""
+    own, around = real_path(out), real_path(folder)
+    is_below = own != around and own.is_relative_to(around)
+    return (file for file in files if not is_below or not real_path(file).is_relative_to(own))
 
 
 def _is_read(path: Path) -> bool:
