@@ -74,6 +74,7 @@ def test_nothing_of_this_machine_is_in_the_file(exported: Path) -> None:
     content = (exported / "export" / "network.onnx").read_bytes()
     for place in (str(exported.parent), str(Path(mutualseg.__file__).parent), "site-packages"):
         assert place.encode() not in content
+    assert not [node for node in onnx.load_from_string(content).graph.node if node.metadata_props]
 
 
 def test_the_example_needs_neither_pytorch_nor_this_program(exported: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from timm.layers.conv2d_same import Conv2dSame
@@ -10,8 +12,9 @@ from torch import nn
 from mutualseg.errors import ExportError
 from mutualseg.exporting.images import made_images
 from mutualseg.exporting.parity import compare, require_parity
-from mutualseg.exporting.sessions import Array, Said
+from mutualseg.exporting.sessions import Array, Said, open_onnx
 from mutualseg.exporting.tracing import traced
+from mutualseg.exporting.writing import onnx_model, save_onnx
 from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.networks.depthwise import speed_up_depthwise
 from mutualseg.networks.deterministic_pooling import make_pooling_deterministic
@@ -58,12 +61,15 @@ def require_equal_at_all_sizes(network: Segmenter, channels: int = 3) -> None:
 
 
 @pytest.mark.slow
-def test_layers_that_look_at_their_size() -> None:
+def test_layers_that_look_at_their_size(tmp_path: Path) -> None:
     wide = nn.Conv2d(6, 6, 5, padding=2, groups=6)
     dilated = nn.Conv2d(6, 6, 3, padding=12, dilation=12, groups=6)
     padded_like_tensorflow = Conv2dSame(6, 6, 3, stride=2, groups=6)
-    pooling = (Pooled(1), Pooled(2), Pooled(3), Pooled(6))
-    require_equal_at_all_sizes(segmenter(wide, dilated, padded_like_tensorflow, *pooling))
+    pooling = (Pooled(1), Pooled(6))
+    network = segmenter(wide, dilated, padded_like_tensorflow, *pooling)
+    save_onnx(onnx_model(traced(network, with_classes=True), 18), tmp_path / "network.onnx", {})
+    run = open_onnx(tmp_path / "network.onnx")
+    require_parity(compare(network, run, made_images(3), "made images"), "onnx")
 
 
 def test_images_of_five_bands() -> None:
