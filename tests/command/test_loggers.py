@@ -6,6 +6,7 @@ import csv
 import json
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def test_wandb_offline_and_gone_on_with(
     assert resumed.code == 0, resumed.err
     assert "wandb" not in resumed.err.lower()
     assert (run / "metrics.csv").read_bytes() == (plain / "metrics.csv").read_bytes()
-    records = list(wandb_records(run))
+    records = _finished_records(run, 2)
     runs = [record for kind, record in records if kind == "run"]
     assert {record.run_id for record in runs} == {identity}
     assert {record.display_name for record in runs} == {"run"}
@@ -144,6 +145,16 @@ def test_wandb_offline_and_gone_on_with(
             told |= plain_items(record.update)
     assert told["result/miou"] == summary["miou"]
     assert [record.exit_code for kind, record in records if kind == "exit"] == [130, 0]
+
+
+def _finished_records(run: Path, ends: int) -> list[tuple[str, Any]]:
+    """Return W&B's records once it has written the last ones, which a process of its own does."""
+    for _ in range(200):
+        found = list(wandb_records(run))
+        if sum(kind == "exit" for kind, _ in found) == ends:
+            break
+        time.sleep(0.1)
+    return found
 
 
 def _stopped(command: Command, monkeypatch: Patch, data: Path, logger: str) -> Any:

@@ -93,14 +93,16 @@ def test_run_folder_is_complete(method: str, data: Path, tmp_path: Path, command
             "summary.json",
             "report.html",
         ),
-        *("pseudo_labels", "checkpoints", "weights", "classes.txt"),
+        *("pseudo_labels", "val_predictions", "checkpoints", "weights", "classes.txt"),
     }
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.ckpt"]
     assert [path.name for path in (run / "weights").iterdir()] == ["deployed.safetensors"]
     pictures = sorted((run / "pseudo_labels").iterdir())
     expected = ["step_000002.png", "step_000004.png"] if uses_unlabeled else []
     assert [path.name for path in pictures] == expected
-    for picture in (run / "views.png", *pictures):
+    of_val = sorted((run / "val_predictions").iterdir())
+    assert [path.name for path in of_val] == ["step_000002.png", "step_000004.png"]
+    for picture in (run / "views.png", *pictures, *of_val):
         with Image.open(picture) as image:
             image.load()
             assert image.width > 200

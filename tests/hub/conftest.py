@@ -9,6 +9,7 @@ import pytest
 from huggingface_hub import constants
 
 from tests.command.conftest import Command as Command
+from tests.command.conftest import _elsewhere as _elsewhere
 from tests.command.conftest import command as command
 from tests.command.conftest import data as data
 from tests.command.conftest import finished as finished

@@ -6,13 +6,13 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mutualseg.engine.overrides import flat
 from mutualseg.engine.tracking.choices import MLFLOW
+from mutualseg.engine.tracking.environment import assumed
 from mutualseg.engine.tracking.remote_ids import read_id, write_id
 from mutualseg.engine.tracking.results import results_of
 from mutualseg.engine.tracking.tracker import Ending
@@ -47,7 +47,7 @@ class MlflowRun:
 
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         place = remote or (folder.root.absolute() / "mlruns").as_uri()
-        with _hasty():
+        with assumed(_HASTY):
             self._client = MlflowClient(tracking_uri=place, registry_uri=place)
             own = read_id(folder.loggers, MLFLOW)
             if own is not None and self._is_known(own):
@@ -122,14 +122,3 @@ def measured_name(name: str) -> str:
     if slash and kept in ("", ".", ".."):
         kept = "_" * max(1, len(kept))
     return f"{_ODD.sub('_', head)}{slash}{kept}"[:_MOST_NAME]
-
-
-@contextmanager
-def _hasty() -> Iterator[None]:
-    own = {name: value for name, value in _HASTY.items() if name not in os.environ}
-    os.environ.update(own)
-    try:
-        yield
-    finally:
-        for name in own:
-            os.environ.pop(name, None)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mutualseg.engine.tracking.choices import WANDB
+from mutualseg.engine.tracking.environment import assumed
 from mutualseg.engine.tracking.remote_ids import read_id, write_id
 from mutualseg.engine.tracking.results import results_of
 from mutualseg.engine.tracking.tracker import Ending
@@ -19,6 +20,7 @@ from mutualseg.runs import RunFolder
 _STEP = "global_step"
 _SECONDS = 30.0
 """How long a start, and an end, may wait for the network."""
+_SILENCED = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
 _EXIT_CODES: Mapping[Ending, int] = {"finished": 0, "stopped": 130, "failed": 1}
 
 
@@ -32,7 +34,10 @@ class WeightsAndBiases:
     """
 
     def __init__(self, folder: RunFolder, settings: Mapping[str, Any], say: Callable[[str], None]) -> None:
-        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+        with assumed(_SILENCED):
+            self._begin(folder, settings, say)
+
+    def _begin(self, folder: RunFolder, settings: Mapping[str, Any], say: Callable[[str], None]) -> None:
         import wandb
 
         self._library = wandb
@@ -47,9 +52,8 @@ class WeightsAndBiases:
     def _start(
         self, folder: RunFolder, settings: Mapping[str, Any], identity: str, say: Callable[[str], None]
     ) -> Any:
-        advice = (
-            f"it is recorded in {folder.root}/wandb; send it with: wandb sync {folder.root}/wandb/offline-*"
-        )
+        place = f"{folder.root}/wandb"
+        advice = f"it is recorded in {place}; send it with: wandb sync {place}/offline-run-*"
         arguments = {
             "dir": str(folder.root.absolute()),
             "id": identity,
@@ -58,9 +62,10 @@ class WeightsAndBiases:
             "name": os.environ.get("WANDB_NAME") or folder.root.absolute().name,
             "config": dict(settings),
             "settings": self._quiet_settings(),
+            "reinit": "create_new",  # a run of the caller's own stays as it is
         }
         asked: Any = os.environ.get("WANDB_MODE")  # the library checks it
-        if asked is None and not _has_key():  # else the library would ask on the terminal
+        if asked in (None, "online") and not _has_key():  # else the library would ask on the terminal
             say(f"note: no login for W&B (wandb login, or WANDB_API_KEY), so {advice}")
             asked = "offline"
         try:
@@ -69,6 +74,7 @@ class WeightsAndBiases:
             if asked not in (None, "online"):
                 raise
             say(f"note: W&B cannot be reached ({type(error).__name__}), so {advice}")
+            self._library.teardown()  # which holds on to the id of the run that could not begin
         return self._library.init(**arguments, mode="offline")
 
     def _quiet_settings(self) -> Any:
