@@ -114,6 +114,17 @@ def test_unfinished_runs_say_how_far_they_are() -> None:
     assert "twin is not finished" in text
 
 
+@pytest.mark.parametrize(
+    ("kept", "true", "warned"), [(0.0, 2.0, True), (0.05, 2.0, False), (0.0, 0.4, False), (None, 2.0, False)]
+)
+def test_class_that_pseudo_labels_never_teach(kept: float | None, true: float, warned: bool) -> None:
+    record = _record(config={"method": {"name": "mutual"}})
+    row = {"step": 4.0, "kept": 80.0, "kept_share tree": kept, "true_share tree": true}
+    object.__setattr__(record, "monitor", [row])
+    texts = [text for _, text in _texts(record)]
+    assert ["tree (0.00 % of the sure labels" in text for text in texts] == [True] * warned
+
+
 def test_another_score_than_then_is_said() -> None:
     found = _found(SOUND)
     ((kind, text),) = _texts(_record(), found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from mutualseg.engine.collapse import GONE, LEAST_TRUE_SHARE
 from mutualseg.run_report.record import RunRecord
 from mutualseg.run_report.val_images import ValScores
 
@@ -53,6 +54,9 @@ def _warnings(record: RunRecord, found: ValScores | None, leak: str | None) -> I
     if leak is not None:
         yield leak
     yield from _about_classes(record, found)
+    untaught = _untaught(record)
+    if untaught:
+        yield f"Pseudo-labels hardly ever teach these classes: {_few(untaught)}."
     val = record.split.val if record.split is not None else (summary or {}).get("val_images")
     if val is not None and val < _FEW_IMAGES:
         yield (
@@ -90,6 +94,18 @@ def _about_classes(record: RunRecord, found: ValScores | None) -> Iterator[str]:
     zero = [name for name, value in per_class.items() if value == 0]
     if zero:
         yield f"Never named rightly on the val images: {_few(zero)}."
+
+
+def _untaught(record: RunRecord) -> list[str]:
+    """Return the classes that are gone from the sure labels at the last evaluation, or never were there."""
+    if record.method == "labels_only" or not record.monitor or not record.monitor[-1].get("kept"):
+        return []
+    last, found = record.monitor[-1], []
+    for name in record.classes:
+        kept, true = last.get(f"kept_share {name}"), last.get(f"true_share {name}")
+        if kept is not None and true is not None and true >= LEAST_TRUE_SHARE and kept < GONE * true:
+            found.append(f"{name} ({kept:.2f} % of the sure labels, {true:.2f} % of the pixels)")
+    return found
 
 
 def _notes(record: RunRecord, found: ValScores | None, no_pictures: str | None) -> Iterator[str]:
