@@ -242,7 +242,8 @@ def test_looks_agree(predictor: Predictor) -> None:
     assert np.array_equal(opinion.indices, predictor.predict(pixels))
     assert np.array_equal(opinion.indices, probabilities.argmax(0))
     np.testing.assert_allclose(opinion.confidence, probabilities.max(0), atol=1e-6)
-    assert (opinion.indices.dtype, opinion.confidence.dtype) == (np.uint8, np.float32)
+    assert opinion.indices.dtype == np.uint8
+    assert opinion.confidence.dtype == np.float32
 
 
 def test_arrays_are_what_files_of_them_are(predictor: Predictor) -> None:

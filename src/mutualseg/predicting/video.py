@@ -179,4 +179,6 @@ def _opencv() -> Any:
     os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "protocol_whitelist;file")
     import cv2
 
+    # For a program that has imported it before.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2
