@@ -22,7 +22,7 @@ def next_steps(
     suggestions: Sequence[Suggestion],
     formats: Sequence[str],
     *,
-    chosen_labels: bool,
+    needs_list: bool,
 ) -> tuple[str, ...]:
     """Return sentences on what to do with what was written.
 
@@ -31,14 +31,14 @@ def next_steps(
         source: the data folder of the run.
         suggestions: what was suggested.
         formats: of the masks that were written.
-        chosen_labels: whether the run kept part of the masks, so that another training must be told which.
+        needs_list: whether another training must be told which images are labeled.
     """
     correct = _correct(out, formats)
     if source.class_source == "weights":
         last = "Put images and corrected masks into a data folder, and train on it."
         return tuple(filter(None, (correct, last)))
     again = "train again"
-    if chosen_labels:
+    if needs_list:
         again += f" with --labeled {out / 'labeled.txt'}"
     masked = {sample.name for sample in SampleIndex.of(source.train).labeled()}
     stems = {Path(one.target).with_suffix("").as_posix() for one in suggestions if not one.is_outside}
