@@ -45,7 +45,6 @@ def test_two_branches_by_a_slow_reference(branches: Branches) -> None:
 
 def test_padding_does_not_count(branches: Branches) -> None:
     whole = image(24, 32)
-    padded = dict(branches.networks.items())
     for network in branches.networks.values():
         network.multiple = 64
     weights = torch.ones(3)
