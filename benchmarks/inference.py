@@ -13,17 +13,18 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from made_run import CASES, SIZE, make_photographs
+from mutualseg import predict
+from mutualseg.api.using import Device
 from mutualseg.devices import autocast, resolve_device, resolve_precision
 from mutualseg.engine.sample_steps import wait_for
 from mutualseg.evaluation.inference import BATCH
 from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.networks.segmenter import Segmenter
-from mutualseg.predictor import predict_files
 from mutualseg.weights_files import save_network
 from rows import report
 
@@ -41,7 +42,7 @@ def bare(network: Segmenter, count: int, device: str, precision: str) -> float:
     return time.perf_counter() - started
 
 
-def row_of(name: str, *, device: str, images: int, rounds: int, window: int | None) -> dict[str, Any]:
+def row_of(name: str, *, device: Device, images: int, rounds: int, window: int | None) -> dict[str, Any]:
     """Measure one network."""
     case = CASES[name]
     precision = resolve_precision("auto", device)
@@ -56,14 +57,12 @@ def row_of(name: str, *, device: str, images: int, rounds: int, window: int | No
         whole, alone = [], []
         for _ in range(rounds + 1):
             started = time.perf_counter()
-            done = predict_files(
-                root / "network.safetensors",
-                [root / "images"],
-                root / "out",
+            done = predict(
+                str(root / "network.safetensors"),
+                str(root / "images"),
+                out=str(root / "out"),
                 window="whole" if window is None else window,
-                scales=(),
-                flip=False,
-                compile=False,
+                device=device,
                 quiet=True,
             )
             whole.append((time.perf_counter() - started) / len(done.written))
@@ -101,7 +100,7 @@ def main() -> None:
     parser.add_argument("--window", type=int, help="cut images into windows of this side")
     parser.add_argument("--json", type=Path, help="write the rows here")
     options = parser.parse_args()
-    device = resolve_device(options.device)
+    device = cast(Device, resolve_device(options.device))
     rows = (
         row_of(name, device=device, images=options.images, rounds=options.rounds, window=options.window)
         for name in options.cases

@@ -13,6 +13,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from bare_passes import BarePasses, Pass, recorded
+from mutualseg.engine.event_file import EventFile
 from mutualseg.engine.sample_steps import SampleSteps, wait_for
 from mutualseg.engine.session import Session
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
@@ -76,7 +77,7 @@ def measure(session: Session, passes: list[Pass]) -> Rounds:
     timed = _Interleaved(bare_passes(session, passes), session.settings.device)
     method = session.build_method()
     with trainer_silenced(), freed_memory_kept(session.settings.device):
-        trainer = build_trainer(session.settings, session.folder.root, [timed])
+        trainer = build_trainer(session.settings, EventFile(session.folder.root), [timed])
         trainer.fit(session.build_training(method), datamodule=session.build_streams(method))
     found = timed.rounds
     return Rounds(*(values[WARM_UP:] for values in (found.step, found.bare, found.loader_cpu)))

@@ -11,7 +11,8 @@ import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from mutualseg.engine.evaluation_rounds import Evaluation, EvaluationRounds
-from mutualseg.engine.event_file import EventFile, has_event
+from mutualseg.engine.event_file import has_event
+from mutualseg.engine.tracking.run_logger import RunLogger
 from mutualseg.errors import UnusableFileError
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
@@ -47,7 +48,9 @@ def make_rounds(folder: Path, answers: list[Evaluation | None], looks: list[int]
 
 
 def make_up(rounds: EvaluationRounds) -> None:
-    trainer = SimpleNamespace(global_step=LAST, logger=EventFile(rounds.folder.root))
+    trainer = SimpleNamespace(
+        global_step=LAST, logger=RunLogger(rounds.folder, ["tensorboard"], print, leads=True)
+    )
     method = SimpleNamespace(deployed="student_a")
     rounds.make_up(cast(Any, trainer), cast(Any, SimpleNamespace(total_steps=LAST, latest={}, method=method)))
 

@@ -24,10 +24,11 @@ LAYERS = (
     "data evaluation",
     "optimization supervision methods",
     "links reporting runs weights_files weights_facts provenance settings configuration_files",
-    "skipped_list",
+    "skipped_list hub",
     "predictor resolving unusable_files",
-    "engine scoring",
+    "engine exporting scoring predicting",
     "comparison suggesting",
+    "run_report",
     "api",
     "__init__",
     "command_line",
@@ -123,7 +124,7 @@ def test_help_needs_no_torch() -> None:
     code = (
         "import sys, mutualseg, mutualseg.cli\n"
         "for words in (['--help'], ['--version'], ['train', '--help'], ['predict', '--help'],"
-        " ['compare', '--help']):\n"
+        " ['compare', '--help'], ['report', '--help']):\n"
         "    assert mutualseg.cli.main(words) == 0\n"
         "heavy = {'torch', 'torchvision', 'pytorch_lightning', 'timm', 'numpy', 'PIL', 'matplotlib'}\n"
         "print('heavy:', *sorted(heavy & set(sys.modules)))\n"

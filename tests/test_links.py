@@ -43,3 +43,13 @@ def test_links_are_refused_if_they_lead_out(tmp_path: Path, monkeypatch: pytest.
     for root in (run, Path("run")):
         with pytest.raises(RunError, match=r"weights/out' is a link out of the run folder"):
             refuse_links_out(root)
+
+
+def test_the_link_that_wandb_leaves_is_no_harm(tmp_path: Path) -> None:
+    logs = tmp_path / "run/baseline/wandb/offline-run-1/logs"
+    logs.mkdir(parents=True)
+    (logs / "debug-core.log").symlink_to(tmp_path / "cache.log")
+    refuse_links_out(tmp_path / "run")
+    (tmp_path / "run/debug-core.log").symlink_to(tmp_path / "cache.log")
+    with pytest.raises(RunError, match="is a link out of the run folder"):
+        refuse_links_out(tmp_path / "run")

@@ -51,6 +51,8 @@ def test_wheel_holds_the_presets_the_types_and_the_licence(wheel: Path) -> None:
     assert "mutualseg/configs/mkd_reference.yaml" in names
     assert len([name for name in names if name.startswith("mutualseg/configs/voc_")]) == 8
     assert "mutualseg/py.typed" in names
+    assert "mutualseg/run_report/templates/one_run.html" in names
+    assert "mutualseg/run_report/templates/style.css" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if name.startswith(("tests", "docs", "benchmarks"))]
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from mutualseg.api import check, compare, evaluate, load, predict, split, suggest, train
+from mutualseg.api import (
+    check,
+    compare,
+    evaluate,
+    export,
+    load,
+    predict,
+    push,
+    report,
+    split,
+    suggest,
+    train,
+)
 from mutualseg.errors import MutualSegError
 
 try:
@@ -18,8 +30,11 @@ __all__ = [
     "check",
     "compare",
     "evaluate",
+    "export",
     "load",
     "predict",
+    "push",
+    "report",
     "split",
     "suggest",
     "train",

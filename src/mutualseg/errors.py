@@ -68,6 +68,14 @@ class CheckpointError(RunError):
     """The checkpoints of a run are damaged, so that it cannot go on."""
 
 
+class ExportError(MutualSegError):
+    """A network cannot be exported, or what was exported says something else than the network."""
+
+
+class HubError(MutualSegError):
+    """The Hugging Face Hub, or what is stored there, cannot be used."""
+
+
 class TrainingError(MutualSegError):
     """Training itself went wrong, for example the loss became infinite."""
 

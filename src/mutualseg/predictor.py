@@ -1,11 +1,9 @@
-"""A trained network ready to use: one image, or files on disk."""
+"""A trained network ready to use on one image; `predicting` has what goes on with files of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,22 +14,28 @@ from PIL import Image
 from torch import Tensor
 
 from mutualseg.data.image_codes import RGB, ImageCode
-from mutualseg.data.inside import is_inside
-from mutualseg.data.listing import walk_files
-from mutualseg.data.lookahead import look_ahead
-from mutualseg.data.regular_files import real_path
-from mutualseg.data.samples import is_image_file
+from mutualseg.data.image_rows import ImageRows, open_rows, rows_of
+from mutualseg.data.images import image_size
 from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
-from mutualseg.errors import ConfigError, DataError, ImageError
-from mutualseg.evaluation.inference import BATCH, ONCE, batch_logits
+from mutualseg.evaluation.inference import ONCE, batch_logits
 from mutualseg.evaluation.inference_options import AUTO, InferenceOptions, inference_options
+from mutualseg.evaluation.large_images import Look, look_in_bands, look_of, options_in_bands
 from mutualseg.networks.segmenter import Segmenter
-from mutualseg.reporting.pictures import save_indexed
-from mutualseg.reporting.progress import file_progress
-from mutualseg.runs import weights_of
+from mutualseg.runs import require_weights
 from mutualseg.weights_files import image_code_of, load_network
 
 Pixels = npt.NDArray[np.uint8]
+AnyPicture = str | Path | Image.Image | npt.NDArray[Any]
+"""A path, a PIL image, or the numbers of a file, [H,W,C] or [H,W]."""
+
+
+class Opinion(NamedTuple):
+    """What a network says of an image, at the image's own size."""
+
+    indices: npt.NDArray[np.uint8]
+    """uint8 [H,W]: the most probable class of each pixel."""
+    confidence: npt.NDArray[np.float32]
+    """float32 [H,W]: the probability of that class, from 1 / K to 1."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Predictor:
         Raises:
             WeightsError: there is none, or it does not fit.
         """
-        network, config, facts = load_network(weights_of(path))
+        network, config, facts = load_network(require_weights(path))
         resolved = resolve_device(device)
         # The precision of training where the device has it, so that scores are met again.
         wanted = str(facts.get("precision", "32"))
@@ -86,173 +90,120 @@ class Predictor:
 
     def predict(
         self,
-        image: str | Path | Image.Image | npt.NDArray[Any],
+        image: AnyPicture,
         *,
         window: int | str = AUTO,
         scales: float | str | Sequence[float | str] = (),
         flip: bool = False,
+        tta: bool = False,
     ) -> Pixels:
         """Return class indices, uint8 [H,W], at the image's own size.
 
-        Class probabilities are averaged over all looks at the image.
+        Class probabilities are averaged over all looks at the image. If the logits of the whole image would
+        take more than 1 GiB, it is looked at in windows of 1024 pixels and never held at once as logits.
 
         Args:
-            image: A path, a PIL image, or the numbers of a file: RGB pixels uint8 [H,W,3]; for a network
-                trained on other images [H,W,C], or [H,W] of one channel, of their type (uint8, uint16, or any
-                real numbers for floating-point images).
+            image: A path, a PIL image, or the numbers of a file: RGB pixels uint8 [H,W,3]; also with alpha
+                [H,W,4] or gray [H,W], which count as in a file. For a network trained on other images
+                [H,W,C], or [H,W] of one channel, of their type (uint8, uint16, or any real numbers for
+                floating-point images).
             window: Side in pixels of the windows that the image is cut into, overlapping by a third; whole
-                is no windows; auto is what the run that trained the network had.
+                is no windows, however large the image is; auto is what the run that trained the network had.
             scales: Factors from 0.25 to 4 by which the image is resized before the network sees it; 1 if
                 not given.
             flip: Look at the mirrored image too.
+            tta: Test-time augmentation: scales 0.75, 1 and 1.25, and flip; not beside these.
 
         Raises:
             ConfigError: window or scales are unknown or out of range.
             ImageError: the image cannot be read, or the array is something else.
         """
-        options = inference_options(window, scales, flip, own=self.window)
-        if isinstance(image, str | Path):
-            pixels = self.images.read(Path(image))
-        elif isinstance(image, Image.Image):
-            pixels = self.images.from_image(image)
-        else:
-            pixels = self.images.from_array(image)
-        indices: Pixels = self.segment([_planes(pixels)], options)[0].numpy()
+        options = inference_options(window, scales, flip, tta=tta, own=self.window)
+        rows = self._opened(image, options)
+        if self.options_in_bands(rows.size, options) is not None:
+            return self.look_at(rows, options).indices.numpy()
+        indices: Pixels = self.segment([rows.whole()], options)[0].numpy()
         return indices
+
+    def look(
+        self,
+        image: AnyPicture,
+        *,
+        window: int | str = AUTO,
+        scales: float | str | Sequence[float | str] = (),
+        flip: bool = False,
+        tta: bool = False,
+    ) -> Opinion:
+        """Return class indices and the probability of each, made in one pass; arguments as in `predict`."""
+        options = inference_options(window, scales, flip, tta=tta, own=self.window)
+        look = self.look_at(self._opened(image, options), options)
+        return Opinion(look.indices.numpy(), look.confidence.numpy())
+
+    def probabilities(
+        self,
+        image: AnyPicture,
+        *,
+        window: int | str = AUTO,
+        scales: float | str | Sequence[float | str] = (),
+        flip: bool = False,
+        tta: bool = False,
+    ) -> npt.NDArray[np.float32]:
+        """Return the probability of each class, float32 [K,H,W]; arguments as in `predict`.
+
+        All of it is in memory: 4 bytes for each class and pixel, and as much again while it is made.
+        """
+        options = inference_options(window, scales, flip, tta=tta, own=self.window)
+        logits = self.logits([self._opened(image, options).whole()], options)[0]
+        found: npt.NDArray[np.float32] = logits.softmax(0).cpu().numpy()
+        return found
+
+    def logits(self, images: Sequence[Tensor], options: InferenceOptions = ONCE) -> list[Tensor]:
+        """Return logits, float32 [K,H,W] on the device, of each image [C,H,W] as `ImageCode.read` has it."""
+        return batch_logits(
+            self.network, images, device=self.device, precision=self.precision, options=options
+        )
 
     def segment(self, images: Sequence[Tensor], options: InferenceOptions = ONCE) -> list[Tensor]:
         """Return class indices, uint8 [H,W] on the CPU, of each image [C,H,W] as `ImageCode.read` has it."""
-        logits = batch_logits(
-            self.network, images, device=self.device, precision=self.precision, options=options
-        )
-        return [own.argmax(0).to(torch.uint8).cpu() for own in logits]
+        return [own.argmax(0).to(torch.uint8).cpu() for own in self.logits(images, options)]
 
+    def options_in_bands(self, size: tuple[int, int], options: InferenceOptions) -> InferenceOptions | None:
+        """Return how an image of (height, width) is looked at band by band; None if it fits as a whole."""
+        return options_in_bands(size, len(self.classes), options)
 
-def _planes(pixels: npt.NDArray[Any]) -> Tensor:
-    """Return pixels [H,W,C] as [C,H,W]."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What `predict` did."""
-
-    written: tuple[Path, ...]
-    skipped: tuple[tuple[Path, str], ...]
-    """Files that could not be read, with the reason."""
-
-
-def predict_files(
-    weights: Path,
-    images: Sequence[Path],
-    out: Path,
-    *,
-    window: int | str,
-    scales: float | str | Sequence[float | str],
-    flip: bool,
-    compile: bool,
-    quiet: bool,
-) -> Predictions:
-    """Segment files and folders of them; see `mutualseg.predict`.
-
-    Decoding, the network and writing overlap: files are read ahead and masks written behind in threads.
-    """
-    pairs = list(_targets(images, out))
-    if not pairs:
-        raise DataError(f"There is no image in {', '.join(str(path) for path in images)}; check the path.")
-    _refuse_labels(out)
-    _refuse_clashes(pairs, out)
-    predictor = Predictor.load(weights, compile=compile)
-    options = inference_options(window, scales, flip, own=predictor.window)
-    size = BATCH[predictor.device]
-    written: list[Path] = []
-    skipped: list[tuple[Path, str]] = []
-
-    def save(result: _Segmented) -> _Segmented:
-        if isinstance(result.found, Tensor):
-            save_indexed(result.target, result.found.numpy(), len(predictor.classes), predictor.colors)
-        return result
-
-    with file_progress("predicting", quiet=quiet) as progress:
-        read = look_ahead(partial(_read, images=predictor.images), pairs, ahead=2 * size)
-        saved = look_ahead(save, _segmented(predictor, read, options, size), ahead=2 * size)
-        for done, result in enumerate(saved, start=1):
-            if isinstance(result.found, str):
-                skipped.append((result.source, result.found))
-            else:
-                written.append(result.target)
-            progress(done, len(pairs))
-    return Predictions(tuple(written), tuple(skipped))
-
-
-class _Segmented(NamedTuple):
-    """A file on its way from image to mask."""
-
-    source: Path
-    target: Path
-    found: Tensor | str
-    """The image [C,H,W]; later its class indices, uint8 [H,W]; or why it cannot be read."""
-
-
-def _read(pair: tuple[Path, Path], images: ImageCode) -> _Segmented:
-    try:
-        return _Segmented(*pair, _planes(images.read(pair[0])))
-    except ImageError as error:
-        return _Segmented(*pair, str(error))
-
-
-def _segmented(
-    predictor: Predictor, read: Iterator[_Segmented], options: InferenceOptions, size: int
-) -> Iterator[_Segmented]:
-    """Yield each file with its class indices, `size` images at a time."""
-    while files := list(islice(read, size)):
-        images = [file.found for file in files if isinstance(file.found, Tensor)]
-        indices = iter(predictor.segment(images, options))
-        yield from (
-            file._replace(found=next(indices)) if isinstance(file.found, Tensor) else file for file in files
+    def look_in_bands(
+        self, rows: ImageRows, options: InferenceOptions, advance: Callable[[], None] = lambda: None
+    ) -> Iterator[Look]:
+        """Yield what the network says of an image from top to bottom, in windows; see `large_images`."""
+        return look_in_bands(
+            self.network,
+            rows,
+            device=self.device,
+            precision=self.precision,
+            options=options,
+            advance=advance,
         )
 
+    def look_at(self, rows: ImageRows, options: InferenceOptions = ONCE) -> Look:
+        """Return what the network says of an image, on the CPU; in bands if its logits would not fit."""
+        cut = self.options_in_bands(rows.size, options)
+        if cut is None:
+            return look_of(self.logits([rows.whole()], options)[0])
+        made = Look(torch.empty(rows.size, dtype=torch.uint8), torch.empty(rows.size))
+        top = 0
+        for band in self.look_in_bands(rows, cut):
+            bottom = top + len(band.indices)
+            made.indices[top:bottom], made.confidence[top:bottom] = band
+            top = bottom
+        return made
 
-def _targets(images: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield (image, mask to write); below a folder its subfolders are kept."""
-    for path in images:
-        if path.is_dir():
-            own = real_path(out)
-            inside = own != real_path(path) and own.is_relative_to(real_path(path))
-            for found in walk_files(path):
-                if inside and real_path(found).is_relative_to(own):
-                    continue  # masks that an earlier call wrote
-                if is_image_file(found):
-                    yield found, (out / found.relative_to(path)).with_suffix(".png")
-        elif path.exists():
-            yield path, out / f"{path.stem}.png"
-        else:
-            raise DataError(f"There is no image or folder '{path}'; check the path.")
-
-
-def _refuse_labels(out: Path) -> None:
-    """Raise ConfigError if masks of a data folder would be replaced, or predictions become labels in it."""
-    for folder in (real_path(out), *real_path(out).parents):
-        if folder.name == "masks" and (folder.parent / "images").is_dir():
-            raise ConfigError(
-                f"--out {out} is where the masks of {folder.parent} are, which predictions would replace or "
-                "join; name another folder."
-            )
-
-
-def _refuse_clashes(pairs: Sequence[tuple[Path, Path]], out: Path) -> None:
-    seen: dict[Path, Path] = {}
-    for source, target in pairs:
-        place = real_path(target)
-        if not is_inside(str(target.absolute()), out):
-            raise ConfigError(
-                f"{target} leads out of --out {out} by a link; remove the link, or name another."
-            )
-        if place == real_path(source):
-            raise ConfigError(f"The mask of {source} would replace the image itself; choose another --out.")
-        if target in seen:
-            raise ConfigError(
-                f"{seen[target]} and {source} would both be written to {target}; "
-                "predict them into two folders."
-            )
-        seen[target] = source
+    def _opened(self, image: AnyPicture, options: InferenceOptions) -> ImageRows:
+        """Return an image, decoded unless it is so large that it is read band by band."""
+        if isinstance(image, str | Path):
+            path = Path(image)
+            if self.options_in_bands(image_size(path), options) is not None:
+                return open_rows(path, self.images)
+            return rows_of(self.images.read(path))
+        if isinstance(image, Image.Image):
+            return rows_of(self.images.from_image(image))
+        return rows_of(self.images.from_array(image))

@@ -13,7 +13,7 @@ import yaml
 
 from mutualseg.atomic_files import partial_of, write_text
 from mutualseg.data.file_names import printable
-from mutualseg.errors import RunError
+from mutualseg.errors import RunError, WeightsError
 from mutualseg.one_line import one_line
 from mutualseg.plain_yaml import NotPlainError, plain_text, read_plain
 
@@ -32,6 +32,7 @@ _WRITTEN = {
         "skipped",
         "suggested",
     ),
+    *("losses", "loggers", "wandb", "mlruns", "val_predictions"),
 }
 """What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
 
@@ -72,6 +73,16 @@ class RunFolder:
         return self.root / "monitor.csv"
 
     @property
+    def losses(self) -> Path:
+        """One row per recorded step; written for `--logger csv` only."""
+        return self.root / "losses.csv"
+
+    @property
+    def loggers(self) -> Path:
+        """Under which names the run is kept at W&B or MLflow; there only if it is."""
+        return self.root / "loggers.json"
+
+    @property
     def timing(self) -> Path:
         """One row per evaluation: seconds of training and of evaluation so far."""
         return self.root / "timing.csv"
@@ -87,6 +98,11 @@ class RunFolder:
         return self.root / "summary.json"
 
     @property
+    def report(self) -> Path:
+        """The page to look at; written at the end, and by `mutualseg report`."""
+        return self.root / "report.html"
+
+    @property
     def views(self) -> Path:
         """Picture of what the networks see."""
         return self.root / "views.png"
@@ -95,6 +111,11 @@ class RunFolder:
     def pseudo_labels(self) -> Path:
         """Folder of pseudo-label pictures, one per evaluation."""
         return self.root / "pseudo_labels"
+
+    @property
+    def val_predictions(self) -> Path:
+        """Folder of pictures of val images, their truth and what the deployed network says, likewise."""
+        return self.root / "val_predictions"
 
     @property
     def checkpoint(self) -> Path:
@@ -130,6 +151,11 @@ class RunFolder:
     def baseline(self) -> Path:
         """Run folder of the labels-only twin; written for `--with-baseline` only."""
         return self.root / "baseline"
+
+    @property
+    def export(self) -> Path:
+        """Folder of what `export` wrote."""
+        return self.root / "export"
 
     @property
     def error(self) -> Path:
@@ -186,7 +212,12 @@ class RunFolder:
         self.check_free(overwrite=overwrite)
         try:
             self._clear()
-            for folder in (self.checkpoint.parent, self.weights.parent, self.pseudo_labels):
+            for folder in (
+                self.checkpoint.parent,
+                self.weights.parent,
+                self.pseudo_labels,
+                self.val_predictions,
+            ):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(
@@ -279,3 +310,11 @@ def next_free(parent: Path, name: str) -> Path:
 def weights_of(path: Path) -> Path:
     """Return the deployed weights of a run folder, or the path itself if it is a file."""
     return RunFolder(path).weights if path.is_dir() else path
+
+
+def require_weights(path: Path) -> Path:
+    """Return what `weights_of` returns; WeightsError if there is no such file."""
+    weights = weights_of(path)
+    if not weights.is_file():
+        raise WeightsError(f"There are no weights at '{weights}'; finish the training, or give another path.")
+    return weights

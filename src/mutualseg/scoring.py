@@ -11,13 +11,13 @@ from mutualseg.data.folder import DataFolder
 from mutualseg.data.regular_files import real_path
 from mutualseg.data.samples import Sample
 from mutualseg.data.split_file import read_val
-from mutualseg.errors import DataError, MutualSegError
+from mutualseg.errors import ConfigError, DataError, MutualSegError
 from mutualseg.evaluation.inference_options import inference_options
 from mutualseg.evaluation.network_scores import evaluate_networks
 from mutualseg.predictor import Predictor
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.progress import file_progress
-from mutualseg.resolving import read_other_data, reopen_data
+from mutualseg.resolving import read_data, read_other_data, reopen_data
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 
@@ -30,14 +30,22 @@ def score_run(
     window: int | str,
     scales: float | str | Sequence[float | str],
     flip: bool,
+    device: str = "auto",
     quiet: bool,
 ) -> dict[str, Any]:
     """Score a run's deployed network; see `mutualseg.evaluate`."""
     folder = RunFolder(root)
-    settings = Settings.from_dict(folder.read_config(), str(folder.config))
-    predictor = Predictor.load(root)
+    if data is None and root.is_file():
+        raise ConfigError(
+            f"'{root}' are weights alone, which know no data to be scored on; give --data with a folder."
+        )
+    # Weights alone, such as those of a model on the Hub, know no data; and other data decide for themselves.
+    settings = None if root.is_file() else Settings.from_dict(folder.read_config(), str(folder.config))
+    predictor = Predictor.load(root, device=device)
     options = inference_options(window, scales, flip, own=predictor.window)
-    if data is None:
+    if settings is None:
+        source = read_data(str(data), images=predictor.images, classes=predictor.classes, quiet=quiet)
+    elif data is None:
         source = reopen_data(settings, quiet=quiet)
     else:
         source = read_other_data(data, settings, predictor.classes, quiet=quiet)
@@ -46,7 +54,8 @@ def score_run(
             f"{source.root} has the classes {', '.join(source.classes)}, but the run learned "
             f"{', '.join(predictor.classes)}; give data with the same classes in the same order."
         )
-    is_own = data is None or real_path(Path(data)) == real_path(Path(settings.data))
+    own = None if settings is None else real_path(Path(settings.data))
+    is_own = data is None or real_path(Path(data)) == own
     shown, samples = _part(source, folder, part, is_own=is_own)
     refuse_unlabeled(samples, source.encoding.masks, shown)
     with file_progress("evaluating", quiet=quiet) as progress:

@@ -64,6 +64,8 @@ class Settings:
     guard: str = "off"
     """`warn`, `rollback` or `off`."""
     deterministic: bool = False
+    logger: list[str] = field(default_factory=lambda: ["tensorboard"])
+    """Where curves and pictures go beside the run's own files."""
     threads: int | None = None
     """With which the run began to compute on a CPU; None in runs from before it was noted down."""
 

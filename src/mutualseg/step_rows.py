@@ -69,5 +69,13 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         raise RunError(_damaged(path)) from error
 
 
+def header_of(path: Path) -> list[str]:
+    """Return the names of the columns of a CSV file; none if it is not there."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return next(csv.reader(file), [])
+
+
 def _damaged(path: Path) -> str:
     return f"'{path}' is damaged; restore it, or start the run anew with --overwrite."

@@ -153,7 +153,8 @@ def test_any_size_comes_back_at_its_own(predictor: Predictor, size: tuple[int, i
 
 
 @pytest.mark.parametrize(
-    "pixels", [np.zeros((4, 4), np.uint8), np.zeros((3, 4, 5), np.uint8), np.zeros((4, 4, 3), np.float32)]
+    "pixels",
+    [np.zeros((4, 4), np.uint16), np.zeros((3, 4, 5), np.uint8), np.zeros((4, 4, 3), np.float32)],
 )
 def test_other_arrays_are_refused(predictor: Predictor, pixels: Pixels) -> None:
     with pytest.raises(ImageError, match=r"uint8 \[H,W,3\]"):

@@ -64,7 +64,7 @@ FAULTS = [
     ("last.ckpt", 3, errno.ENOSPC, "checkpoints/last.ckpt", "free some space, then go on with", 2),
     ("metrics.csv", 1, errno.EDQUOT, "metrics.csv", "free some space, then go on with", 1),
     ("timing.csv", 2, errno.EROFS, "timing.csv", "make it writable, then go on with", 2),
-    ("events.out", 3, errno.EIO, "events.out", "check path and rights, then go on with", 2),
+    ("events.out", 4, errno.EIO, "events.out", "check path and rights, then go on with", 2),
     ("summary", 1, errno.EFBIG, "summary.json", "allow larger files", 2),
 ]
 

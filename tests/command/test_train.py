@@ -91,15 +91,18 @@ def test_run_folder_is_complete(method: str, data: Path, tmp_path: Path, command
             "timing.csv",
             "views.png",
             "summary.json",
+            "report.html",
         ),
-        *("pseudo_labels", "checkpoints", "weights", "classes.txt"),
+        *("pseudo_labels", "val_predictions", "checkpoints", "weights", "classes.txt"),
     }
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.ckpt"]
     assert [path.name for path in (run / "weights").iterdir()] == ["deployed.safetensors"]
     pictures = sorted((run / "pseudo_labels").iterdir())
     expected = ["step_000002.png", "step_000004.png"] if uses_unlabeled else []
     assert [path.name for path in pictures] == expected
-    for picture in (run / "views.png", *pictures):
+    of_val = sorted((run / "val_predictions").iterdir())
+    assert [path.name for path in of_val] == ["step_000002.png", "step_000004.png"]
+    for picture in (run / "views.png", *pictures, *of_val):
         with Image.open(picture) as image:
             image.load()
             assert image.width > 200
@@ -153,7 +156,8 @@ def test_run_folder_is_complete(method: str, data: Path, tmp_path: Path, command
     assert facts["network"] == {**built, "mean": [], "std": []}  # 8-bit RGB has the encoder's own
     assert (facts["classes"], facts["role"], facts["step"]) == (list(CLASSES), "teacher_a", 4)
 
-    assert len(outcome.out.splitlines()) == 2
+    assert len(outcome.out.splitlines()) == 3
+    assert outcome.out.splitlines()[-1] == f"report: {run}/report.html"
     assert f"mIoU {summary['miou']:.2f}" in outcome.out
     assert f"best {summary['miou_best']:.2f}" in outcome.out
     for role, score in summary["networks"].items():
@@ -332,7 +336,7 @@ def test_quiet_and_json(data: Path, tmp_path: Path, command: Command) -> None:
     words = ("train", "--data", data, "--quiet", *flags(steps=1, method="labels_only"))
     quiet = command(*words, "--out", "quiet")
     assert (quiet.code, quiet.err) == (0, "")
-    assert len(quiet.out.splitlines()) == 2
+    assert len(quiet.out.splitlines()) == 3
     shown = command(*words, "--out", "shown", "--json")
     assert shown.out.count("\n") == 1
     assert json.loads(shown.out) == _summary(tmp_path / "shown")

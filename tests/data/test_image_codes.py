@@ -353,7 +353,7 @@ def test_arrays_and_opened_images_are_read_like_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "array", "expected"),
     [
-        (RGB, np.zeros((4, 4), np.uint8), r"uint8 of shape \[4, 4\]; give RGB pixels, uint8 \[H,W,3\]"),
+        (RGB, np.zeros((4, 4, 5), np.uint8), r"shape \[4, 4, 5\]; give RGB pixels, uint8 \[H,W,3\]"),
         (of(1, "16-bit"), np.zeros((4, 4), np.uint8), r"give uint16 pixels, \[H,W\] or \[H,W,1\]"),
         (of(5, "8-bit"), np.zeros((5, 4, 4), np.uint8), r"give uint8 pixels, \[H,W,5\]"),
         (of(2, "float"), np.zeros((4, 4, 3)), r"give numbers as in the files, \[H,W,2\]"),

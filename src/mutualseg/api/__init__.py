@@ -6,9 +6,24 @@ Heavy imports stand inside the functions, so that `import mutualseg` and `--help
 from __future__ import annotations
 
 from mutualseg.api.comparing import compare
+from mutualseg.api.exporting import export
 from mutualseg.api.labeling_next import suggest
+from mutualseg.api.looking import report
 from mutualseg.api.preparing import check, split
+from mutualseg.api.sharing import push
 from mutualseg.api.training import train
 from mutualseg.api.using import evaluate, load, predict
 
-__all__ = ["check", "compare", "evaluate", "load", "predict", "split", "suggest", "train"]
+__all__ = [
+    "check",
+    "compare",
+    "evaluate",
+    "export",
+    "load",
+    "predict",
+    "push",
+    "report",
+    "split",
+    "suggest",
+    "train",
+]

@@ -112,6 +112,7 @@ def _go_on(root: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     from mutualseg.engine.processes import place_from
     from mutualseg.engine.resuming import resume_run
     from mutualseg.occupied import occupied
+    from mutualseg.run_report.writing import leave_report
     from mutualseg.runs import RunFolder
 
     folder, quiet = RunFolder(root), bool(given.get("quiet", False))
@@ -124,4 +125,8 @@ def _go_on(root: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     place = place_from(os.environ)
     leads = place is None or place.leads  # of several processes one holds the run folder for all
     with occupied(root) if leads else nullcontext(), telling_how_to_go_on(folder):
-        return run_with_twin(root, go_on, quiet=quiet) if has_twin(folder) else go_on()
+        trains = not folder.is_finished() or has_twin(folder) or bool(given.get("override"))
+        summary = run_with_twin(root, go_on, quiet=quiet) if has_twin(folder) else go_on()
+        if leads and (trains or not folder.report.is_file()):
+            leave_report(root, quiet=quiet)
+        return summary

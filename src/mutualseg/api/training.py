@@ -60,6 +60,7 @@ def train(
     on_bad_image: Literal["error", "skip"] = "error",
     guard: Literal["warn", "rollback", "off"] = "warn",
     deterministic: bool = False,
+    logger: str | Sequence[str] = "tensorboard",
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Train a segmentation network from labeled and unlabeled images.
@@ -93,7 +94,7 @@ def train(
         network: deeplabv3plus, fpn, upernet, segformer or dpt.
         encoder: timm name of the encoder; auto is tf_efficientnet_lite0 (DINOv2-S for dpt).
         weights: Encoder weights: imagenet, none, or a file.
-        init: Start every network from this run's deployed network.
+        init: Start every network from the deployed network of this run, or of hf://NAME on the Hub.
         device: auto, cpu, cuda or mps.
         devices: Processes on each machine, one per GPU; they share each batch.
         num_nodes: Machines; torchrun or SLURM starts the command on each.
@@ -115,8 +116,8 @@ def train(
         window: Look at val images in windows of this side in pixels, overlapping by a third, or whole (the
             default); evaluate and predict then do the same with this run.
         resume: Continue the run in --out (begin it if nothing is there and data are given), or in the run
-            folder given here. Options beside it must be the run's; workers, cache and checkpoint_every change
-            no result and may differ.
+            folder given here. Options beside it must be the run's; workers, cache, checkpoint_every and
+            logger change no result and may differ.
         override: With --resume, names of options given beside it that may differ from the run's, such as
             steps or precision; also of values edited in its config.yaml.
         overwrite: Replace the run in --out.
@@ -126,6 +127,8 @@ def train(
             at half the unlabeled weight), or off.
         deterministic: Refuse operations whose result differs from call to call, at the cost of speed on
             CUDA; a CPU's are the same with or without.
+        logger: Where curves and pictures go beside the run's own files: tensorboard (if not given), csv
+            (losses.csv in the run), wandb, mlflow, or none; several with commas. Results do not depend on it.
         quiet: Say nothing while training.
 
     Returns:
@@ -154,6 +157,7 @@ def train(
 
     from mutualseg.engine.baseline import run_with_twin
     from mutualseg.engine.launch import launch
+    from mutualseg.run_report.writing import leave_report
 
     train_it = partial(
         launch,
@@ -197,6 +201,7 @@ def train(
         on_bad_image=on_bad_image,
         guard=guard,
         deterministic=deterministic,
+        logger=logger,
         overwrite=overwrite,
         quiet=quiet,
     )
@@ -204,7 +209,9 @@ def train(
         return train_it(hold=_nothing)
     with occupied(run_root) as hold, telling_how_to_go_on(RunFolder(run_root)):
         held = partial(train_it, hold=hold)
-        return run_with_twin(run_root, held, quiet=quiet) if with_baseline else held()
+        summary = run_with_twin(run_root, held, quiet=quiet) if with_baseline else held()
+        leave_report(run_root, quiet=quiet)
+        return summary
 
 
 def next_run(data: str) -> Path:

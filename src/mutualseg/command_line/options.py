@@ -13,7 +13,14 @@ from jsonargparse import ArgumentParser
 
 from mutualseg import api
 
-_POSITIONAL = {"evaluate": ("run",), "predict": ("run", "images"), "suggest": ("run",)}
+_POSITIONAL = {
+    "evaluate": ("run",),
+    "predict": ("run", "images"),
+    "report": ("runs",),
+    "export": ("run",),
+    "suggest": ("run",),
+    "push": ("run", "name"),
+}
 SETTINGS = ("method", "views", "optimization", "supervision")
 """Parameters of `train` that are themselves constructors' arguments, dotted on the command line."""
 BARE = ("resume",)

@@ -26,6 +26,7 @@ from mutualseg.command_line.words import repeated, spelled, value_of, with_value
 from mutualseg.configuration_files import preset_names, read_configuration
 from mutualseg.errors import ConfigError
 from mutualseg.methods import METHODS
+from mutualseg.predicting.saved_kinds import KINDS
 
 _DATA_FIRST = ("check", "split")
 """Verbs whose data folder may stand without `--data`."""
@@ -81,8 +82,10 @@ def parse_verb(verb: str, description: str, words: Sequence[str]) -> Parsed | No
     words = [spelled(word) for word in words]
     if verb == "compare":
         words = repeated(words, list_options(verb))
+    if verb == "export":
+        words = repeated(words, ["--images"])
     if verb in ("evaluate", "predict"):
-        words = repeated(words, (), ["--scales"])  # the images of predict may follow
+        words = repeated(words, (), ["--scales"], {"--save": KINDS})  # the images of predict may follow
     if verb in _DATA_FIRST and words and not words[0].startswith("-"):
         words = ["--data", *words]
     wants_help = any(word in ("-h", "--help") for word in words)

@@ -40,6 +40,8 @@ def perform_train(arguments: dict[str, Any], as_json: bool) -> int:
     drawn = any((Path(str(run)) / "pseudo_labels").glob("*.png"))
     pseudo_labels = f", {run}/pseudo_labels/" if drawn else ""
     say(f"pictures: {run}/views.png{pseudo_labels}; all results: {run}/summary.json")
+    if Path(str(run), "report.html").is_file():
+        say(f"report: {run}/report.html")
     if "baseline" in summary:
         from mutualseg.engine.baseline import verdict_sentence
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from mutualseg import api
 from mutualseg.command_line.printing import EXIT_SKIPS, complain, say
+from mutualseg.predicting.saved_kinds import INDEX
 from mutualseg.terminal import json_line
 
 
@@ -20,13 +21,27 @@ def perform_evaluate(arguments: dict[str, Any], as_json: bool) -> int:
 
 
 def perform_predict(arguments: dict[str, Any], as_json: bool) -> int:
-    """Segment files; print how many masks there are, and what was skipped."""
+    """Segment files; print how many files of each kind there are, and what was skipped."""
     done = api.predict(**arguments)
     if as_json:
         skipped = [{"file": str(path), "reason": reason} for path, reason in done.skipped]
-        print(json_line({"written": [str(path) for path in done.written], "skipped": skipped}))
+        result = {"written": [str(path) for path in done.written], "skipped": skipped}
+        if list(done.kinds) != [INDEX]:
+            result["kinds"] = {kind: [str(path) for path in paths] for kind, paths in done.kinds.items()}
+        print(json_line(result))
     else:
-        say(f"{len(done.written)} masks written to {arguments['out']}")
+        counts = [f"{len(paths)} {_CALLED[kind]}" for kind, paths in done.kinds.items()]
+        say(f"{', '.join(counts)} written to {arguments['out']}")
         for _, reason in done.skipped:
             complain(f"skipped: {reason}")
     return EXIT_SKIPS if done.skipped else 0
+
+
+_CALLED = {
+    INDEX: "masks",
+    "color": "color pictures",
+    "overlay": "overlays",
+    "confidence": "confidence maps",
+    "polygons": "polygon files",
+}
+"""What files of each kind are called where they are counted."""

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mutualseg.command_line.data_verbs import perform_check, perform_split
+from mutualseg.command_line.export_verb import perform_export
+from mutualseg.command_line.report_verb import perform_report
+from mutualseg.command_line.sharing_verbs import perform_push
 from mutualseg.command_line.suggesting_verbs import perform_suggest
 from mutualseg.command_line.training_verbs import perform_compare, perform_train
 from mutualseg.command_line.using_verbs import perform_evaluate, perform_predict
@@ -14,10 +17,13 @@ VERBS = {
     "train": "train a network from labeled and unlabeled images",
     "evaluate": "score a trained network on the val or test part",
     "predict": "segment images with a trained network",
+    "export": "write a trained network as one ONNX or pt2 file for other programs",
     "suggest": "choose which images to label next, with masks to begin with",
     "split": "choose labeled and held-out images ahead",
     "check": "look a data folder over and name what is wrong with it",
+    "report": "write a page of one run or several to look at",
     "compare": "train several methods, label amounts and seeds, in one table",
+    "push": "publish a trained network on the Hugging Face Hub",
 }
 """What each verb is for, in the order of `--help`."""
 
@@ -25,9 +31,12 @@ PERFORM: Mapping[str, Callable[[dict[str, Any], bool], int]] = {
     "train": perform_train,
     "evaluate": perform_evaluate,
     "predict": perform_predict,
+    "export": perform_export,
     "suggest": perform_suggest,
     "split": perform_split,
     "check": perform_check,
+    "report": perform_report,
     "compare": perform_compare,
+    "push": perform_push,
 }
 """Verb to what performs it: arguments of the `api` function and whether JSON is wanted, to the exit code."""

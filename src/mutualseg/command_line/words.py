@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from jsonargparse import ArgumentParser
 
@@ -32,15 +32,22 @@ def value_of(option: str, words: Sequence[str]) -> str | None:
     return found
 
 
-def repeated(words: Sequence[str], lists: Iterable[str], numbers: Iterable[str] = ()) -> list[str]:
+def repeated(
+    words: Sequence[str],
+    lists: Iterable[str],
+    numbers: Iterable[str] = (),
+    choices: Mapping[str, Container[str]] | None = None,
+) -> list[str]:
     """Return `--seeds 0 1` as `--seeds=0 --seeds=1`, and a bare `--ablation` as all of them.
 
     Args:
         words: in their one spelling.
         lists: options that take several values.
         numbers: options that take several numbers; after the first value another word ends them.
+        choices: options that take several of some words, each with those; likewise.
     """
-    many, numeric = {*lists, *numbers}, set(numbers)
+    choices = choices or {}
+    many, numeric = {*lists, *numbers, *choices}, set(numbers)
     found: list[str] = []
     option, is_bare = None, False
     for word in [*words, "--"]:
@@ -51,11 +58,18 @@ def repeated(words: Sequence[str], lists: Iterable[str], numbers: Iterable[str] 
             if option is None:
                 found.append(word)
         else:
-            if option in numeric and not is_bare and not _is_number(word):
+            if option is not None and not is_bare and not _is_value(word, option, numeric, choices):
                 option = None
             found.append(word if option is None else f"{option}={word}")
             is_bare = False
     return found[:-1]
+
+
+def _is_value(word: str, option: str, numeric: Container[str], choices: Mapping[str, Container[str]]) -> bool:
+    """Tell whether a word goes on with the values of an option."""
+    if option in choices:
+        return all(part in choices[option] for part in word.split(","))
+    return option not in numeric or _is_number(word)
 
 
 def _is_number(word: str) -> bool:

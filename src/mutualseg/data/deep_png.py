@@ -55,7 +55,7 @@ def _decoded(content: bytes, path: Path) -> npt.NDArray[np.uint16]:
             continue
         stop = start + lines * (1 + columns * size)
         rows = data[start:stop].reshape(lines, -1)
-        plain = _unfiltered(rows[:, 0], rows[:, 1:].reshape(lines, columns, size))
+        plain = undo_filters(rows[:, 0], rows[:, 1:].reshape(lines, columns, size))
         pixels[y::down, x::right] = plain.view(">u2")
         start = stop
     return pixels
@@ -70,7 +70,7 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         place += 12 + length
 
 
-def _unfiltered(filters: npt.NDArray[np.uint8], data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def undo_filters(filters: npt.NDArray[np.uint8], data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Return bytes [H,W,S] of pixels of which the file holds differences to what was predicted for them.
 
     A pixel is predicted from its left, upper and upper left neighbor, by the filter [H] of its line. So all

@@ -90,34 +90,51 @@ class ImageCode:
         both = {kind.colors, self.channels}
         return kind.depth == self.kind and (self.channels in (kind.bands, kind.colors) or both == {1, 3})
 
-    def from_image(self, image: Image.Image) -> Pixels:
+    def from_image(self, image: Image.Image, name: Path | str = "The image") -> Pixels:
         """Return the pixels of an opened image like `read`; one of 16-bit color must be given by its path."""
-        return self.scaled(self._of_pillow(image, "The image"), "The image")
+        return self.scaled(self._of_pillow(image, name), name)
 
     def from_array(self, array: Pixels) -> Pixels:
         """Return pixels like `read` from the numbers of a file.
 
+        An array stands for the file that holds it: gray becomes RGB or RGB gray where the other is wanted,
+        and alpha (the last of 2 or 4 bands of 8 or 16 bits) is dropped unless it counts as a channel.
+
         Args:
-            array: [H,W,C], or [H,W] of one channel; uint8 for 8 bits, uint16 for 16 bits, else any real
+            array: [H,W,B], or [H,W] of one band; uint8 for 8 bits, uint16 for 16 bits, else any real
                 numbers.
 
         Raises:
             ImageError: The array is something else.
         """
-        shaped = array[..., None] if array.ndim == 2 and self.channels == 1 else array
+        shaped = array[..., None] if array.ndim == 2 else array
         types = {"8-bit": np.uint8, "16-bit": np.uint16}
         fits = array.dtype == types[self.kind] if self.kind in types else array.dtype.kind in "iuf"
-        if not fits or shaped.ndim != 3 or shaped.shape[2] != self.channels or not shaped.size:
-            raise ImageError(
-                f"The image is {array.dtype} of shape {list(array.shape)}; give {self.expected()}."
-            )
-        _refuse_infinite(shaped, "The image")
-        return self.scaled(shaped)
+        if fits and shaped.ndim == 3 and shaped.size:
+            height, width, bands = shaped.shape
+            has_alpha = bands in (2, 4) and self.kind in types
+            kind = ImageKind((height, width), bands, has_alpha, self.kind, "pillow")
+            if self.fits(kind):
+                return self.from_numbers(shaped, kind)
+        raise ImageError(f"The image is {array.dtype} of shape {list(array.shape)}; give {self.expected()}.")
+
+    def from_numbers(self, numbers: Pixels, kind: ImageKind, name: Path | str = "The image") -> Pixels:
+        """Return numbers [H,W,B] that a file of a kind holds, as `read` returns them of that file.
+
+        Args:
+            numbers: upright; of a file of 8 bits uint8.
+            kind: that fits.
+            name: for messages.
+        """
+        if self.kind == "8-bit" and self.channels != kind.bands and kind.bands <= 4:
+            picture = numbers[..., 0] if kind.bands == 1 else numbers  # by Pillow, as the file would be
+            return self.from_image(Image.fromarray(np.ascontiguousarray(picture)), name)
+        return self.scaled(self._in_channels(numbers, kind, name), name)
 
     def expected(self) -> str:
-        """Return in words the arrays that `from_array` takes."""
+        """Return in words the arrays that `from_array` takes, those that need no conversion first."""
         if self.is_rgb:
-            return "RGB pixels, uint8 [H,W,3]"
+            return "RGB pixels, uint8 [H,W,3] (or [H,W,4] with alpha, [H,W] for gray)"
         kind = {"8-bit": "uint8 pixels", "16-bit": "uint16 pixels"}.get(self.kind, "numbers as in the files")
         shape = "[H,W] or [H,W,1]" if self.channels == 1 else f"[H,W,{self.channels}]"
         return f"{kind}, {shape}"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mutualseg.data.file_names import without_suffix
 from mutualseg.data.file_sizes import JSON, refuse_larger_than_memory
@@ -119,6 +119,29 @@ def read_split(path: Path, folder: DataFolder, *, lost: Sequence[str] | None = N
             "`mutualseg split`."
         ) from None
     return _build(content, path, folder, outside, lost)
+
+
+class SplitCounts(NamedTuple):
+    """What a split file says without the data folder."""
+
+    labeled: int
+    unlabeled: int
+    val: int
+    test: int
+    val_from: str
+    notes: tuple[str, ...]
+
+
+def count_split(path: Path) -> SplitCounts:
+    """Return how many images of a split file play which part.
+
+    Raises:
+        SplitError: The file is malformed.
+    """
+    content = _load(path)
+    unlabeled = len(content["unlabeled"]) + len(content["unlabeled_files"])
+    counts = (len(content["labeled"]), unlabeled, len(content["val"]), len(content["test"]))
+    return SplitCounts(*counts, content["val_from"], tuple(content["notes"]))
 
 
 def read_val(path: Path, folder: DataFolder) -> tuple[Sample, ...]:

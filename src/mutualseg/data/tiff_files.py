@@ -72,8 +72,8 @@ def read_header(path: Path) -> TiffHeader:
     Raises:
         ImageError: It is broken, or holds several images.
     """
-    with _opened(path) as file:
-        return _header(file, path)
+    with opened_tiff(path) as file:
+        return header_of(file, path)
 
 
 def read_bands(path: Path) -> npt.NDArray[Any]:
@@ -82,9 +82,9 @@ def read_bands(path: Path) -> npt.NDArray[Any]:
     Raises:
         ImageError: It is broken, holds several images, or is compressed by a codec that is not installed.
     """
-    with _opened(path) as file:
-        header = _header(file, path)
-        pages = _pages(file)
+    with opened_tiff(path) as file:
+        header = header_of(file, path)
+        pages = image_pages(file)
         for page in pages:
             check_pieces(page, path)
         if len(pages) == 1:
@@ -99,12 +99,18 @@ def read_bands(path: Path) -> npt.NDArray[Any]:
             pixels = np.stack([page.asarray() for page in pages], axis=-1)
         if pixels.shape != header.stored_shape:
             raise ImageError(f"{path} is broken (its header and its pixels differ); replace or delete it.")
-        if pixels.dtype.kind == "b":  # black and white, as Pillow has them
-            pixels = pixels.astype(np.uint8) * np.uint8(255)
-        if pages[0].photometric == _WHITE_IS_ZERO and pixels.dtype.kind == "u":
-            pixels = np.iinfo(pixels.dtype).max - pixels
+        pixels = as_levels(pixels, pages[0])
     native = np.ascontiguousarray(upright(pixels, header.orientation))
     return native.astype(header.dtype, copy=False)
+
+
+def as_levels(pixels: npt.NDArray[Any], page: TiffPage) -> npt.NDArray[Any]:
+    """Return numbers of a page such that bright is high: bits become 0 and 255, white of 0 is inverted."""
+    if pixels.dtype.kind == "b":  # black and white, as Pillow has them
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+    if page.photometric == _WHITE_IS_ZERO and pixels.dtype.kind == "u":
+        pixels = np.iinfo(pixels.dtype).max - pixels
+    return pixels
 
 
 def upright(pixels: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
@@ -117,7 +123,8 @@ def upright(pixels: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[TiffFile]:
+def opened_tiff(path: Path) -> Iterator[TiffFile]:
+    """Open a TIFF; whatever fails inside the block is an ImageError that names the file."""
     from tifffile import TiffFile
 
     def lacks_codec(error: Exception) -> str | None:
@@ -136,8 +143,9 @@ def _opened(path: Path) -> Iterator[TiffFile]:
             yield file
 
 
-def _header(file: TiffFile, path: Path) -> TiffHeader:
-    pages = _pages(file)
+def header_of(file: TiffFile, path: Path) -> TiffHeader:
+    """Return what an opened TIFF says of its pixels."""
+    pages = image_pages(file)
     page = pages[0]
     height, width, bands = page.imagelength, page.imagewidth, page.samplesperpixel
     if len(pages) > 1:
@@ -168,7 +176,7 @@ def _header(file: TiffFile, path: Path) -> TiffHeader:
     )
 
 
-def _pages(file: TiffFile) -> list[TiffPage]:
+def image_pages(file: TiffFile) -> list[TiffPage]:
     """Return the pages that are images; smaller copies of them and masks are left out."""
     pages = [page.aspage() for page in file.pages]
     return [page for page in pages if not page.is_reduced and not page.is_mask] or pages[:1]

@@ -12,6 +12,7 @@ from mutualseg.devices import PRECISIONS, refuse_compiled_checkpointing
 from mutualseg.durations import parse_interval
 from mutualseg.engine.collapse_guard import MODES
 from mutualseg.engine.preparation import require_at_least
+from mutualseg.engine.tracking.choices import read_loggers
 from mutualseg.errors import ConfigError
 from mutualseg.evaluation.inference_options import read_window
 from mutualseg.methods import method_class
@@ -67,6 +68,7 @@ def checked(settings: Settings) -> Settings:
     parse_interval(settings.checkpoint_every, "checkpoint-every")
     read_window(settings.window)
     resolving.resolve_cache(settings.cache)
+    read_loggers(settings.logger)
     for name, choices in _CHOICES.items():
         value = getattr(settings, name)
         if value not in choices:

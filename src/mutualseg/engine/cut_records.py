@@ -47,11 +47,12 @@ class RecordCutting(pl.Callback):
 
 def cut_records(folder: RunFolder, last_step: int) -> None:
     """Drop rows, events, pictures and bad batches of steps after `last_step`, and what a crash cut short."""
-    for path in (folder.metrics, folder.monitor, folder.timing):
+    for path in (folder.metrics, folder.monitor, folder.timing, folder.losses):
         cut_rows(path, last_step)
     for path in folder.root.glob("events.out.tfevents.*"):
         cut_events(path, last_step)
-    for path in (*folder.pseudo_labels.glob("step_*.png"), *folder.bad_batches.glob("step_*.*")):
+    pictures = (*folder.pseudo_labels.glob("step_*.png"), *folder.val_predictions.glob("step_*.png"))
+    for path in (*pictures, *folder.bad_batches.glob("step_*.*")):
         step = step_of(path.name.partition(".")[0].removeprefix("step_"))
         if step is not None and step > last_step:
             path.unlink()

@@ -12,6 +12,7 @@ import torch
 from mutualseg.engine.agreement import is_leader
 from mutualseg.engine.collapse_guard import CollapseGuard
 from mutualseg.engine.event_file import has_event
+from mutualseg.engine.tracking.run_logger import RunLogger
 from mutualseg.engine.training import Training
 from mutualseg.errors import UnusableFileError
 from mutualseg.evaluation.metrics import Scores
@@ -158,13 +159,11 @@ class EvaluationRounds(pl.Callback):
         )
         # A run that was killed after making up for it, and before its next checkpoint, has the events.
         has_events = is_made_up and has_event(self.folder.root, step, f"miou_{method.deployed}")
-        if trainer.logger is not None and not has_events:
+        if isinstance(trainer.logger, RunLogger) and not has_events:
             per_class = zip(self.classes, found.scores[method.deployed].per_class, strict=True)
             known = {f"iou_{method.deployed}/{name}": iou for name, iou in per_class if iou is not None}
             known |= {f"monitor/{name}": v for name, v in found.monitor.items() if v is not None}
-            trainer.logger.log_metrics(
-                {key: float(value) for key, value in scored.items()} | known, step=step
-            )
+            trainer.logger.log_scores({key: float(value) for key, value in scored.items()} | known, step=step)
         self.console.evaluation(step, found.scores, method.deployed)
         self.after(step, found.scores)
 

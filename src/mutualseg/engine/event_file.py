@@ -22,13 +22,14 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from mutualseg.atomic_files import faults_naming, sync, sync_folder
 from mutualseg.engine.agreement import is_leader
+from mutualseg.reporting.kept_pictures import small_jpeg
 
 _VERSION = "brain.Event:2"
 """What the first record of a file says, and TensorBoard asks for."""
 
 
 class EventFile(Logger):
-    """Scalars by step in a new file of a folder, which appears with the first of them.
+    """Scalars and pictures by step in a new file of a folder, which appears with the first of them.
 
     Args:
         folder: where the file will be.
@@ -57,12 +58,23 @@ class EventFile(Logger):
         """
         if not is_leader():
             return
-        if self._path is None:
-            self._path = _free_path(self._folder)
-            self._append(Event(wall_time=time.time(), file_version=_VERSION))
-            sync_folder(self._folder)
+        self._start()
         values = [Summary.Value(tag=name, simple_value=float(value)) for name, value in metrics.items()]
         self._append(Event(wall_time=time.time(), step=step or 0, summary=Summary(value=values)))
+
+    def log_picture(self, name: str, path: Path, step: int) -> None:
+        """Append a picture, made smaller where it is large: runs have many, and all of them stay.
+
+        Raises:
+            OSError: it cannot be read or written.
+        """
+        if not is_leader():
+            return
+        encoded, width, height = small_jpeg(path)
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=encoded)
+        self._start()
+        held = Summary(value=[Summary.Value(tag=name, image=image)])
+        self._append(Event(wall_time=time.time(), step=step, summary=held))
 
     def log_hyperparams(self, params: Any, *arguments: Any, **options: Any) -> None:
         """Write nothing: the run's settings are in config.yaml."""
@@ -75,6 +87,12 @@ class EventFile(Logger):
 
     def finalize(self, status: str) -> None:
         """Do nothing: every record is written, and the file is closed."""
+
+    def _start(self) -> None:
+        if self._path is None:
+            self._path = _free_path(self._folder)
+            self._append(Event(wall_time=time.time(), file_version=_VERSION))
+            sync_folder(self._folder)
 
     def _append(self, event: Any) -> None:
         assert self._path is not None

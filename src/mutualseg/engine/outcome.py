@@ -14,33 +14,54 @@ from mutualseg.engine.evaluation_rounds import EvaluationRounds
 from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.session import Session
 from mutualseg.engine.summary import summarize
+from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.methods.base import Method
 from mutualseg.reporting.kept_pictures import picture_at, thin_out
 from mutualseg.reporting.training_pictures import draw_pseudo_labels
+from mutualseg.reporting.val_pictures import draw_val_predictions
 from mutualseg.step_rows import read_rows
 from mutualseg.weights_files import save_network
 
 
 def keep_evaluation(
     session: Session, method: Method, streams: TwoStreams, step: int, scores: Mapping[str, Scores]
-) -> None:
-    """Keep the deployed network if this evaluation is the best, and draw the labels that teach now."""
+) -> dict[str, Path]:
+    """Keep the deployed network if this evaluation is the best; draw labels that teach now and val images.
+
+    Returns:
+        The pictures by their kind.
+    """
     settings, folder = session.settings, session.folder
     # Rounded like the recorded ones, among which this one is already.
     miou = round(scores[method.deployed].miou, 4)
     if settings.select == "best" and miou >= max(_recorded(session, method.deployed)):
         _save(session, method, folder.best_weights, step)
+    pictures = {each.name: picture_at(each, step) for each in (folder.pseudo_labels, folder.val_predictions)}
+    folder.val_predictions.mkdir(exist_ok=True)  # runs of before had none
     draw_pseudo_labels(
         method,
         streams,
         session.data.classes,
-        picture_at(folder.pseudo_labels, step),
+        pictures[folder.pseudo_labels.name],
         device=settings.device,
         precision=settings.precision,
         colors=session.data.colors,
     )
-    thin_out(folder.pseudo_labels, step, settings.evaluate_every)
+    draw_val_predictions(
+        method.networks()[method.deployed],
+        session.split.val,
+        session.data.classes,
+        pictures[folder.val_predictions.name],
+        encoding=session.data.encoding,
+        device=settings.device,
+        precision=settings.precision,
+        options=InferenceOptions(settings.window),
+        colors=session.data.colors,
+    )
+    for path in pictures.values():
+        thin_out(path.parent, step, settings.evaluate_every)
+    return {kind: path for kind, path in pictures.items() if path.is_file()}
 
 
 def finish(

@@ -9,13 +9,15 @@ from typing import Any
 
 from mutualseg import resolving
 from mutualseg.devices import resolve_device, resolve_precision
+from mutualseg.engine.tracking.choices import read_loggers
 from mutualseg.errors import ConfigError
 from mutualseg.evaluation.inference_options import read_window
+from mutualseg.hub.addresses import is_address
 from mutualseg.nearest import unknown_name
 from mutualseg.settings import Settings
 from mutualseg.supervision import BALANCED
 
-FREE = ("workers", "cache", "checkpoint_every")
+FREE = ("workers", "cache", "checkpoint_every", "logger")
 """Settings that change no result: they may always be given anew."""
 
 _STARTED = ("weights", "init")
@@ -110,6 +112,8 @@ def asked_changes(settings: Settings, given: Mapping[str, Any]) -> dict[str, Any
             continue
         if name == "supervision.class_weights" and value == BALANCED and isinstance(own[name], list):
             continue  # the list is what `balanced` became when the run began
+        if name == "init" and is_address(value) and str(own[name]).startswith(f"{value}@"):
+            continue  # the commit that it named when the run began
         asked = _as_saved(name, value)
         if not same(own.get(name), asked):
             changes[name] = asked
@@ -167,6 +171,8 @@ def _as_saved(name: str, value: Any) -> Any:
     """Return an option as config.yaml has it."""
     if name == "window":
         return read_window(value)
+    if name == "logger":
+        return read_loggers(value)
     if name == "unlabeled":
         many = [value] if isinstance(value, str | Path) else list(value)
         return [str(Path(each).absolute()) for each in many]

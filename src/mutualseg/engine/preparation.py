@@ -31,8 +31,10 @@ from mutualseg.engine.processes import Place, check_processes, share_of
 from mutualseg.engine.requeueing import job_id, job_note
 from mutualseg.engine.session import Session
 from mutualseg.engine.skipped_files import say_skipped
+from mutualseg.engine.tracking.choices import read_loggers, require_libraries
 from mutualseg.errors import ConfigError, DataError, ImageError, MaskError
 from mutualseg.evaluation.inference_options import read_window
+from mutualseg.hub.downloads import lasting_path
 from mutualseg.methods import method_class
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import resolve_encoder
@@ -89,6 +91,7 @@ def prepare(
     on_bad_image: str,
     guard: str,
     deterministic: bool,
+    logger: str | Sequence[str],
     overwrite: bool,
     quiet: bool,
 ) -> tuple[Session, Method]:
@@ -108,6 +111,8 @@ def prepare(
     )
     parse_interval(checkpoint_every, "checkpoint-every")
     side = read_window(window)
+    loggers = read_loggers(logger)
+    require_libraries(loggers)
     seconds = None if budget is None else parse_duration(budget, "budget")
     resolved_method = resolving.resolve_method(method)
     wanted_loss = resolving.resolve_supervision(supervision)
@@ -174,7 +179,7 @@ def prepare(
         network=network,
         encoder=chosen_encoder,
         weights=str(_anchored(weights)),
-        init=None if init is None else str(Path(init).absolute()),
+        init=None if init is None else lasting_path(init),
         device=resolved_device,
         devices=devices,
         num_nodes=num_nodes,
@@ -194,6 +199,7 @@ def prepare(
         on_bad_image=on_bad_image,
         guard=guard,
         deterministic=deterministic,
+        logger=loggers,
         threads=torch.get_num_threads(),
     )
     console = RunConsole(quiet=quiet)

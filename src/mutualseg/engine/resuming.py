@@ -21,6 +21,7 @@ from mutualseg.engine.processes import Place, connect, others_started, place_fro
 from mutualseg.engine.run_state import Saved, read_saved
 from mutualseg.engine.session import Session
 from mutualseg.engine.starting_weights import license_of_start
+from mutualseg.engine.tracking.choices import require_libraries
 from mutualseg.engine.training_run import run_training
 from mutualseg.errors import ConfigError, RunError
 from mutualseg.links import refuse_links_out
@@ -40,7 +41,8 @@ def resume_run(
     Args:
         root: the run folder; what is not given is in it.
         given: options that were given beside --resume, under the names of `train`. Those that change no
-            result (workers, cache, checkpoint_every) are taken; others must be the run's or be overridden.
+            result (workers, cache, checkpoint_every, logger) are taken; others must be the run's or be
+            overridden.
         override: names of settings that may differ from what the run was trained with so far.
         quiet: say nothing.
 
@@ -98,6 +100,7 @@ def _lead(
         console.say(f"{root} is finished already; nothing to resume.")
         tell(_FINISHED)
         return folder.read_summary()
+    require_libraries(change.settings.logger)
     resolve_device(change.settings.device)  # the run may have come from another machine
     session = reopen(folder, change.settings, console, leads=True, resume=has_begun)
     session = fit_to_data(session, change, place)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from mutualseg.errors import NetworkError, WeightsError
+from mutualseg.errors import HubError, NetworkError, WeightsError
+from mutualseg.hub.downloads import local_path
 from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.networks.weights_license import UNKNOWN, license_of
@@ -29,7 +28,7 @@ def build_start(settings: Settings, usual: NetworkConfig, own: NetworkConfig, ro
     seed = address(settings.seed, role)
     if settings.init is None:
         return build_segmenter(own, weights=settings.weights, seed=seed)
-    start, config, _ = load_network(weights_of(Path(settings.init)))
+    start, config, _ = load_network(weights_of(local_path(settings.init)))
     if not config.same_weights(usual):
         channels = ""
         if config.channels != usual.channels:
@@ -54,6 +53,6 @@ def license_of_start(settings: Settings) -> str | None:
     if settings.init is None:
         return license_of(settings.encoder, settings.weights)
     try:
-        return license_in(weights_of(Path(settings.init)))
-    except WeightsError:  # refused where it is loaded, and gone where the run is resumed
+        return license_in(weights_of(local_path(settings.init)))
+    except (WeightsError, HubError):  # refused where it is loaded, and gone where the run is resumed
         return UNKNOWN

@@ -6,11 +6,10 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytorch_lightning as pl
+from pytorch_lightning.loggers.logger import Logger
 
-from mutualseg.engine.event_file import EventFile
 from mutualseg.engine.sealed_checkpoint import SealedCheckpoints
 from mutualseg.settings import Settings
 
@@ -31,12 +30,12 @@ def trainer_silenced() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def build_trainer(settings: Settings, events: Path, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
+def build_trainer(settings: Settings, logger: Logger, callbacks: Sequence[pl.Callback]) -> pl.Trainer:
     """Return a trainer for one endless epoch of `settings.steps` steps.
 
     Args:
         settings: device, precision and length.
-        events: folder of TensorBoard's event file.
+        logger: keeps curves.
         callbacks: everything that happens beside the steps.
     """
     return pl.Trainer(
@@ -48,7 +47,7 @@ def build_trainer(settings: Settings, events: Path, callbacks: Sequence[pl.Callb
         precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
         max_steps=settings.steps,
         accumulate_grad_batches=settings.accumulate,
-        logger=EventFile(events),
+        logger=logger,
         callbacks=list(callbacks),
         plugins=[SealedCheckpoints()],
         enable_checkpointing=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -26,11 +26,15 @@ from mutualseg.engine.session import Session
 from mutualseg.engine.signals import Signals
 from mutualseg.engine.skipped_files import SkippedFiles
 from mutualseg.engine.skipped_steps import SkippedSteps
+from mutualseg.engine.tracking.run_logger import RunLogger
+from mutualseg.engine.tracking.tracker import Ending
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.errors import Interrupted, UnusableFileError
+from mutualseg.evaluation.metrics import Scores
 from mutualseg.freed_memory import freed_memory_kept
 from mutualseg.losses.reduction import process_count
 from mutualseg.methods.base import Method
+from mutualseg.reporting.kept_pictures import is_recorded
 from mutualseg.reporting.training_pictures import draw_views
 
 
@@ -72,9 +76,10 @@ class _TrainingRun:
             evaluate=lambda: session.evaluate(method),
             every=settings.evaluate_every,
             before=check_folder,
-            after=lambda step, scores: keep_evaluation(session, method, self.streams, step, scores),
+            after=self._keep,
             guard=self.guard,
         )
+        self.logger = RunLogger(folder, settings.logger, console.say, leads=session.leads)
         self.restoring = Restoring()
         self.cutting = RecordCutting(folder, leads=session.leads)
 
@@ -99,17 +104,41 @@ class _TrainingRun:
         return found
 
     def run(self, *, resume: bool) -> dict[str, Any]:
-        """Train, and return the summary."""
+        """Train, and return the summary; what the loggers keep ends with it, however it ends."""
+        ending: Ending = "failed"
+        try:
+            summary = self._train(resume=resume)
+            self.logger.log_summary(summary)
+            ending = "finished"
+        except (Interrupted, KeyboardInterrupt):
+            ending = "stopped"
+            raise
+        finally:
+            self.logger.close(ending)
+        return summary
+
+    def _keep(self, step: int, scores: Mapping[str, Scores]) -> None:
+        """Draw the pictures of an evaluation, and have them recorded unless there are too many."""
+        settings = self.session.settings
+        pictures = keep_evaluation(self.session, self.method, self.streams, step, scores)
+        if is_recorded(step, settings.evaluate_every, settings.steps):
+            for kind, path in pictures.items():
+                self.logger.log_picture(kind, path, step)
+
+    def _train(self, *, resume: bool) -> dict[str, Any]:
         session, folder = self.session, self.session.folder
         settings = session.settings
         if session.leads and not resume:
             draw_views(self.streams, session.data.classes, folder.views, colors=session.data.colors)
+        self.logger.open(settings.to_dict())
+        if session.leads and not resume:
+            self.logger.log_picture("views", folder.views, 0)
         start = folder.newest_checkpoint if resume else None
         if threading.current_thread() is threading.main_thread():
             self.signals.install()
         try:
             with trainer_silenced(), freed_memory_kept(settings.device), self.restoring.refused(start):
-                trainer = build_trainer(settings, folder.root, self.callbacks())
+                trainer = build_trainer(settings, self.logger, self.callbacks())
                 trainer.fit(
                     self.training,
                     datamodule=self.streams,

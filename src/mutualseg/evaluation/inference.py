@@ -51,7 +51,7 @@ def batch_logits(
     """
     was_training = network.training
     network.eval()
-    looking = _Looking(network, device, precision, options)
+    looking = Looking(network, device, precision, options)
     try:
         several = [looking.is_repeated(image) for image in images]
         # Both are made as they are asked for, and in the images' order.
@@ -63,7 +63,7 @@ def batch_logits(
 
 
 @dataclass(frozen=True)
-class _Looking:
+class Looking:
     """A network, where and how it looks at images."""
 
     network: Segmenter
@@ -93,8 +93,7 @@ class _Looking:
                     totals.append(own)
                 else:
                     totals[index].add_(own)
-        least = torch.finfo(torch.float32).tiny  # an improbable class must not become -inf
-        return [total.div_(len(self.options.scales)).clamp_(min=least).log_() for total in totals]
+        return [log_of_mean(total.div_(len(self.options.scales))) for total in totals]
 
     def _window_means(self, images: Iterable[Tensor]) -> Iterator[Tensor]:
         """Yield each image's mean probabilities over its windows, [K,H,W], once the last one is done."""
@@ -102,13 +101,13 @@ class _Looking:
         for image in images:
             window = self.options.window or max(_size(image))
             cut.append((image, window, window_corners(_size(image), window)))
-        parts = self._probabilities(
+        parts = self.probabilities(
             piece for image, window, corners in cut for piece in cut_windows(image, window, corners)
         )
         for image, _, corners in cut:
             yield join_windows(islice(parts, len(corners)), corners, _size(image))
 
-    def _probabilities(self, pieces: Iterable[Tensor]) -> Iterator[Tensor]:
+    def probabilities(self, pieces: Iterable[Tensor]) -> Iterator[Tensor]:
         """Yield class probabilities [K,h,w], with `flip` the mean of the piece's and its mirror image's."""
         for floats in self._batches(pieces):
             probabilities = self._segment(floats).softmax(1)
@@ -129,6 +128,12 @@ class _Looking:
             return self.network.segment(floats)
 
 
+def log_of_mean(probabilities: Tensor) -> Tensor:
+    """Return the logarithm of mean probabilities, in place: logits whose softmax is that mean."""
+    least = torch.finfo(torch.float32).tiny  # an improbable class must not become -inf
+    return probabilities.clamp_(min=least).log_()
+
+
 def alike(images: Iterable[Tensor], most: int) -> Iterator[list[Tensor]]:
     """Yield runs of at most `most` consecutive images of one shape."""
     for _, same in groupby(images, key=lambda image: image.shape):
@@ -141,13 +146,19 @@ def resized_image(image: Tensor, scale: float) -> Tensor:
 
     Each side is rounded, and at least one pixel long.
     """
-    height, width = (max(1, round(side * scale)) for side in _size(image))
-    if (height, width) == _size(image):
+    wanted = scaled_size(_size(image), scale)
+    if wanted == _size(image):
         return image
     resized = F.interpolate(
-        image[None].float(), (height, width), mode="bilinear", align_corners=False, antialias=True
+        image[None].float(), wanted, mode="bilinear", align_corners=False, antialias=True
     )[0]
     return resized if image.is_floating_point() else resized.round().to(image.dtype)
+
+
+def scaled_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Return the height and width of a resized image; each is rounded, and at least 1."""
+    height, width = size
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:

@@ -6,7 +6,7 @@ Needs no torch, so that a wrong value is refused before anything heavy is import
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mutualseg.errors import ConfigError
 from mutualseg.nearest import nearest_name
@@ -15,6 +15,9 @@ AUTO = "auto"
 """`--window auto`: as the run was scored while it trained."""
 WHOLE = "whole"
 """`--window whole`: no windows."""
+
+TEST_TIME_SCALES = (0.75, 1.0, 1.25)
+"""`--tta`: these scales, each mirrored too."""
 
 _LEAST_WINDOW = 32
 _LEAST_SCALE, _LARGEST_SCALE = 0.25, 4.0
@@ -30,6 +33,8 @@ class InferenceOptions:
     """Factors by which the image is resized."""
     flip: bool = False
     """Whether each look is repeated on the mirrored image."""
+    is_whole: bool = field(default=False, compare=False)
+    """Whether whole images were asked for, however large they are."""
 
     def in_words(self) -> str:
         """Return what differs from one look at whole images, such as `windows of 801, flip`."""
@@ -42,7 +47,7 @@ class InferenceOptions:
 
 
 def inference_options(
-    window: int | str, scales: object, flip: bool, *, own: int | None = None
+    window: int | str, scales: object, flip: bool, *, tta: bool = False, own: int | None = None
 ) -> InferenceOptions:
     """Return what a user asks for.
 
@@ -50,13 +55,23 @@ def inference_options(
         window: pixels, `whole` or `auto`.
         scales: a number, several, or texts of them; see `read_scales`.
         flip: see `InferenceOptions`.
+        tta: test-time augmentation: `TEST_TIME_SCALES` and flip.
         own: the window that `auto` stands for.
 
     Raises:
-        ConfigError: a value is unknown or out of range.
+        ConfigError: a value is unknown or out of range, or tta stands beside what it stands for.
     """
     side = own if window == AUTO else read_window(window, (AUTO, WHOLE))
-    return InferenceOptions(side, read_scales(scales), flip)
+    factors, is_whole = read_scales(scales), window == WHOLE
+    if not tta:
+        return InferenceOptions(side, factors, flip, is_whole)
+    if flip or not _is_empty(scales):
+        shown = " ".join(f"{scale:g}" for scale in TEST_TIME_SCALES)
+        raise ConfigError(
+            f"--tta is --flip and --scales {shown}; give either --tta alone, or --flip and --scales of "
+            "your own."
+        )
+    return InferenceOptions(side, TEST_TIME_SCALES, True, is_whole)
 
 
 def read_window(window: int | str | None, words: Sequence[str] = (WHOLE,)) -> int | None:
@@ -98,6 +113,10 @@ def read_scales(given: object) -> tuple[float, ...]:
     parts = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     items = [item for part in parts for item in (part.split(",") if isinstance(part, str) else [part])]
     return tuple(_scale(item) for item in items) or (1.0,)
+
+
+def _is_empty(scales: object) -> bool:
+    return isinstance(scales, Iterable) and not isinstance(scales, str) and not list(scales)
 
 
 def _scale(given: object) -> float:

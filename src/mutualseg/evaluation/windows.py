@@ -19,11 +19,12 @@ def window_corners(size: tuple[int, int], window: int, overlap: float = 1 / 3) -
         window: side of the windows; an image that is smaller gets one window at (0, 0).
         overlap: least share of a window's side that neighbors have in common, in [0, 1).
     """
-    rows, columns = (_starts(length, window, overlap) for length in size)
+    rows, columns = (window_starts(length, window, overlap) for length in size)
     return [(top, left) for top in rows for left in columns]
 
 
-def _starts(length: int, window: int, overlap: float) -> list[int]:
+def window_starts(length: int, window: int, overlap: float = 1 / 3) -> list[int]:
+    """Return where windows begin along one side of an image; see `window_corners`."""
     rest = length - window
     if rest <= 0:
         return [0]

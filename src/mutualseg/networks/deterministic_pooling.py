@@ -15,8 +15,12 @@ class AverageByProducts(nn.AdaptiveAvgPool2d):
 
     def forward(self, images: Tensor) -> Tensor:
         """Pool."""
+        cells = self._cells(images)
+        # An exported pooling must not depend on the size of its example.
+        if torch.compiler.is_exporting() and cells != (1, 1):
+            return _products(images, cells)
         if would_be_refused(images):
-            return average_by_products(images, self._cells(images))
+            return average_by_products(images, cells)
         pooled: Tensor = super().forward(images)
         return pooled
 
@@ -42,10 +46,14 @@ def average_by_products(images: Tensor, cells: tuple[int, int]) -> Tensor:
         [B,C,h,w].
     """
     values = images.to(torch.promote_types(images.dtype, torch.float32))
-    down = _shares(images.shape[-2], cells[0]).to(values)
-    right = _shares(images.shape[-1], cells[1]).to(values)
     with torch.autocast(images.device.type, enabled=False):  # a share of a pixel needs more bits
-        return (down @ values @ right.T).to(images.dtype)
+        return _products(values, cells).to(images.dtype)
+
+
+def _products(values: Tensor, cells: tuple[int, int]) -> Tensor:
+    down = _shares(values.shape[-2], cells[0]).to(values)
+    right = _shares(values.shape[-1], cells[1]).to(values)
+    return down @ values @ right.T
 
 
 def make_pooling_deterministic(network: nn.Module) -> None:
@@ -57,8 +65,7 @@ def make_pooling_deterministic(network: nn.Module) -> None:
 
 def _shares(side: int, cells: int) -> Tensor:
     """Return float64 [cells,side]: the share of each pixel in the mean of each cell."""
-    shares = torch.zeros(cells, side, dtype=torch.float64)
-    for cell in range(cells):
-        first, end = cell * side // cells, -(-(cell + 1) * side // cells)  # neighbors may overlap
-        shares[cell, first:end] = 1 / (end - first)
-    return shares
+    cell = torch.arange(cells)[:, None]
+    first, end = cell * side // cells, ((cell + 1) * side + cells - 1) // cells  # neighbors may overlap
+    pixel = torch.arange(side)
+    return ((first <= pixel) & (pixel < end)).double() / (end - first)

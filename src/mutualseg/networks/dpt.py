@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from segmentation_models_pytorch.decoders.dpt.decoder import DPTDecoder
 from torch import Tensor, nn
@@ -34,7 +35,10 @@ class GridDPTDecoder(nn.Module):
         ]
         fused: Tensor | None = None
         for fuse, current in zip(self.blocks.fusion_blocks, reversed(maps), strict=True):
-            if fused is not None and fused.shape[-2:] != current.shape[-2:]:
+            # An export must not depend on the size of its example; resizing to the same size changes nothing.
+            if fused is not None and (
+                torch.compiler.is_exporting() or fused.shape[-2:] != current.shape[-2:]
+            ):
                 fused = F.interpolate(fused, current.shape[-2:], mode="bilinear", align_corners=True)
             fused = fuse(current, fused)
         assert fused is not None

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from mutualseg.terminal import shown
+
+
+class FileProgress:
+    """Moves a bar where there is one, when it is called with (files done, files in all)."""
+
+    def __init__(self, console: Console, bar: Progress | None = None, task: TaskID | None = None) -> None:
+        self._console, self._bar, self._task = console, bar, task
+
+    def __call__(self, done: int, total: int) -> None:
+        """Move the bar."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, total=total)
+
+    def say(self, text: str) -> None:
+        """Print one line, above the bar where there is one; nothing if quiet."""
+        self._console.print(shown(text), markup=False)
 
 
 @contextmanager
-def file_progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function of (files done, files in all) that moves the bar."""
-    console = Console(stderr=True)
+def file_progress(title: str, *, quiet: bool) -> Iterator[FileProgress]:
+    """Yield what moves the bar; see `FileProgress`."""
+    console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
     if quiet or not console.is_terminal:
-        yield lambda done, total: None
+        yield FileProgress(console)
         return
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield FileProgress(console, bar, bar.add_task("", total=None))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mutualseg.data.catalog import class_colors
 from mutualseg.data.label_names import is_background
 from mutualseg.data.mask_codes import Color, MaskCode
-from mutualseg.data.outlines import Outline, trace_outlines, without_specks
+from mutualseg.data.traced_outlines import Outline, trace_outlines, without_specks
 from mutualseg.errors import ConfigError
 from mutualseg.nearest import unknown_name
 from mutualseg.reporting.pictures import save_indexed

@@ -1,0 +1,1 @@
+"""`--logger`: where the curves and pictures of a run go, beside its own files."""

@@ -1,0 +1,121 @@
+"""What a reader should know before believing a report: warnings first, notes after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mutualseg.run_report.record import RunRecord
+from mutualseg.run_report.val_images import ValScores
+
+_FEW_IMAGES = 20
+"""With fewer val images one of them moves a score by more than most methods differ."""
+_FEW_WITH_CLASS = 3
+_MOST_NAMED = 5
+
+
+class Finding(NamedTuple):
+    """One thing to know."""
+
+    kind: str
+    """warning or note."""
+    text: str
+
+
+def find(
+    record: RunRecord, found: ValScores | None, *, leak: str | None, no_pictures: str | None
+) -> list[Finding]:
+    """Return all that is to be said of a run, warnings first.
+
+    Args:
+        record: of the run.
+        found: what its network scored when it looked again; None if it could not.
+        leak: a warning of images that are trained on and scored.
+        no_pictures: why there are no pictures; None if there are.
+    """
+    warnings = [Finding("warning", text) for text in _warnings(record, found, leak)]
+    notes = [Finding("note", text) for text in _notes(record, found, no_pictures)]
+    return [*warnings, *notes]
+
+
+def _warnings(record: RunRecord, found: ValScores | None, leak: str | None) -> Iterator[str]:
+    summary = record.summary
+    if summary is None:
+        steps = record.config.get("steps", "?")
+        yield (
+            f"This run is not finished: its records end at step {record.last_step} of {steps}. "
+            f"Go on with: mutualseg train --resume {record.root}"
+        )
+    elif record.config.get("with_baseline") and "baseline" not in summary:
+        yield f"Its labels-only twin is not finished. Go on with: mutualseg train --resume {record.root}"
+    for each in (summary or {}).get("warnings", ()):
+        yield f"Step {each['step']}: {each['message']}"
+    if leak is not None:
+        yield leak
+    yield from _about_classes(record, found)
+    val = record.split.val if record.split is not None else (summary or {}).get("val_images")
+    if val is not None and val < _FEW_IMAGES:
+        yield (
+            f"The val part has {val} image{'s' if val > 1 else ''}: with so few, scores move by points from "
+            "one choice of images to another."
+        )
+    if summary is not None and summary.get("skipped_steps"):
+        yield (
+            f"{summary['skipped_steps']} of {summary['steps']} steps were skipped, since their loss or "
+            f"gradient was not finite; {record.folder.bad_batches} has the first of them."
+        )
+    if record.skipped:
+        count = len(record.skipped)
+        yield f"{count} image{'s were' if count > 1 else ' was'} skipped, such as: {record.skipped[0]}"
+
+
+def _about_classes(record: RunRecord, found: ValScores | None) -> Iterator[str]:
+    """Say which classes are never predicted, or of which val knows little."""
+    names = record.classes
+    if found is not None:
+        never = (found.counts.sum(0) == 0) & (found.counts.sum(1) > 0)
+        lost = [names[index] for index in never.nonzero().flatten().tolist()]
+        if lost:
+            yield f"Never predicted on the val images, though they hold {_them(lost)}: {_few(lost)}."
+        holding = [sum(index in image.classes for image in found.images) for index in range(len(names))]
+        rare = [
+            f"{name} ({count})"
+            for name, count in zip(names, holding, strict=True)
+            if 0 < count < _FEW_WITH_CLASS and len(found.images) >= _FEW_IMAGES
+        ]
+        if rare:
+            yield f"Too few val images hold these classes to trust their IoU: {_few(rare)}."
+        return
+    per_class = (record.summary or {}).get("per_class_iou", {})
+    zero = [name for name, value in per_class.items() if value == 0]
+    if zero:
+        yield f"Never named rightly on the val images: {_few(zero)}."
+
+
+def _notes(record: RunRecord, found: ValScores | None, no_pictures: str | None) -> Iterator[str]:
+    summary = record.summary or {}
+    if no_pictures is not None:
+        yield no_pictures
+    absent = [name for name, value in summary.get("per_class_iou", {}).items() if value is None]
+    if absent:
+        yield f"No val mask holds {_few(absent)}: the IoU is unknown, and no part of the mean."
+    if summary.get("select") == "best":
+        yield (
+            "--select best: the deployed network is that of the best evaluation on val, so what it scores "
+            "there flatters it; the table of classes is of the last step."
+        )
+    elif found is not None and abs(found.scores.miou - summary["miou"]) > 0.05:
+        yield (
+            f"Looked at again for this report, the network has an mIoU of {found.scores.miou:.2f} on the val "
+            f"images in place of {summary['miou']:.2f}: another device, other precision, or changed data."
+        )
+    yield from summary.get("notes", record.split.notes if record.split is not None else ())
+
+
+def _them(names: list[str]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
+def _few(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,59 @@
+"""From the content of a report to one HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from mutualseg.terminal import shown
+
+GENERATOR = '<meta name="generator" content="mutualseg report">'
+"""What every report begins with: only such a file is replaced."""
+
+
+def render(template: str, content: Mapping[str, Any]) -> str:
+    """Return a page.
+
+    Whatever names of classes, files and folders hold, they are texts in it: all is escaped, and a policy in
+    the page itself lets it load and run nothing.
+
+    Args:
+        template: name of its file.
+        content: values by name.
+    """
+    environment = _environment()
+    style = Markup((files("mutualseg.run_report") / "templates" / "style.css").read_text(encoding="utf-8"))
+    page = environment.get_template(template)
+    return page.render(content, generator=Markup(GENERATOR), style=style)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("mutualseg.run_report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_inert,
+    )
+    environment.filters |= {"number": _number, "signed": _signed}
+    return environment
+
+
+def _inert(value: Any) -> Any:
+    """Return a text without what turns the direction of reading, or that no file can hold."""
+    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _number(value: float | None, places: int = 1) -> str:
+    return "–" if value is None else f"{value:.{places}f}"
+
+
+def _signed(value: float | None, places: int = 1) -> str:
+    return "" if value is None else f"{value:+.{places}f}".replace("-", "−")

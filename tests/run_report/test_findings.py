@@ -1,0 +1,122 @@
+"""What a reader is warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mutualseg.data.split_file import SplitCounts
+from mutualseg.evaluation.metrics import ConfusionMatrix
+from mutualseg.run_report.findings import find
+from mutualseg.run_report.record import RunRecord
+from mutualseg.run_report.val_images import ImageScore, ValScores
+
+CLASSES = ("sky", "road", "tree")
+SUMMARY: dict[str, Any] = {
+    "miou": 50.0,
+    "steps": 10,
+    "per_class_iou": {"sky": 60.0, "road": 40.0, "tree": 50.0},
+    "warnings": [],
+    "notes": [],
+}
+
+
+def _record(
+    summary: Mapping[str, Any] | None = SUMMARY, *, val: int = 40, config: Mapping[str, Any] | None = None
+) -> RunRecord:
+    return RunRecord(
+        root=Path("runs/a"),
+        name="a",
+        config={"steps": 10, **(config or {})},
+        config_lines=(),
+        classes=CLASSES,
+        split=SplitCounts(5, 9, val, 0, "part", ()),
+        summary=summary,
+        metrics=[{"step": 4.0}],
+        monitor=[],
+        curves={},
+    )
+
+
+def _found(counts: list[list[int]], *, holding: int = 40) -> ValScores:
+    """Return scores of 40 images, of which some hold the class tree."""
+    matrix = ConfusionMatrix(3)
+    matrix.counts = torch.tensor(counts)
+    images = [
+        ImageScore(place, str(place), 50.0, 50.0, (0, 1, 2) if place < holding else (0, 1))
+        for place in range(40)
+    ]
+    return ValScores(matrix.counts, matrix.scores(), images)
+
+
+SOUND = [[60, 20, 20], [20, 60, 20], [20, 20, 60]]
+
+
+def _texts(record: RunRecord, found: ValScores | None = None, **more: Any) -> list[tuple[str, str]]:
+    known = {"leak": None, "no_pictures": None, **more}
+    return [(kind, text) for kind, text in find(record, found, **known)]
+
+
+def test_a_sound_run_has_none() -> None:
+    found = _found(SOUND)
+    assert _texts(_record({**SUMMARY, "miou": found.scores.miou}), found) == []
+
+
+def test_class_never_predicted() -> None:
+    counts = [[60, 40, 0], [20, 80, 0], [90, 10, 0]]
+    ((kind, text), *_) = _texts(_record(), _found(counts))
+    assert (kind, text) == ("warning", "Never predicted on the val images, though they hold it: tree.")
+
+
+def test_class_without_iou_where_nobody_can_look() -> None:
+    summary = {**SUMMARY, "per_class_iou": {"sky": 60.0, "road": 0.0, "tree": None}}
+    texts = _texts(_record(summary), no_pictures="The data are gone.")
+    assert texts == [
+        ("warning", "Never named rightly on the val images: road."),
+        ("note", "The data are gone."),
+        ("note", "No val mask holds tree: the IoU is unknown, and no part of the mean."),
+    ]
+
+
+@pytest.mark.parametrize(("val", "warned"), [(1, True), (19, True), (20, False)])
+def test_val_too_small(val: int, warned: bool) -> None:
+    texts = [text for _, text in _texts(_record(val=val))]
+    assert [text.startswith(f"The val part has {val} image") for text in texts] == [True] * warned
+
+
+def test_class_in_too_few_val_images() -> None:
+    texts = [text for kind, text in _texts(_record(), _found(SOUND, holding=2)) if kind == "warning"]
+    assert texts == ["Too few val images hold these classes to trust their IoU: tree (2)."]
+
+
+def test_collapse_leak_and_skips_are_passed_on() -> None:
+    warnings = [{"step": 4, "kind": "few_kept", "message": "0.1% are sure."}]
+    summary = {**SUMMARY, "warnings": warnings, "skipped_steps": 2, "notes": ["3 images were dropped."]}
+    record = _record(summary)
+    object.__setattr__(record, "skipped", ("x.png is cut short.",))
+    texts = _texts(record, leak="2 training images are identical to images of val.")
+    assert [kind for kind, _ in texts] == ["warning"] * 4 + ["note"]
+    said = " ".join(text for _, text in texts)
+    for part in ("Step 4: 0.1% are sure.", "identical to images of val", "2 of 10 steps", "x.png", "dropped"):
+        assert part in said
+
+
+def test_unfinished_runs_say_how_far_they_are() -> None:
+    ((kind, text),) = _texts(_record(None))
+    assert kind == "warning"
+    assert "step 4 of 10" in text
+    assert text.endswith("mutualseg train --resume runs/a")
+    ((_, text),) = _texts(_record(config={"with_baseline": True}))
+    assert "twin is not finished" in text
+
+
+def test_another_score_than_then_is_said() -> None:
+    found = _found(SOUND)
+    ((kind, text),) = _texts(_record(), found)
+    assert kind == "note"
+    assert f"{found.scores.miou:.2f}" in text
+    assert "50.00" in text
