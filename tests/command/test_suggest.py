@@ -108,6 +108,23 @@ def test_labelme_opens_the_copied_image_and_names_its_size(suggested: Suggestion
     assert {shape["label"] for shape in content["shapes"]} <= set(CLASSES)
 
 
+def test_corrected_outlines_become_masks_by_check(
+    suggested: Suggestions, command: Command, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(suggested.out, tmp_path / "out"))
+    first = Path(suggested.suggestions[0].target)
+    file = (out / "labelme" / first).with_suffix(".json")
+    content = json.loads(file.read_text())
+    corrected = {"label": "disc", "points": [[10, 10], [30, 10], [30, 30], [10, 30]], "shape_type": "polygon"}
+    content["shapes"].append(corrected)
+    file.write_text(json.dumps(content))
+    assert "--layout labelme --fix" in suggested.next_steps[0]
+    fixed = tmp_path / "corrected"
+    assert command("check", out, "--layout", "labelme", "--fix", fixed, "--quiet").code == 0
+    with Image.open((fixed / "masks" / first).with_suffix(".png")) as mask:
+        assert (np.asarray(mask)[10:30, 10:30] == CLASSES.index("disc")).all()
+
+
 def test_formats_are_chosen(run: Path, command: Command) -> None:
     assert command("suggest", run, "--count", 1, "--prefill", "labelme").code == 0
     assert {path.name for path in (run / "suggested").iterdir()} == {
@@ -286,7 +303,7 @@ def test_a_method_with_one_network_goes_by_its_own_uncertainty(
     done = command("suggest", run, "--count", 2)
     assert done.code == 0
     assert "labels_only trains one network" in done.out
-    assert "mirror image differ" in done.out
+    assert "mirror image" in done.out
 
 
 def test_without_checkpoints_the_deployed_network_is_asked(run: Path, command: Command) -> None:

@@ -47,15 +47,16 @@ def _as_data(done: Suggestions) -> dict[str, Any]:
 
 def _print_table(done: Suggestions) -> None:
     width = max(_LEAST_COLUMNS, shutil.get_terminal_size().columns)
-    are_two = len(done.networks) == 2
-    rows = [
-        (f"{one.rank:>4}", f"{one.score:5.2f}", shown(one.line), shown(one.reason(are_two=are_two)))
-        for one in done.suggestions[:_SHOWN]
-    ]
-    name_width = min(max(len(row[2]) for row in rows), (width - 13) // 2)
-    print(f"rank score  {'image':<{name_width}}  why")
-    for rank, score, name, why in rows:
-        print(f"{rank} {score}  {_end_of(name, name_width):<{name_width}}  {why}"[:width].rstrip())
+    shown_ones = done.suggestions[:_SHOWN]
+    names = [shown(one.line) for one in shown_ones]
+    name_width = min(max(map(len, names)), (width - 22) * 2 // 3)
+    print(f"rank score  differ  {'image':<{name_width}}  rare classes")
+    for one, name in zip(shown_ones, names, strict=True):
+        facts = f"{one.rank:>4} {one.score:5.2f} {100 * one.differing:5.1f} %"
+        marks = ["(look-alike)"] if one.look_alike else []
+        rare = " ".join([*marks, shown(", ".join(name for name, _ in one.rare))])
+        row = f"{facts}  {_end_of(name, name_width):<{name_width}}  {rare}".rstrip()
+        print(row if len(row) <= width else f"{row[: width - 1]}…")
     if len(done.suggestions) > _SHOWN:
         print(f"  ... and {len(done.suggestions) - _SHOWN} more in suggested.csv")
 

@@ -11,8 +11,8 @@ from mutualseg.suggesting.suggestions import Suggestion
 
 _WHERE = {
     "png": "masks/",
-    "labelme": "labelme/ (open it in LabelMe)",
-    "cvat": "annotations.xml (upload it to a CVAT task of images/)",
+    "labelme": "labelme/ (in LabelMe)",
+    "cvat": "annotations.xml (in CVAT, for a task of images/)",
 }
 
 
@@ -22,7 +22,7 @@ def next_steps(
     suggestions: Sequence[Suggestion],
     formats: Sequence[str],
     *,
-    chosen_labels: bool,
+    needs_list: bool,
 ) -> tuple[str, ...]:
     """Return sentences on what to do with what was written.
 
@@ -31,14 +31,14 @@ def next_steps(
         source: the data folder of the run.
         suggestions: what was suggested.
         formats: of the masks that were written.
-        chosen_labels: whether the run kept part of the masks, so that another training must be told which.
+        needs_list: whether another training must be told which images are labeled.
     """
-    correct = f"Correct {' or '.join(_WHERE[name] for name in formats)} in {out}." if formats else ""
+    correct = _correct(out, formats)
     if source.class_source == "weights":
         last = "Put images and corrected masks into a data folder, and train on it."
         return tuple(filter(None, (correct, last)))
     again = "train again"
-    if chosen_labels:
+    if needs_list:
         again += f" with --labeled {out / 'labeled.txt'}"
     masked = {sample.name for sample in SampleIndex.of(source.train).labeled()}
     stems = {Path(one.target).with_suffix("").as_posix() for one in suggestions if not one.is_outside}
@@ -56,3 +56,14 @@ def next_steps(
     copied = "images/ and masks/" if any(one.is_outside for one in suggestions) else "masks/"
     where = str(source.root) if source.layout == "folder" else f"where {source.root} has its own"
     return tuple(filter(None, (correct, kept, f"Copy the corrected {copied} to {where}, and {again}.")))
+
+
+def _correct(out: Path, formats: Sequence[str]) -> str:
+    """Say what to correct, and how annotations become masks."""
+    if not formats:
+        return ""
+    text = f"Correct {' or '.join(_WHERE[name] for name in formats)} in {out}."
+    drawn = [name for name in formats if name != "png"]
+    if drawn:
+        text += f" Of {drawn[0]}, `mutualseg check {out} --layout {drawn[0]} --fix corrected` makes masks."
+    return text

@@ -97,7 +97,7 @@ def suggest_images(
         candidates.total,
         tuple(branches.networks),
         tuple(notes),
-        next_steps(target, start.source, written, formats, chosen_labels=start.chosen_labels),
+        next_steps(target, start.source, written, formats, needs_list=start.needs_list),
         tuple((sample.image, reason) for sample, reason in examined.skipped),
     )
 

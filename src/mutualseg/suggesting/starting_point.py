@@ -31,6 +31,14 @@ class Start:
     notes: tuple[str, ...] = ()
     """Sentences for the user."""
 
+    @property
+    def needs_list(self) -> bool:
+        """Whether another training must be told which images are labeled.
+
+        It would choose among all masks else, or hold out other images as val: scores would not compare.
+        """
+        return self.chosen_labels or self.split.val_from == "held out"
+
 
 def start_from(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet: bool) -> Start:
     """Return what a run folder or a weights file has to start from.
