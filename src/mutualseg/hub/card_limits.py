@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mutualseg.terminal import shown
+from mutualseg.hub.markdown import escaped
 
 _FEW_VAL = 100
 _POOR = 10.0
@@ -38,8 +38,8 @@ def _of_val(summary: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_classes(summary: Mapping[str, Any]) -> Iterator[str]:
     values = summary["per_class_iou"]
-    absent = [_code(name) for name, value in values.items() if value is None]
-    poor = [_code(name) for name, value in values.items() if value is not None and value < _POOR]
+    absent = [escaped(name) for name, value in values.items() if value is None]
+    poor = [escaped(name) for name, value in values.items() if value is not None and value < _POOR]
     if absent:
         yield f"No val image holds {', '.join(absent)}: how well that is found is not known."
     if poor:
@@ -69,7 +69,3 @@ def _untried(summary: Mapping[str, Any]) -> Iterator[str]:
         "It names one of its classes for every pixel, also where something else is. Check its masks before "
         "anything depends on them."
     )
-
-
-def _code(name: str) -> str:
-    return f"`{shown(str(name)).replace('`', chr(39))}`"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,10 +10,8 @@ import yaml
 from mutualseg.hub.card_license import front_matter_license, license_paragraph
 from mutualseg.hub.card_limits import limits_of
 from mutualseg.hub.downloads import LIBRARY
+from mutualseg.hub.markdown import escaped
 from mutualseg.methods import method_class
-from mutualseg.terminal import shown
-
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&])")
 
 
 def model_card(
@@ -59,11 +56,6 @@ def model_card(
 def headline(summary: Mapping[str, Any]) -> float:
     """Return the val mIoU in percent of the network that is published."""
     return float(summary["miou_best" if summary.get("select") == "best" else "miou"])
-
-
-def escaped(text: object) -> str:
-    """Return a text of others so that Markdown and HTML only show it."""
-    return _MARKDOWN.sub(r"\\\1", shown(str(text)))
 
 
 def _front_matter(
