@@ -22,12 +22,21 @@ NAME = f"{OWNER}/discs"
     "text",
     [
         *("hf://", "hf:///x", "hf://a/b/c", "hf://../x", "hf://a/..", "hf://a/b c", "hf://a/b@", "hf:a/b"),
-        *("hf://a/b@../../x", "hf://a/b@/x", "hf://a/b@-x", "hf://a/b@x y", "hf://a//b", "hf://a/b.git"),
+        *(
+            "hf://a/b@../../x",
+            "hf://a/b@x/../../y",
+            "hf://a/b@x//y",
+            "hf://a/b@/x",
+            "hf://a/b@-x",
+            "hf://a/b@x y",
+            "hf://a//b",
+            "hf://a/b.git",
+        ),
         *("hf://~/x", "hf://a/b\n", "hf://a/b@x\x1b", "hf://a/b--c", f"hf://a/{'b' * 97}"),
     ],
 )
 def test_wrong_addresses(text: str, cache: Path) -> None:
-    with pytest.raises(HubError, match=r"Hub|revision") as caught:
+    with pytest.raises(HubError, match=r"is no (address on|name of a model|revision)") as caught:
         mutualseg.load(text)
     assert str(caught.value).isprintable()
     assert not cache.exists()
