@@ -279,6 +279,7 @@ def test_nothing_is_written_into_the_data(run: Path, data: Path, command: Comman
     assert files_below(data) == before
 
 
+@pytest.mark.slow
 def test_masks_that_the_run_did_not_use_are_not_to_be_replaced(
     data: Path, command: Command, tmp_path: Path
 ) -> None:
@@ -294,6 +295,7 @@ def test_masks_that_the_run_did_not_use_are_not_to_be_replaced(
     assert f"--labeled {done.out / 'labeled.txt'}" in text
 
 
+@pytest.mark.slow
 def test_a_method_with_one_network_goes_by_its_own_uncertainty(
     data: Path, command: Command, tmp_path: Path
 ) -> None:
@@ -405,6 +407,7 @@ def masks_equal(drawn: object, written: object) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_overwriting_the_run_takes_its_suggestions_along(run: Path, data: Path, command: Command) -> None:
     assert command("suggest", run, "--count", 1, "--prefill", "none").code == 0
     words = ("train", "--data", data, "--out", run, "--overwrite", "--quiet")
