@@ -22,8 +22,8 @@ def app(
     """Serve a page on this machine to try a network on images, or to compare two; Ctrl-C ends it.
 
     Images dropped on the page are segmented: overlay, classes and their shares, confidence, and masks to
-    download. Dropped images, and masks, are deleted when the app ends. Nothing is loaded from or sent to other
-    machines. Needs pip install 'mutualseg[app]'.
+    download. Dropped images, and masks, are deleted when the app ends. The page loads nothing from other
+    machines, and tells them nothing. Needs pip install 'mutualseg[app]'.
 
     Args:
         runs: One run to try, or two to compare: run folders, weights files that `train` wrote, or hf://NAME.

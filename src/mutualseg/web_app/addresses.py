@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -50,9 +51,8 @@ def listen(host: str, port: int | None) -> Listener:
                 continue
             raise ConfigError(_sentence(error, host, each)) from None
         return _listener(opened, host, address)
-    raise ConfigError(
-        f"The ports {FIRST_PORT} to {FIRST_PORT + MOST_TRIED - 1} are all taken on {host}; name a free --port."
-    )
+    last = FIRST_PORT + MOST_TRIED - 1
+    raise ConfigError(f"The ports {FIRST_PORT} to {last} of {host} are all taken; name a free --port.")
 
 
 def _listener(opened: socket.socket, host: str, address: str) -> Listener:
@@ -76,14 +76,10 @@ def _resolved(host: str) -> tuple[socket.AddressFamily, str]:
 
 
 def _is_taken(error: OSError) -> bool:
-    import errno
-
     return error.errno in (errno.EADDRINUSE, errno.EACCES)
 
 
 def _sentence(error: OSError, host: str, port: int) -> str:
-    import errno
-
     if error.errno == errno.EADDRINUSE:
         return f"--port {port} is taken on {host}; name another, or leave it out for the first free one."
     if error.errno == errno.EACCES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -64,6 +65,12 @@ def confidence_colors() -> Pixels:
 
     table: Pixels = (matplotlib.colormaps["viridis"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
     return table
+
+
+def css_color(color: Sequence[int]) -> str:
+    """Return an RGB color as CSS has it."""
+    red, green, blue = (int(part) for part in color)
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def difference_uri(picture: Pixels, where: npt.NDArray[np.bool_]) -> str:

@@ -11,7 +11,16 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 
 _ANSWERED = (
-    *("/assets/", "/static/", "/svelte/", "/theme.css", "/favicon.ico", "/manifest.json", "/pwa_icon", "/robots.txt"),
+    *(
+        "/assets/",
+        "/static/",
+        "/svelte/",
+        "/theme.css",
+        "/favicon.ico",
+        "/manifest.json",
+        "/pwa_icon",
+        "/robots.txt",
+    ),
     *("/config", "/result/"),
     *(
         f"/gradio_api/{name}"
@@ -59,7 +68,9 @@ class Guard:
             return
         host = _host(dict(scope["headers"]).get(b"host", b"").decode("latin-1"))
         if self._hosts is not None and host not in self._hosts:
-            await _refuse(send, 400, "The app answers on this machine alone; start it with --host to change that.")
+            await _refuse(
+                send, 400, "The app answers on this machine alone; start it with --host to change that."
+            )
             return
         path = str(scope["path"])
         if path != "/" and not path.startswith(_ANSWERED):

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from mutualseg.data.image_codes import ImageCode
 from mutualseg.errors import ImageError
 from mutualseg.one_line import one_line
+from mutualseg.reporting.pictures import Pixels
 from mutualseg.web_app.answers import Answer, make_answer
-from mutualseg.web_app.drawing import Pixels, photo
+from mutualseg.web_app.drawing import photo
 from mutualseg.web_app.networks import AppNetwork
 from mutualseg.web_app.page_images import PageImage, in_page_words, require_readable
 from mutualseg.web_app.sessions import Session
@@ -27,9 +28,7 @@ class Seen(NamedTuple):
     """Sentences."""
 
 
-def see(
-    session: Session, image: PageImage, networks: Sequence[AppNetwork], max_megapixels: float
-) -> Seen:
+def see(session: Session, image: PageImage, networks: Sequence[AppNetwork], max_megapixels: float) -> Seen:
     """Return an image as networks see it.
 
     Nothing is decoded or asked of a network that the session still holds.
@@ -57,14 +56,16 @@ def see(
         except (MemoryError, RuntimeError) as error:  # of PyTorch: no memory left
             answers.append(None)
             problems.append(
-                _of(network, networks, f"{image.name} could not be segmented ({one_line(error)}); try a smaller image.")
+                _of(
+                    network,
+                    networks,
+                    f"{image.name} could not be segmented ({one_line(error)}); try a smaller image.",
+                )
             )
     return Seen(image, session.photos.get(image.path), tuple(answers), tuple(dict.fromkeys(problems)))
 
 
-def mask_of(
-    session: Session, image: PageImage, network: AppNetwork, max_megapixels: float
-) -> Path | None:
+def mask_of(session: Session, image: PageImage, network: AppNetwork, max_megapixels: float) -> Path | None:
     """Return the file of an image's mask, made if it is not there; None if the image cannot be read."""
     known = session.masks.get((image.path, network.address))
     if known is not None:
@@ -73,9 +74,7 @@ def mask_of(
     return None if answer is None else answer.mask
 
 
-def _answer(
-    session: Session, image: PageImage, network: AppNetwork, read: dict[ImageCode, Any]
-) -> Answer:
+def _answer(session: Session, image: PageImage, network: AppNetwork, read: dict[ImageCode, Any]) -> Answer:
     key = (image.path, network.address)
     if key in session.answers and image.path in session.photos:
         session.answers.move_to_end(key)

@@ -10,11 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mutualseg.data.catalog import class_colors
-from mutualseg.data.image_codes import bands_in_words
+from mutualseg.data.image_kinds import bands_in_words
 from mutualseg.terminal import shown
 from mutualseg.web_app.class_shares import ClassRow, class_rows
 from mutualseg.web_app.differences import Difference, difference
-from mutualseg.web_app.drawing import confidence_colors, difference_uri, photo_uri, shown_size
+from mutualseg.web_app.drawing import confidence_colors, css_color, difference_uri, photo_uri, shown_size
 from mutualseg.web_app.looking import Seen
 from mutualseg.web_app.networks import AppNetwork
 from mutualseg.web_app.viewer import View
@@ -68,9 +68,9 @@ def _cells(row: ClassRow, view: View, answers: tuple[Any, ...]) -> list[Cell | N
             cells.append(None)
             continue
         predictor = network.predictor
-        red, green, blue = (predictor.colors or class_colors(len(predictor.classes)))[place]
+        color = (predictor.colors or class_colors(len(predictor.classes)))[place]
         percent = None if answer is None else 100 * answer.shares[place]
-        cells.append(Cell(f"#{red:02x}{green:02x}{blue:02x}", percent))
+        cells.append(Cell(css_color(color), percent))
     return cells
 
 
@@ -94,7 +94,7 @@ def _stage(view: View) -> dict[str, Any]:
         "size": (height, width),
         "is_smaller": shown_size((height, width)) != (height, width),
         "is_tiny": max(height, width) < 300,
-        "scale": ", ".join("#%02x%02x%02x" % tuple(c) for c in confidence_colors()[:: 255 // (_STOPS - 1)]),
+        "scale": ", ".join(map(css_color, confidence_colors()[:: 255 // (_STOPS - 1)].tolist())),
     }
 
 
@@ -107,7 +107,11 @@ def _difference(seen: Seen, view: View) -> Difference | None:
 
 def _read_as(network: AppNetwork) -> str:
     code = network.predictor.images
-    return "8-bit color or gray images" if code.is_rgb else f"images with {bands_in_words(code.channels, code.kind)}"
+    return (
+        "8-bit color or gray images"
+        if code.is_rgb
+        else f"images with {bands_in_words(code.channels, code.kind)}"
+    )
 
 
 def _template(name: str, **content: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +33,9 @@ def folder_images(folder: Path) -> tuple[PageImage, ...]:
         DataError: there is no such folder, or no image in it.
     """
     if not folder.is_dir():
-        raise DataError(f"--images {folder} is no folder; give a folder of images, or drop files on the page.")
+        raise DataError(
+            f"--images {folder} is no folder; give a folder of images, or drop files on the page."
+        )
     names = [name for name in walk_names(folder) if is_image_file(name) and is_inside(name, folder)]
     if not names:
         raise DataError(f"There is no image in --images {folder}; check the path.")
@@ -50,9 +53,16 @@ def require_readable(image: PageImage, max_megapixels: float) -> None:
     height, width = image_size(image.path)
     if height * width > max_megapixels * 1e6:
         raise ImageError(
-            f"{image.path} has {height * width / 1e6:.1f} megapixels, and at most {max_megapixels:g} are read "
-            "here; start the app with a larger --max-megapixels, or use mutualseg predict."
+            f"{image.path} has {height * width / 1e6:.1f} megapixels, and at most {max_megapixels:g} are "
+            "read here; start the app with a larger --max-megapixels, or use mutualseg predict."
         )
+
+
+def left_out(problems: Sequence[str], most: int = 5) -> list[str]:
+    """Return sentences on files that were left out, the first few and how many more there are."""
+    shown = [f"Left out: {problem}" for problem in problems[:most]]
+    more = len(problems) - len(shown)
+    return [*shown, f"{more} more files were left out."] if more > 0 else shown
 
 
 def in_page_words(error: Exception, image: PageImage) -> str:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 _PATIENCE = 20.0
 """Seconds until the server answers."""
-_LIBRARIES = r"(gradio|gradio_client|starlette|fastapi|uvicorn|anyio|httpx|httpcore|pydantic|websockets|jinja2)\b"
+_LIBRARIES = (
+    r"(gradio|gradio_client|starlette|fastapi|uvicorn|anyio|httpx|httpcore|pydantic|websockets|jinja2)\b"
+)
 
 
 @contextmanager
@@ -114,21 +116,23 @@ def _application(viewer: Viewer, listener: Listener, *, limits: str, max_megabyt
     def result(token: str, key: str) -> Any:
         found = viewer.sessions.download(token, key)
         if found is None or not found[0].is_file():
-            return fastapi.responses.PlainTextResponse("There is no such mask any more; look at the image again.", 404)
+            return fastapi.responses.PlainTextResponse(
+                "There is no such mask any more; look at the image again.", 404
+            )
         return fastapi.responses.FileResponse(
             found[0], filename=found[1], headers={"Cache-Control": "no-store"}
         )
 
     fonts = [gr.themes.Font(name) for name in ("system-ui", "sans-serif")]
     mono = [gr.themes.Font(name) for name in ("ui-monospace", "monospace")]
-    return gr.mount_gradio_app(
+    mounted: fastapi.FastAPI = gr.mount_gradio_app(
         app,
         make_page(viewer, limits=limits, may_add_networks=listener.is_local),
         path="/",
         footer_links=[],
         run_history=False,
         allowed_paths=[],
-        show_error=True,
+        show_error=listener.is_local,  # of a fault of the program, which the terminal has in full
         max_file_size=round(max_megabytes * 1e6),
         ssr_mode=False,
         enable_monitoring=False,
@@ -137,6 +141,7 @@ def _application(viewer: Viewer, listener: Listener, *, limits: str, max_megabyt
         theme=gr.themes.Default(font=fonts, font_mono=mono),
         head=f"<style>{page_style()}</style>",  # as css Gradio would change its selectors
     )
+    return mounted
 
 
 def _await(server: Any, thread: threading.Thread) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from mutualseg.reporting.pictures import Pixels
 from mutualseg.web_app.answers import Answer
-from mutualseg.web_app.drawing import Pixels
 from mutualseg.web_app.page_images import PageImage
 
 _Key = TypeVar("_Key")

@@ -8,11 +8,11 @@ from pathlib import Path
 from threading import RLock
 from typing import NamedTuple
 
-from mutualseg.errors import MutualSegError
+from mutualseg.errors import ImageError, MutualSegError
 from mutualseg.web_app.looking import Seen, mask_of, see
 from mutualseg.web_app.mask_names import mask_names
 from mutualseg.web_app.networks import AppNetwork, Networks
-from mutualseg.web_app.page_images import PageImage
+from mutualseg.web_app.page_images import PageImage, in_page_words, left_out, require_readable
 from mutualseg.web_app.sessions import Session, Sessions
 from mutualseg.web_app.zipped_masks import write_masks
 
@@ -34,7 +34,8 @@ class View(NamedTuple):
     networks: tuple[AppNetwork, ...]
     position: int
     """From 0."""
-    count: int
+    total: int
+    """Images that can be paged through."""
     shows_folder: bool
     seen: Seen | None
     """None if there is no image yet."""
@@ -81,23 +82,32 @@ class Viewer:
     def drop(self, page: str, files: Sequence[Dropped]) -> View:
         """Take files in, and show the first of them."""
         with self._lock:
-            session, problems = self.sessions.of(page), []
-            first = len(session.dropped)
+            session = self.sessions.of(page)
+            first, problems, too_many = len(session.dropped), [], 0
             for file in files:
                 if len(session.dropped) >= MOST_DROPPED:
                     file.path.unlink(missing_ok=True)
+                    too_many += 1
                     continue
                 own = session.new_file(_suffix(file.name))
                 shutil.move(file.path, own)
-                session.dropped.append(PageImage(own, file.name.replace("\\", "/").rpartition("/")[2]))
-            if len(session.dropped) >= MOST_DROPPED > 0 and len(session.dropped) - first < len(files):
-                problems.append(
-                    f"A page holds {MOST_DROPPED} images, and the last ones were left out; remove some, or give "
-                    "a folder with --images."
+                image = PageImage(own, file.name.replace("\\", "/").rpartition("/")[2] or "image")
+                problem = self._problem(session, image)
+                if problem is None:
+                    session.dropped.append(image)
+                else:
+                    own.unlink()
+                    problems.append(problem)
+            said = left_out(problems)
+            if too_many:
+                said.append(
+                    f"A page holds {MOST_DROPPED} images, and {too_many} more were left out; remove some, or "
+                    "start the app with --images FOLDER."
                 )
-            session.shows_folder = False
-            session.positions[False] = min(first, max(0, len(session.dropped) - 1))
-            return self._view(session, problems)
+            session.shows_folder = not session.dropped and bool(self.folder)
+            if not session.shows_folder:
+                session.positions[False] = max(0, min(first, len(session.dropped) - 1))
+            return self._view(session, said)
 
     def clear(self, page: str) -> View:
         """Delete the dropped files of a page."""
@@ -173,12 +183,26 @@ class Viewer:
                         left_out.append(image.name)
                     else:
                         entries.append((network, name, mask))
-            problems = [f"Not in the archive, since it cannot be read: {name}" for name in dict.fromkeys(left_out)]
+            problems = [
+                f"Not in the archive, since it cannot be read: {name}" for name in dict.fromkeys(left_out)
+            ]
             if not entries:
                 return None, self._view(session, problems or ["There is no mask yet; drop an image first."])
             archive = session.folder / "masks.zip"
             write_masks(archive, entries)
             return self._address(session, "masks.zip", archive, "masks.zip"), self._view(session, problems)
+
+    def _problem(self, session: Session, image: PageImage) -> str | None:
+        """Return what is wrong with a file by its header, if none of the networks shown reads it."""
+        problem = None
+        for network in self._shown_networks(session):
+            try:
+                require_readable(image, self.max_megapixels)
+                network.predictor.images.look(image.path)
+                return None
+            except ImageError as error:
+                problem = problem or in_page_words(error, image)
+        return problem
 
     def _images(self, session: Session) -> Sequence[PageImage]:
         return self.folder if session.shows_folder else session.dropped

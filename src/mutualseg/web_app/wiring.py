@@ -44,15 +44,10 @@ def views_of(networks: Sequence[AppNetwork]) -> list[str]:
     return [name for name in VIEWS if len(networks) > 1 or name != "Differences"]
 
 
-class DropZone(gr.File):
-    """Gradio's field for files, which also tells the names that they had on the visitor's machine."""
-
-    is_template = True  # drawn as gr.File is
-
-    def preprocess(self, payload: Any) -> list[Dropped]:
-        """Return the files, which lie where the server received them."""
-        files = [] if payload is None else list(getattr(payload, "root", None) or [payload])
-        return [Dropped(Path(file.path), str(file.orig_name or Path(file.path).name)) for file in files]
+def received(payload: Any) -> list[Dropped]:
+    """Return the files that Gradio's field for files was given, with the names that visitors know."""
+    files = [] if payload is None else list(getattr(payload, "root", None) or [payload])
+    return [Dropped(Path(file.path), str(file.orig_name or Path(file.path).name)) for file in files]
 
 
 class Controls:
@@ -68,7 +63,9 @@ class Controls:
         self.heading = gr.HTML(elem_id="heading", apply_default_css=False)
         with gr.Row():
             with gr.Column(scale=1, min_width=270):
-                self.files = DropZone(label="Images", file_count="multiple", height=150, elem_id="files")
+                self.files = gr.File(label="Images", file_count="multiple", height=150, elem_id="files")
+                # By itself it tells no names. A class of our own would make Gradio write a file beside it.
+                self.files.preprocess = received  # type: ignore[method-assign, assignment]
                 gr.HTML(f"<p class=soft>{limits}</p>", apply_default_css=False, elem_id="limits")
                 self.source = gr.Radio(
                     [("the folder", FOLDER), ("dropped images", DROPPED)],
@@ -114,21 +111,21 @@ class Controls:
 
 def changes(view: View, *, has_folder: bool) -> list[Any]:
     """Return what the page shows after an action."""
-    is_paged = view.count > 1
+    is_paged = view.total > 1
     return [
         render_heading(view.networks),
         render_stage(view),
         render_classes(view),
         gr.Number(
             value=view.position + 1,
-            label=f"Image of {view.count}",
-            maximum=max(1, view.count),
+            label=f"Image of {view.total}",
+            maximum=max(1, view.total),
             visible=is_paged,
         ),
         gr.Button(interactive=view.position > 0, visible=is_paged),
-        gr.Button(interactive=view.position + 1 < view.count, visible=is_paged),
+        gr.Button(interactive=view.position + 1 < view.total, visible=is_paged),
         gr.Radio(value=FOLDER if view.shows_folder else DROPPED, visible=has_folder),
-        gr.Button(interactive=view.count > 0),
+        gr.Button(interactive=view.total > 0),
         gr.Button(visible=view.dropped > 0),
         gr.Radio(choices=views_of(view.networks)),
     ]
@@ -140,7 +137,9 @@ def make_page(viewer: Viewer, *, limits: str, may_add_networks: bool) -> gr.Bloc
     with gr.Blocks(title="mutualseg app", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         own = Controls(viewer, limits=limits, may_add_networks=may_add_networks)
 
-        def on(event: Callable[..., Any], action: Callable[..., Any], *inputs: Any, also: Sequence[Any] = ()) -> Any:
+        def on(
+            event: Callable[..., Any], action: Callable[..., Any], *inputs: Any, also: Sequence[Any] = ()
+        ) -> Any:
             return event(
                 action,
                 inputs=list(inputs) or None,
@@ -161,9 +160,18 @@ def make_page(viewer: Viewer, *, limits: str, may_add_networks: bool) -> gr.Bloc
         def drop(files: list[Dropped], request: gr.Request) -> list[Any]:
             return [*show(viewer.drop(_page(request), files)), None]
 
-        def go(number: float | None, request: gr.Request) -> Any:
+        def go(number: float | None, request: gr.Request) -> list[Any]:
             place = int(number or 1) - 1
             return show(viewer.go(_page(request), place))
+
+        def go_back(request: gr.Request) -> list[Any]:
+            return show(viewer.step(_page(request), -1))
+
+        def go_on(request: gr.Request) -> list[Any]:
+            return show(viewer.step(_page(request), 1))
+
+        def clear(request: gr.Request) -> list[Any]:
+            return show(viewer.clear(_page(request)))
 
         def choose(source: str, request: gr.Request) -> list[Any]:
             return show(viewer.show_folder(_page(request), source == FOLDER))
@@ -179,19 +187,20 @@ def make_page(viewer: Viewer, *, limits: str, may_add_networks: bool) -> gr.Bloc
 
         on(page.load, open_page, also=[own.other])
         on(own.files.upload, drop, own.files, also=[own.files])
-        on(own.back.click, lambda request: show(viewer.step(_page(request), -1)))
-        on(own.on.click, lambda request: show(viewer.step(_page(request), 1)))
+        on(own.back.click, go_back)
+        on(own.on.click, go_on)
         on(own.number.submit, go, own.number)
         on(own.number.blur, go, own.number)
         on(own.source.input, choose, own.source)
         on(own.other.submit, compare, own.other)
-        on(own.clear.click, lambda request: show(viewer.clear(_page(request))))
+        on(own.clear.click, clear)
         on(own.save.click, save, also=[own.address]).then(
             None, inputs=own.address, js=_FETCH, api_visibility="private"
         )
         own.view.change(None, inputs=own.view, js=_SHOW_VIEW, api_visibility="private")
         own.opacity.change(None, inputs=own.opacity, js=_SET_OPACITY, api_visibility="private")
-    return page
+    made: gr.Blocks = page
+    return made
 
 
 def _page(request: gr.Request) -> str:
