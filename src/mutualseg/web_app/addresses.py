@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -65,8 +66,11 @@ def _listener(opened: socket.socket, host: str, address: str) -> Listener:
 
 
 def _resolved(host: str) -> tuple[socket.AddressFamily, str]:
+    with suppress(ValueError):  # no look-up of what is an address already
+        own = ip_address(host.strip("[]"))
+        return (socket.AF_INET if own.version == 4 else socket.AF_INET6), str(own)
     try:
-        found = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise ConfigError(
             f"--host {host} is no name or address of this machine; leave it out, or give 0.0.0.0 for all."

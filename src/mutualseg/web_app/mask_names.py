@@ -47,7 +47,7 @@ def folder_names(labels: Sequence[str]) -> list[str]:
 
 
 def _parts(name: str) -> list[str]:
-    *folders, last = [part for part in name.split("/") if part] or [""]
+    *folders, last = [part for part in name.split("/") if part not in ("", ".", "..")] or [""]
     return [*folders, without_suffix(last)]
 
 

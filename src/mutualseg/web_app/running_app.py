@@ -91,8 +91,10 @@ def serve_until_stopped(
         announce(announcement)
         if open_browser:
             webbrowser.open(announcement.url)
+        # Not `thread.join`: of a thread whose join a signal interrupts Python 3.11 believes that it ended.
+        pause = threading.Event()
         while thread.is_alive():
-            thread.join(timeout=1.0)
+            pause.wait(1.0)
     raise RuntimeError("the app's server ended by itself")
 
 
