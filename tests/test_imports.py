@@ -28,7 +28,7 @@ LAYERS = (
     "predictor resolving unusable_files",
     "engine exporting scoring predicting",
     "comparison suggesting",
-    "run_report",
+    "run_report web_app",
     "api",
     "__init__",
     "command_line",

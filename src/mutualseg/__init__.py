@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 from mutualseg.api import (
+    app,
     check,
     compare,
     evaluate,
@@ -27,6 +28,7 @@ except PackageNotFoundError:  # a source tree that was not installed
 __all__ = [
     "MutualSegError",
     "__version__",
+    "app",
     "check",
     "compare",
     "evaluate",

@@ -25,7 +25,7 @@ def trained(tiny_segmenter: BuildTiny, tmp_path_factory: pytest.TempPathFactory)
     root = tmp_path_factory.mktemp("exporting")
     write_data(root / "data")
     with pytest.MonkeyPatch.context() as patch:
-        _use_tiny(patch, tiny_segmenter)
+        use_tiny(patch, tiny_segmenter)
         mutualseg.train(str(root / "data"), out=str(root / "run"), quiet=True, **SMALL)
     return root
 
@@ -33,11 +33,11 @@ def trained(tiny_segmenter: BuildTiny, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(autouse=True)
 def _tiny(tiny_segmenter: BuildTiny) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        _use_tiny(patch, tiny_segmenter)
+        use_tiny(patch, tiny_segmenter)
         yield
 
 
-def _use_tiny(patch: pytest.MonkeyPatch, tiny_segmenter: BuildTiny) -> None:
+def use_tiny(patch: pytest.MonkeyPatch, tiny_segmenter: BuildTiny) -> None:
     """Let `fpn` be a network of a few layers."""
 
     def assemble(config: NetworkConfig) -> Segmenter:
@@ -62,6 +62,6 @@ def exported(trained: Path, tiny_segmenter: BuildTiny) -> Path:
     run = trained / "exported"
     shutil.copytree(trained / "run", run)
     with pytest.MonkeyPatch.context() as patch:
-        _use_tiny(patch, tiny_segmenter)
+        use_tiny(patch, tiny_segmenter)
         mutualseg.export(str(run), quantize="static", quiet=True)
     return run

@@ -12,9 +12,11 @@ from mutualseg.api.looking import report
 from mutualseg.api.preparing import check, split
 from mutualseg.api.sharing import push
 from mutualseg.api.training import train
+from mutualseg.api.trying import app
 from mutualseg.api.using import evaluate, load, predict
 
 __all__ = [
+    "app",
     "check",
     "compare",
     "evaluate",

@@ -17,6 +17,7 @@ _POSITIONAL = {
     "evaluate": ("run",),
     "predict": ("run", "images"),
     "report": ("runs",),
+    "app": ("runs",),
     "export": ("run",),
     "suggest": ("run",),
     "push": ("run", "name"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mutualseg.command_line.app_verb import perform_app
 from mutualseg.command_line.data_verbs import perform_check, perform_split
 from mutualseg.command_line.export_verb import perform_export
 from mutualseg.command_line.report_verb import perform_report
@@ -17,6 +18,7 @@ VERBS = {
     "train": "train a network from labeled and unlabeled images",
     "evaluate": "score a trained network on the val or test part",
     "predict": "segment images with a trained network",
+    "app": "serve a page to try a network on images, or to compare two",
     "export": "write a trained network as one ONNX or pt2 file for other programs",
     "suggest": "choose which images to label next, with masks to begin with",
     "split": "choose labeled and held-out images ahead",
@@ -31,6 +33,7 @@ PERFORM: Mapping[str, Callable[[dict[str, Any], bool], int]] = {
     "train": perform_train,
     "evaluate": perform_evaluate,
     "predict": perform_predict,
+    "app": perform_app,
     "export": perform_export,
     "suggest": perform_suggest,
     "split": perform_split,
