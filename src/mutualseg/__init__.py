@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from mutualseg.api import (
     check,
     compare,
+    distill,
     evaluate,
     export,
     load,
@@ -29,6 +30,7 @@ __all__ = [
     "__version__",
     "check",
     "compare",
+    "distill",
     "evaluate",
     "export",
     "load",

@@ -18,6 +18,7 @@ _POSITIONAL = {
     "predict": ("run", "images"),
     "report": ("runs",),
     "export": ("run",),
+    "distill": ("run",),
     "suggest": ("run",),
     "push": ("run", "name"),
 }
