@@ -20,9 +20,9 @@ def perform_distill(arguments: dict[str, Any], as_json: bool) -> int:
         return 0
     for line in table_of(summary):
         say(line)
-    say(f"use it: mutualseg predict {out} IMAGES --out masks/; all results: {out}/summary.json")
+    say(f"use it: mutualseg predict {out} IMAGES --out masks/")
     if Path(out, "report.html").is_file():
-        say(f"report: {out}/report.html; beside the run: mutualseg report {arguments['run']}")
+        say(f"report: {out}/report.html")
     return 0
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -66,7 +66,9 @@ def prepare_distillation(
     data: str | None,
     steps: int | None,
     budget: str | None,
-    method: dict[str, Any],
+    teacher_weight: float,
+    temperature: float,
+    threshold: float,
     seed: int,
     batch: int | str | None,
     crop: int | None,
@@ -87,6 +89,7 @@ def prepare_distillation(
         raise ConfigError(f"--batch {batch} is neither a number nor auto; give one of them.")
     fixed = batch if isinstance(batch, int) else None
     require_at_least(steps=(steps, 1), batch=(fixed, 2), workers=(workers, 0))
+    _require_soft_targets(teacher_weight, temperature, threshold)
     parse_interval(checkpoint_every, "checkpoint-every")
     seconds = None if budget is None else parse_duration(budget, "budget")
     resolved_device = resolve_device(device)
@@ -94,7 +97,8 @@ def prepare_distillation(
         refuse_compilation(resolved_device)
     chosen_encoder = resolve_encoder(network, encoder)
     require_known_encoder(chosen_encoder)
-    resolved_method = resolving.resolve_method({"name": DISTILLATION, **method})
+    arguments = {"weight": teacher_weight, "temperature": temperature, "threshold": threshold}
+    resolved_method = resolving.resolve_method({"name": DISTILLATION, **arguments})
     folder = RunFolder(out)
     folder.check_free(overwrite=overwrite)
     if real_path(teaching.root).is_relative_to(real_path(out)):
@@ -158,6 +162,16 @@ def prepare_distillation(
         overwrite=overwrite,
         quiet=quiet,
     )
+
+
+def _require_soft_targets(teacher_weight: float, temperature: float, threshold: float) -> None:
+    """Raise ConfigError for a number out of range, under the name of its option."""
+    if not 0 <= teacher_weight < math.inf:
+        raise ConfigError(f"--teacher-weight is {teacher_weight}; give a number from 0 on.")
+    if not 0 < temperature < math.inf:
+        raise ConfigError(f"--temperature is {temperature}; give a number above 0.")
+    if not 0 <= threshold <= 1:
+        raise ConfigError(f"--threshold is {threshold}; give a probability from 0 to 1.")
 
 
 def _data_of(
