@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ _WRITTEN = {
 }
 """What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
 
+DISTILLED = "distilled"
+"""Name of the folder of what a run has taught; further ones end in -2, -3, ..."""
+_DISTILLED = re.compile(rf"{DISTILLED}(-\d+)?")
 
 _RESULTS = {"method", "networks", "deployed", "steps", "seconds", "training_seconds"}
 """What every summary holds."""
@@ -157,6 +161,11 @@ class RunFolder:
         """Folder of what `export` wrote."""
         return self.root / "export"
 
+    def distilled(self) -> list[RunFolder]:
+        """Return the folders in it of networks that it has taught, the oldest name first."""
+        found = [path for path in self.root.iterdir() if path.is_dir() and _DISTILLED.fullmatch(path.name)]
+        return [RunFolder(path) for path in sorted(found, key=lambda path: (len(path.name), path.name))]
+
     @property
     def error(self) -> Path:
         """Traceback of a fault of the program that ended the run in a comparison."""
@@ -245,7 +254,12 @@ class RunFolder:
         return all(path.is_dir() or path.suffix == partial_of(path).suffix for path in self.root.rglob("*"))
 
     def _strangers(self) -> list[str]:
-        return sorted(p.name for p in self.root.iterdir() if p.name.partition(".")[0] not in _WRITTEN)
+        names = (path.name for path in self.root.iterdir())
+        return sorted(
+            name
+            for name in names
+            if name.partition(".")[0] not in _WRITTEN and not _DISTILLED.fullmatch(name)
+        )
 
     def _clear(self) -> None:
         """Delete everything, config.yaml last: after a kill in between, `--overwrite` still sees a run."""

@@ -68,6 +68,8 @@ class Settings:
     """Where curves and pictures go beside the run's own files."""
     threads: int | None = None
     """With which the run began to compute on a CPU; None in runs from before it was noted down."""
+    teachers: dict[str, Any] | None = None
+    """Of a distilled run: the run that teaches it (see `engine.teachers`)."""
 
     @property
     def processes(self) -> int:
@@ -75,8 +77,10 @@ class Settings:
         return self.devices * self.num_nodes
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for a file."""
-        return asdict(self)
+        """Return plain values for a file; most runs have no teachers, and say nothing of them."""
+        return {
+            name: value for name, value in asdict(self).items() if name != "teachers" or value is not None
+        }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], source: str) -> Settings:

@@ -6,6 +6,7 @@ Heavy imports stand inside the functions, so that `import mutualseg` and `--help
 from __future__ import annotations
 
 from mutualseg.api.comparing import compare
+from mutualseg.api.distilling import distill
 from mutualseg.api.exporting import export
 from mutualseg.api.labeling_next import suggest
 from mutualseg.api.looking import report
@@ -19,6 +20,7 @@ __all__ = [
     "app",
     "check",
     "compare",
+    "distill",
     "evaluate",
     "export",
     "load",

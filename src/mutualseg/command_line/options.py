@@ -19,6 +19,7 @@ _POSITIONAL = {
     "report": ("runs",),
     "app": ("runs",),
     "export": ("run",),
+    "distill": ("run",),
     "suggest": ("run",),
     "push": ("run", "name"),
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from mutualseg.command_line.app_verb import perform_app
 from mutualseg.command_line.data_verbs import perform_check, perform_split
+from mutualseg.command_line.distill_verb import perform_distill
 from mutualseg.command_line.export_verb import perform_export
 from mutualseg.command_line.report_verb import perform_report
 from mutualseg.command_line.sharing_verbs import perform_push
@@ -20,6 +21,7 @@ VERBS = {
     "predict": "segment images with a trained network",
     "app": "serve a page to try a network on images, or to compare two",
     "export": "write a trained network as one ONNX or pt2 file for other programs",
+    "distill": "teach a small network what a finished run knows",
     "suggest": "choose which images to label next, with masks to begin with",
     "split": "choose labeled and held-out images ahead",
     "check": "look a data folder over and name what is wrong with it",
@@ -35,6 +37,7 @@ PERFORM: Mapping[str, Callable[[dict[str, Any], bool], int]] = {
     "predict": perform_predict,
     "app": perform_app,
     "export": perform_export,
+    "distill": perform_distill,
     "suggest": perform_suggest,
     "split": perform_split,
     "check": perform_check,

@@ -12,10 +12,11 @@ from mutualseg.devices import PRECISIONS, refuse_compiled_checkpointing
 from mutualseg.durations import parse_interval
 from mutualseg.engine.collapse_guard import MODES
 from mutualseg.engine.preparation import require_at_least
+from mutualseg.engine.teachers import Teachers
 from mutualseg.engine.tracking.choices import read_loggers
 from mutualseg.errors import ConfigError
 from mutualseg.evaluation.inference_options import read_window
-from mutualseg.methods import method_class
+from mutualseg.methods import DISTILLATION, method_class
 from mutualseg.optimization import Optimization
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings, another_version
@@ -75,6 +76,10 @@ def checked(settings: Settings) -> Settings:
             shown = name.replace("_", "-")
             raise ConfigError(f"--{shown} {value} is unknown; give {' or '.join(choices)}.")
     refuse_compiled_checkpointing(settings.compile, settings.activation_checkpointing)
+    if (settings.method["name"] == DISTILLATION) != (settings.teachers is not None):
+        raise ConfigError(f"teachers are those of the method {DISTILLATION}: both or none must be there.")
+    if settings.teachers is not None:
+        Teachers.from_plain(settings.teachers)
     method = {key: value for key, value in settings.method.items() if key != "name"}
     found = method_class(settings.method["name"])
     changed = replace(

@@ -76,7 +76,10 @@ def _weight_bytes(training: Training, optimization: Optimization) -> int:
     trained = sum(
         p.numel() * p.element_size() for s in training.method.students().values() for p in s.parameters()
     )
-    everything = sum(int(tensor.nbytes) for tensor in training.method.state_dict().values())
+    # Each once, also of frozen networks that are no part of the method's state.
+    holders = (training.method, *training.method.networks().values())
+    held = {id(tensor): tensor for each in holders for tensor in (*each.parameters(), *each.buffers())}
+    everything = sum(int(tensor.nbytes) for tensor in held.values())
     return everything + trained * (1 + _STATES[optimization.optimizer])
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from mutualseg.atomic_files import replacing
 from mutualseg.data.datamodule import TwoStreams
 from mutualseg.data.skipping import SkippedFile
+from mutualseg.engine.distilled_facts import distilled_facts
 from mutualseg.engine.evaluation_rounds import EvaluationRounds
 from mutualseg.engine.peak_memory import PeakMemory
 from mutualseg.engine.session import Session
@@ -109,6 +110,7 @@ def finish(
         weights_license=session.weights_license,
         skipped=skipped_files,
     )
+    summary |= distilled_facts(session, method)
     if session.leads:
         folder.write_summary(summary)
         if skipped_steps:

@@ -31,6 +31,7 @@ _FIXED = {
     **dict.fromkeys(_STARTED, "the checkpoint holds the weights"),
     "optimization.optimizer": "the checkpoint holds the state of the other one",
     "accumulate": "the checkpoint counts the batches of a step",
+    "teachers": "other networks would teach",
     "with_baseline": "a baseline begins with its run",
     "budget": "a run is made of steps once it has begun: name those",
 }
@@ -88,7 +89,7 @@ def read_names(override: str | Iterable[str], settings: Settings) -> tuple[str, 
 def edited(before: Mapping[str, Any], now: Settings) -> dict[str, tuple[Any, Any]]:
     """Return what differs in config.yaml from what a checkpoint was trained with, as (then, now) by name."""
     then, current = flat(before), flat(now.to_dict())
-    skipped = (*FREE, *_STARTED)
+    skipped = (*FREE, *_STARTED, "teachers")  # teachers are known by their digest, wherever they are now
     return {
         name: (then[name], value)
         for name, value in current.items()

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from mutualseg import resolving
-from mutualseg.atomic_files import replacing
 from mutualseg.data.class_balance import refuse_unlabeled
 from mutualseg.data.regular_files import real_path
 from mutualseg.data.skipping import SkippedFile, borne
-from mutualseg.data.split_file import write_split
 from mutualseg.data.splits import make_split, require_unlabeled
 from mutualseg.devices import (
     refuse_compilation,
@@ -25,23 +21,18 @@ from mutualseg.devices import (
     resolve_precision,
 )
 from mutualseg.durations import parse_duration, parse_interval
-from mutualseg.engine.fitting import fit_batch, fit_steps, forecast_memory
-from mutualseg.engine.memory_forecast import free_bytes, in_words
-from mutualseg.engine.processes import Place, check_processes, share_of
-from mutualseg.engine.requeueing import job_id, job_note
+from mutualseg.engine.beginning import Wishes, begin
+from mutualseg.engine.processes import Place, check_processes
 from mutualseg.engine.session import Session
-from mutualseg.engine.skipped_files import say_skipped
 from mutualseg.engine.tracking.choices import read_loggers, require_libraries
 from mutualseg.errors import ConfigError, DataError, ImageError, MaskError
 from mutualseg.evaluation.inference_options import read_window
 from mutualseg.hub.downloads import lasting_path
-from mutualseg.methods import method_class
+from mutualseg.methods import METHODS, method_class
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import resolve_encoder
-from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
-from mutualseg.skipped_list import SkippedRow, write_skipped
 from mutualseg.unusable_files import SKIP_HINT, leave_out_unusable
 
 _PROVISIONAL_BATCH = 4
@@ -115,6 +106,11 @@ def prepare(
     require_libraries(loggers)
     seconds = None if budget is None else parse_duration(budget, "budget")
     resolved_method = resolving.resolve_method(method)
+    if resolved_method["name"] not in METHODS:
+        raise ConfigError(
+            f"{resolved_method['name']} learns from the networks of a finished run; use mutualseg distill "
+            f"RUN --encoder NAME, or one of the methods {', '.join(METHODS)}."
+        )
     wanted_loss = resolving.resolve_supervision(supervision)
     resolved_device = resolve_device(device)
     refuse_compiled_checkpointing(compile, activation_checkpointing)
@@ -202,42 +198,18 @@ def prepare(
         logger=loggers,
         threads=torch.get_num_threads(),
     )
-    console = RunConsole(quiet=quiet)
-    session = Session(settings, source, split, folder, console, left_out=skipped)
-    networks = session.build_method()  # first: weights that cannot be had must not cost a written folder
-    memory, free = forecast_memory(session, networks), free_bytes(resolved_device)
-    if batch == resolving.AUTO:
-        fitting = fit_batch(session, networks, memory, free)
-        settings = replace(settings, batch=fitting, unlabeled_batch=unlabeled_batch or fitting)
-        session = session.with_settings(settings)
-    share_of(settings.batch, settings.processes, "batch")
-    share_of(settings.unlabeled_batch, settings.processes, "unlabeled-batch")
-    origin = None
-    if seconds is not None:
-        calibration = fit_steps(session, seconds, evaluate_every)
-        origin = calibration.sentence(str(budget))
-        interval = resolving.evaluation_interval(evaluate_every, calibration.steps)
-        settings = replace(settings, steps=calibration.steps, evaluate_every=interval)
-        session = session.with_settings(settings)
-    folder.prepare(overwrite=overwrite)
-    try:
-        with replacing(folder.split) as partial:
-            write_split(split, source.root, partial)
-        if skip:
-            write_skipped(folder.skipped, [SkippedRow(file, 0) for file in skipped])
-        folder.write_classes(source.classes)
-        comments = [origin, job_note(job_id(os.environ))]
-        # Last: a folder that has it has all that `--resume` needs.
-        folder.write_config(settings.to_dict(), comment="\n# ".join(filter(None, comments)) or None)
-    except OSError:  # nothing is left of a run that could not begin: the same command can be given again
-        with suppress(OSError):
-            folder.clear_remains()
-        raise
-    per_step = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
-    say_skipped(console, skipped)
-    session.introduce(*seen, resolving.leak_note(split), weights_note, origin)
-    console.say(in_words(memory.bytes(per_step, settings.crop), free))
-    return session, networks
+    return begin(
+        settings,
+        source,
+        split,
+        folder,
+        wishes=Wishes(batch, unlabeled_batch, budget, seconds, evaluate_every),
+        skipped=skipped,
+        first_notes=seen,
+        last_notes=[weights_note],
+        overwrite=overwrite,
+        quiet=quiet,
+    )
 
 
 @contextmanager

@@ -13,10 +13,11 @@ from mutualseg.data.skipping import SkippedFile, borne
 from mutualseg.data.splits import Split
 from mutualseg.engine.agreement import from_every_process, total_on_cpu
 from mutualseg.engine.collapse_cures import cure
-from mutualseg.engine.collapse_guard import CollapseGuard
+from mutualseg.engine.collapse_guard import OFF, CollapseGuard
 from mutualseg.engine.evaluation_rounds import Evaluation
 from mutualseg.engine.processes import share_of
 from mutualseg.engine.starting_weights import build_start, license_of_start
+from mutualseg.engine.teachers import Teachers, load_teachers
 from mutualseg.engine.training import Training
 from mutualseg.errors import DataError, UnusableFileError
 from mutualseg.evaluation.inference_options import InferenceOptions
@@ -25,6 +26,7 @@ from mutualseg.evaluation.pseudo_label_monitor import PseudoLabelMonitor
 from mutualseg.losses.reduction import process_count
 from mutualseg.methods import method_class
 from mutualseg.methods.base import Method
+from mutualseg.methods.distillation import Distillation
 from mutualseg.networks.build import NetworkConfig
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.networks.weights_license import license_line
@@ -104,7 +106,17 @@ class Session:
         arguments = {key: value for key, value in self.settings.method.items() if key != "name"}
         method = method_class(self.settings.method["name"])(self._build_network, **arguments)
         method.supervised_loss = Supervision(**self.settings.supervision).build()
+        if isinstance(method, Distillation):
+            method.teach_by(self._load_teachers())
         return method
+
+    def _load_teachers(self) -> dict[str, Segmenter]:
+        return load_teachers(
+            Teachers.from_plain(self.settings.teachers or {}),
+            beside=self.folder.root,
+            num_classes=self.network.num_classes,
+            channels=self.network.channels,
+        )
 
     def _build_network(self, role: str, network: str | None = None) -> Segmenter:
         own = self.network if network is None else replace(self.network, network=network)
@@ -162,7 +174,7 @@ class Session:
             f"{settings.method['name']}: {len(split.labeled)} labeled, {len(split.unlabeled)} unlabeled, "
             f"{len(split.val)} val images, {self.data.num_classes} classes"
         )
-        uses_unlabeled = method_class(settings.method["name"]).uses_unlabeled
+        uses_unlabeled = method_class(settings.method["name"]).uses_unlabeled and split.unlabeled
         unlabeled = f" + {settings.unlabeled_batch}" if uses_unlabeled else ""
         times = f"{settings.accumulate} times " if settings.accumulate > 1 else ""
         self.console.say(
@@ -178,7 +190,8 @@ class Session:
         return CollapseGuard(
             method,
             self.console,
-            mode=settings.guard,
+            # Teachers that are frozen cannot collapse.
+            mode=settings.guard if settings.teachers is None else OFF,
             classes=self.data.classes,
             total_steps=settings.steps,
             advise=lambda finding: cure(

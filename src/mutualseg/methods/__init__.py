@@ -22,12 +22,17 @@ METHODS = {
 }
 """Method name to module and class, in the order of help and tables."""
 
+DISTILLATION = "distillation"
+"""What the run of `mutualseg distill` is called: it needs a finished run, so that nobody can choose it."""
+
+_OF_VERBS = {DISTILLATION: ("mutualseg.methods.distillation", "Distillation")}
+
 
 def method_class(name: str) -> type[Method]:
     """Return a method's class; raise ConfigError naming the nearest for an unknown name."""
-    if name not in METHODS:
+    if name not in METHODS and name not in _OF_VERBS:
         refusal = unknown_name(f"method '{name}'", name, METHODS)
         raise ConfigError(f"{refusal} The methods are {', '.join(METHODS)}.")
-    module, attribute = METHODS[name]
+    module, attribute = (METHODS | _OF_VERBS)[name]
     found: type[Method] = getattr(importlib.import_module(module), attribute)
     return found

@@ -49,7 +49,7 @@ class Method(nn.Module, ABC):
     `--method.NAME` and the keys below `method:` in a configuration file.
     """
 
-    uses_unlabeled: ClassVar[bool] = True
+    uses_unlabeled: bool = True
     """Whether the step reads `batch.unlabeled`; if not, no unlabeled image is loaded."""
     strong_views: ClassVar[int] = 1
     """How many strong views of each unlabeled crop the step reads: 1 or 2."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from mutualseg.methods.base import BuildNetwork, Progress
 from mutualseg.methods.one_student import OneStudent
 from mutualseg.types import Batch, StepOutput
@@ -18,7 +16,7 @@ class LabelsOnly(OneStudent):
         ema_reach: largest share of the run that the average reaches back over; 1 is no limit.
     """
 
-    uses_unlabeled: ClassVar[bool] = False
+    uses_unlabeled = False
 
     def __init__(self, build_network: BuildNetwork, *, ema: float = 0.99, ema_reach: float = 0.07) -> None:
         super().__init__(build_network, ema=ema, ema_reach=ema_reach)

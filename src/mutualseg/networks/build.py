@@ -104,6 +104,15 @@ def resolve_encoder(network: str, encoder: str) -> str:
     return DEFAULT_ENCODERS.get(network, "tf_efficientnet_lite0") if encoder == "auto" else encoder
 
 
+def require_known_encoder(encoder: str) -> None:
+    """Raise NetworkError, with the nearest names, for an encoder that timm lacks."""
+    # timm raises for "name.tag" it does not know, but only once weights are asked for.
+    architecture_name = encoder.split(".", 1)[0]
+    if architecture_name not in timm.list_models():
+        nearest = difflib.get_close_matches(architecture_name, timm.list_models(), 3, 0.0)
+        raise NetworkError(f"timm has no encoder '{encoder}'; near names are {', '.join(nearest)}.")
+
+
 def refuse_larger_encoder(config: NetworkConfig, elements: int) -> None:
     """Raise ValueError if an encoder has more numbers than a file gives it, before it takes any memory.
 
@@ -143,11 +152,7 @@ def build_segmenter(config: NetworkConfig, *, weights: str = "none", seed: int =
         WeightsError: the weights cannot be had or do not fit.
     """
     resolve_encoder(config.network, config.encoder)
-    # timm raises for "name.tag" it does not know, but only once weights are asked for.
-    architecture_name = config.encoder.split(".", 1)[0]
-    if architecture_name not in timm.list_models():
-        nearest = difflib.get_close_matches(architecture_name, timm.list_models(), 3, 0.0)
-        raise NetworkError(f"timm has no encoder '{config.encoder}'; near names are {', '.join(nearest)}.")
+    require_known_encoder(config.encoder)
     # The initialization must not depend on what was drawn before, nor disturb what is drawn after.
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # smp and timm warn of their own deprecations

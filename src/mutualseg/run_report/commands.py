@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ def commands_of(record: RunRecord) -> list[Command]:
     if record.summary is None:
         return [Command("go on with this run", _line("train", "--resume", root))]
     found = [
-        Command("train it again", _line("train", "--config", root / "config.yaml", "--out", again(root))),
+        _train_again(record),
         Command("segment images", _line("predict", root, "photos/", "--out", "masks/")),
         Command("score it on val", _line("evaluate", root)),
         Command("make this report again", _line("report", root)),
@@ -34,6 +34,26 @@ def commands_of(record: RunRecord) -> list[Command]:
             3, Command("score it on the test part, once", _line("evaluate", root, "--split", "test"))
         )
     return found
+
+
+def _train_again(record: RunRecord) -> Command:
+    root, config = record.root, record.config
+    teachers, method = config.get("teachers"), config.get("method")
+    if not isinstance(teachers, Mapping) or not isinstance(method, Mapping):
+        return Command(
+            "train it again", _line("train", "--config", root / "config.yaml", "--out", again(root))
+        )
+    options = {name: config[name] for name in _OF_DISTILL} | {
+        "teacher-weight": method["weight"],
+        "temperature": method["temperature"],
+        "threshold": method["threshold"],
+    }
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    return Command("distill it again", _line("distill", teachers["run"], *words, "--out", again(root)))
+
+
+_OF_DISTILL = ("encoder", "network", "weights", "steps", "seed", "batch", "crop", "device", "precision")
+"""Settings that are options of `distill` of the same name."""
 
 
 def with_twin(record: RunRecord) -> str:

@@ -48,6 +48,7 @@ def training_facts(record: RunRecord) -> Facts:
             "started from",
             f"run {config['init']}" if config.get("init") else f"weights: {config.get('weights')}",
         ),
+        *_teachers(config),
         ("steps", f"{config.get('steps')} of {batches} crops of {config.get('crop')} pixels"),
         ("seed", str(config.get("seed"))),
         ("computed on", f"{config.get('device')}, {_precision(config)}"),
@@ -87,6 +88,14 @@ def duration(seconds: float) -> str:
 def role_in_words(role: str) -> str:
     """Return the role of a network, such as teacher a."""
     return role.replace("teachers_mean", "mean of both teachers").replace("_", " ")
+
+
+def _teachers(config: Mapping[str, Any]) -> Facts:
+    teachers = config.get("teachers")
+    if not isinstance(teachers, Mapping):
+        return []
+    names = " and ".join(role_in_words(str(role)) for role in teachers["networks"])
+    return [("taught by", f"{names} of {teachers['run']} ({teachers['network']} on {teachers['encoder']})")]
 
 
 def _start(config: Mapping[str, Any]) -> str:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from mutualseg.engine.baseline import verdict_sentence
+from mutualseg.methods import DISTILLATION
 from mutualseg.run_report import commands, facts
 from mutualseg.run_report.chosen_images import choose_images, scores_by_name
 from mutualseg.run_report.class_scores import ClassRow, Totals, class_rows, true_shares
 from mutualseg.run_report.confusion import draw_confusion
 from mutualseg.run_report.curves_of_runs import class_shares, pseudo_label_charts, training_charts
+from mutualseg.run_report.distilled import distilled_networks, in_millions
 from mutualseg.run_report.findings import find
 from mutualseg.run_report.legend import legend_of
 from mutualseg.run_report.looking import Looked, own_pictures
@@ -46,6 +48,7 @@ def one_run_content(record: RunRecord, looked: Looked | None, no_pictures: str |
         "totals": _totals(record),
         "class_rows": _class_rows(record, [color for _, color in legend]),
         "networks": _networks(record),
+        "distilled": distilled_networks(record),
         "pictures": rows,
         "ranked_images": 0 if looked is None else len(looked.found.images),
         "has_twin_pictures": any(len(row.tiles) > 4 for row in rows),
@@ -89,6 +92,13 @@ def headline(record: RunRecord) -> list[tuple[str, str, str]]:
         where = f"{facts.role_in_words(baseline['counted'])} of its twin"
         cards.append(("labels only", f"{baseline['miou']:.2f} %", where))
         cards.append(("gain", f"{summary['gain']:+.2f}", "points of mIoU on this seed"))
+    taught_by = summary.get("distilled_from")
+    if taught_by is not None:
+        cards.append(("run that taught it", f"{taught_by['miou']:.2f} %", f"mIoU, {taught_by['method']}"))
+        size = in_millions(summary["parameters"])
+        cards.append(
+            ("parameters", size, f"of {in_millions(taught_by['parameters'])} of the run that taught")
+        )
     cards.append(("pixel accuracy", f"{summary['pixel_accuracy']:.2f} %", "of val's labeled pixels"))
     cards.append(("best mIoU", f"{summary['miou_best']:.2f} %", "as choosing on val would have claimed"))
     cards.append(("time", facts.duration(float(summary["seconds"])), f"{summary['steps']} steps"))
@@ -112,7 +122,7 @@ def _title(record: RunRecord) -> str:
 def _could_have_twin(record: RunRecord) -> bool:
     return (
         record.summary is not None
-        and record.method != "labels_only"
+        and record.method not in ("labels_only", DISTILLATION)
         and not record.config.get("with_baseline")
     )
 

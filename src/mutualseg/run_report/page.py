@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from mutualseg.run_report.distilled import in_millions
 from mutualseg.terminal import shown
 
 GENERATOR = '<meta name="generator" content="mutualseg report">'
@@ -42,7 +43,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_inert,
     )
-    environment.filters |= {"number": _number, "signed": _signed}
+    environment.filters |= {"number": _number, "signed": _signed, "millions": in_millions}
     return environment
 
 

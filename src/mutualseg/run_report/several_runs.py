@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from mutualseg.evaluation.speed import parameter_count
 from mutualseg.run_report import commands, facts
 from mutualseg.run_report.chosen_images import choose_images, scores_by_name
 from mutualseg.run_report.class_scores import Scores, Totals, class_rows, true_shares
@@ -58,7 +59,8 @@ def several_runs_content(
     return {
         "title": f"{len(records)} runs side by side",
         "records": records,
-        "scores": [_score_row(record) for record in records],
+        "scores": [_score_row(record, own) for record, own in zip(records, looked, strict=True)],
+        "has_other_networks": len({_network(record) for record in records}) > 1,
         "chance": CHANCE,
         "differences": facts.differing_settings(records),
         "columns": [record.name for record in finished],
@@ -95,7 +97,11 @@ def _part(record: RunRecord, looked: Looked | None, reason: str | None, *, with_
     )
 
 
-def _score_row(record: RunRecord) -> dict[str, Any]:
+def _network(record: RunRecord) -> str:
+    return f"{record.config.get('network')} on {record.config.get('encoder')}"
+
+
+def _score_row(record: RunRecord, looked: Looked | None) -> dict[str, Any]:
     summary = record.summary or {}
     rows = record.metrics
     role = counted_role(record)
@@ -109,6 +115,10 @@ def _score_row(record: RunRecord) -> dict[str, Any]:
         "seed": record.config.get("seed"),
         "miou": miou,
         "network": facts.role_in_words(role),
+        "architecture": _network(record),
+        "parameters": summary.get("parameters")
+        if looked is None
+        else parameter_count(looked.predictor.network),
         "miou_best": summary.get("networks_best", {}).get(role, summary.get("miou_best")),
         "baseline": summary.get("baseline", {}).get("miou"),
         "gain": summary.get("gain"),

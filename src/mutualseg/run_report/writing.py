@@ -101,6 +101,9 @@ def leave_report(root: Path, *, quiet: bool) -> None:
         return
     for reason in done["without_pictures"].values():
         console.say(reason)
+    above = RunFolder(root.absolute().parent)
+    if above.report.is_file() and root.name in [folder.root.name for folder in above.distilled()]:
+        leave_report(above.root, quiet=quiet)  # it has this run in a row, too
 
 
 def _target(roots: Sequence[Path], out: Path | None) -> Path:

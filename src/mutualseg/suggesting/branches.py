@@ -11,20 +11,13 @@ import torch
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.image_codes import ImageCode
 from mutualseg.data.mask_codes import Color
-from mutualseg.data.samples import Split
 from mutualseg.devices import resolve_device, resolve_precision
-from mutualseg.engine.checkpoints import is_sound
-from mutualseg.engine.session import Session
-from mutualseg.errors import CheckpointError, RunError
-from mutualseg.methods.base import Method
+from mutualseg.engine.trained_networks import networks_of_run
+from mutualseg.errors import RunError
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.predictor import Predictor
-from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
-
-_PAIRS = (("teacher_a", "teacher_b"), ("student_a", "student_b"))
-"""Which networks are compared: the first pair that a method has. Teachers are the better ones."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +68,7 @@ def branches_of_weights(path: Path) -> tuple[Branches, tuple[str, ...], tuple[Co
     return branches, predictor.classes, predictor.colors
 
 
-def branches_of_run(folder: RunFolder, settings: Settings, source: DataFolder, split: Split) -> Branches:
+def branches_of_run(folder: RunFolder, settings: Settings, source: DataFolder) -> Branches:
     """Return the branches of a run at its newest checkpoint that is sound.
 
     A run whose method has one network gives that one, as does one without checkpoints (they may be deleted
@@ -84,31 +77,26 @@ def branches_of_run(folder: RunFolder, settings: Settings, source: DataFolder, s
     Raises:
         RunError: the run has neither a checkpoint nor weights, or its checkpoint is of other networks.
     """
-    path = _newest_sound(folder)
-    if path is None:
+    found = networks_of_run(folder, settings)
+    if found is None:
         if not folder.weights.is_file():
             raise RunError(
                 f"'{folder.root}' has neither a sound checkpoint nor weights to look with; train it first."
             )
         branches, _, _ = branches_of_weights(folder.root)
+        if settings.teachers is not None:
+            return branches
         return replace(branches, notes=(f"The run has no sound checkpoint. {branches.notes[0]}",))
-    # The checkpoint holds every weight, so that what the run started from is not needed.
-    session = Session(
-        replace(settings, weights="none", init=None), source, split, folder, RunConsole(quiet=True)
-    )
-    method = session.build_method()
-    step = _fill(method, path)
-    networks = method.networks()
-    roles = next((pair for pair in _PAIRS if networks.keys() >= set(pair)), (method.deployed,))
+    roles = found.branches()
     device = resolve_device("auto")
     return Branches(
-        {role: networks[role] for role in roles},
+        {role: found.networks[role] for role in roles},
         device,
         # The precision of training where the device has it, as in `Predictor`.
         "32" if settings.precision == "32" else resolve_precision("auto", device),
         settings.window,
         source.encoding.images,
-        tuple(_notes(roles, settings, step)),
+        tuple(_notes(roles, settings, found.step)),
     )
 
 
@@ -122,26 +110,3 @@ def _notes(roles: tuple[str, ...], settings: Settings, step: int) -> list[str]:
     if step < settings.steps:
         notes.append(f"The run is not finished; its networks of step {step} of {settings.steps} are asked.")
     return notes
-
-
-def _newest_sound(folder: RunFolder) -> Path | None:
-    paths = (folder.checkpoint, folder.previous_checkpoint)
-    return next((path for path in paths if path.is_file() and is_sound(path)), None)
-
-
-def _fill(method: Method, path: Path) -> int:
-    """Put a sound checkpoint's weights into a method, and return its step."""
-    held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    prefix = "method."
-    weights = {
-        name.removeprefix(prefix): value
-        for name, value in held["state_dict"].items()
-        if name.startswith(prefix)
-    }
-    try:
-        method.load_state_dict(weights)
-        return int(held["global_step"])
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"'{path}' holds other networks than config.yaml names; restore the one that the run wrote."
-        ) from error

@@ -12,8 +12,9 @@ from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Split
 from mutualseg.data.split_file import read_split
 from mutualseg.engine.checked_settings import read_settings
+from mutualseg.engine.reopened_data import reopen_run_data
 from mutualseg.errors import ConfigError, DataError, RunError
-from mutualseg.resolving import read_data, reopen_data
+from mutualseg.resolving import read_data
 from mutualseg.runs import RunFolder
 from mutualseg.skipped_list import read_skipped
 from mutualseg.suggesting.branches import Branches, branches_of_run, branches_of_weights
@@ -58,26 +59,12 @@ def start_from(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet:
         raise RunError(f"There is no run folder or weights file '{run}'; give the --out of a train.")
     folder = RunFolder(run)
     settings = read_settings(folder)
-    if data is not None:
-        settings = replace(settings, data=str(Path(data).absolute()))
-    try:
-        source = reopen_data(settings, quiet=quiet)
-    except DataError as error:
-        if data is not None or Path(settings.data).exists():
-            raise
-        raise DataError(
-            f"The data folder {settings.data} of the run is gone; say where it is now with --data."
-        ) from error
-    if folder.read_classes() != source.classes:
-        raise RunError(
-            f"{source.root} has the classes {', '.join(source.classes)}, but the run learned "
-            f"{', '.join(folder.read_classes())}; restore the class list, or give the run's own data."
-        )
+    source = reopen_run_data(folder, settings, data, quiet=quiet)
     lost = [row.skipped.file for row in read_skipped(folder.skipped)]
     # What is gone of the run's unlabeled images is not asked for if others are to be looked at.
     may_lack = bool(unlabeled) or settings.on_bad_image == "skip"
     split = read_split(folder.split, source, lost=lost if may_lack else None)
-    branches = branches_of_run(folder, settings, source, split)
+    branches = branches_of_run(folder, settings, source)
     chosen_labels = settings.labeled is not None
     notes: tuple[str, ...] = ()
     if not chosen_labels:
