@@ -16,33 +16,33 @@ from mutualseg.command_line.training_verbs import perform_compare, perform_train
 from mutualseg.command_line.using_verbs import perform_evaluate, perform_predict
 
 VERBS = {
+    "check": "look a data folder over and name what is wrong with it",
+    "split": "choose labeled and held-out images ahead",
     "train": "train a network from labeled and unlabeled images",
     "evaluate": "score a trained network on the val or test part",
+    "compare": "train several methods, label amounts and seeds, in one table",
+    "report": "write a page of one run or several to look at",
     "predict": "segment images with a trained network",
     "app": "serve a page to try a network on images, or to compare two",
+    "suggest": "choose which images to label next, with masks to begin with",
     "export": "write a trained network as one ONNX or pt2 file for other programs",
     "distill": "teach a small network what a finished run knows",
-    "suggest": "choose which images to label next, with masks to begin with",
-    "split": "choose labeled and held-out images ahead",
-    "check": "look a data folder over and name what is wrong with it",
-    "report": "write a page of one run or several to look at",
-    "compare": "train several methods, label amounts and seeds, in one table",
     "push": "publish a trained network on the Hugging Face Hub",
 }
 """What each verb is for, in the order of `--help`."""
 
 PERFORM: Mapping[str, Callable[[dict[str, Any], bool], int]] = {
+    "check": perform_check,
+    "split": perform_split,
     "train": perform_train,
     "evaluate": perform_evaluate,
+    "compare": perform_compare,
+    "report": perform_report,
     "predict": perform_predict,
     "app": perform_app,
+    "suggest": perform_suggest,
     "export": perform_export,
     "distill": perform_distill,
-    "suggest": perform_suggest,
-    "split": perform_split,
-    "check": perform_check,
-    "report": perform_report,
-    "compare": perform_compare,
     "push": perform_push,
 }
 """Verb to what performs it: arguments of the `api` function and whether JSON is wanted, to the exit code."""
