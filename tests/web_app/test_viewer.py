@@ -238,7 +238,9 @@ def test_two_networks_are_shown_with_what_differs(
     shares = render_classes(view)
     for index, name in enumerate(CLASSES):
         assert name in shares
-        assert f"{100 * float((masks[0] == index).mean()):.1f} %" in shares or (masks[0] == index).mean() < 5e-4
+        assert (
+            f"{100 * float((masks[0] == index).mean()):.1f} %" in shares or (masks[0] == index).mean() < 5e-4
+        )
 
 
 @pytest.mark.slow
