@@ -151,6 +151,12 @@ class Viewer:
                 return self._view(session, [str(error)])
             return self._view(session)
 
+    def position(self, page: str) -> int:
+        """Return which image a page shows, from 0."""
+        with self._lock:
+            session = self.sessions.of(page)
+            return session.positions[session.shows_folder]
+
     def compared(self, page: str) -> str | None:
         """Return the address of the network that a page compares with."""
         with self._lock:

@@ -161,8 +161,10 @@ def make_page(viewer: Viewer, *, limits: str, may_add_networks: bool) -> gr.Bloc
             return [*show(viewer.drop(_page(request), files)), None]
 
         def go(number: float | None, request: gr.Request) -> list[Any]:
-            place = int(number or 1) - 1
-            return show(viewer.go(_page(request), place))
+            now = viewer.position(_page(request))
+            if number == now + 1:  # the field was left as it was
+                return [gr.skip()] * len(own.shown())
+            return show(viewer.go(_page(request), now if number is None else int(number) - 1))
 
         def go_back(request: gr.Request) -> list[Any]:
             return show(viewer.step(_page(request), -1))
