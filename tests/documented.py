@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = ("README.md", *(f"docs/{name}.md" for name in ("index", "start", "data", "guide", "recipes", "using")))
+_PAGES = ("index", "start", "data", "guide", "recipes", "using")
+DOCUMENTS = ("README.md", *(f"docs/{name}.md" for name in _PAGES))
 """Those that a user follows; the others quote what was run on other data, on other machines."""
 
 _INLINE = re.compile(r"`(mutualseg [^`]+)`")
