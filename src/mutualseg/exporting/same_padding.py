@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,7 @@ class WholeNumberSame(Conv2dSame):
         stride, seen = self.stride[axis], (self.kernel_size[axis] - 1) * self.dilation[axis] + 1
         if seen == 1:
             return 0, 0
-        total = ((side + stride - 1) // stride - 1) * stride + seen - side
+        total: Any = ((side + stride - 1) // stride - 1) * stride + seen - side
         if seen < stride:  # else it cannot be negative
             total = torch.sym_max(total, 0)
         return total // 2, total - total // 2
