@@ -123,23 +123,6 @@ def test_reports_show_it_beside_the_run(taught: Path, command: Command) -> None:
     assert "distillation" in both
 
 
-@pytest.mark.slow
-def test_the_command_prints_both_and_takes_the_next_free_folder(taught: Path, command: Command) -> None:
-    before = files_below(taught / "distilled")
-    done = command("distill", taught, *words(steps=1, evaluate_every=1, threshold=0.5, seed=3), "--quiet")
-    assert done.code == 0, done.err
-    lines = done.out.splitlines()
-    assert all(len(line) <= 80 for line in lines[:4])
-    own, theirs = (json.loads((taught / n / "summary.json").read_text()) for n in ("distilled-2", "."))
-    assert lines[1].split()[-5:] == [f"{own['miou']:.2f}", "1.98", "M", *lines[1].split()[-2:]]
-    assert f"{theirs['miou']:.2f}" in lines[2]
-    assert lines[3] == "(per image of 80 x 64 pixels on cpu)"
-    assert files_below(taught / "distilled") == before
-    config = yaml.safe_load((taught / "distilled-2/config.yaml").read_text())
-    assert (config["steps"], config["seed"], config["method"]["threshold"]) == (1, 3, 0.5)
-    assert "distilled-2" in (taught / "report.html").read_text()
-
-
 @pytest.fixture(scope="module")
 def killed(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a distilled run that was killed in its third of four steps, to copy with its teaching run."""
@@ -330,12 +313,28 @@ def test_other_data_place_and_single_network(run: Path, data: Path) -> None:
 
 
 @pytest.mark.slow
-def test_labels_only_run_teaches_alone(data: Path, command: Command) -> None:
+def test_a_single_network_teaches_alone_in_the_next_free_folder(data: Path, command: Command) -> None:
+    run = Path("single")
     mutualseg.train(str(data), out="single", quiet=True, method="labels_only", **SMALL | {"steps": 2})
-    done = command("distill", "single", *words(steps=2))
+    (run / "distilled").mkdir()
+    (run / "distilled/mine.txt").write_text("not to be touched")
+    done = command("distill", run, *words(steps=2, threshold=0.5, seed=3))
     assert done.code == 0, done.err
     told = " ".join(done.err.split())
     assert "single (labels_only) deploys one network, which teaches alone: teacher a" in told
-    summary = json.loads(Path("single/distilled/summary.json").read_text())
-    assert list(summary["networks"]) == ["student_a", "average", "teacher_a"]
-    assert summary["unlabeled_images"] == 5  # which the teacher can name though its own run did not use them
+    assert files_below(run / "distilled") == {"mine.txt"}
+    own, theirs = (json.loads((run / name / "summary.json").read_text()) for name in ("distilled-2", "."))
+    assert list(own["networks"]) == ["student_a", "average", "teacher_a"]
+    assert own["unlabeled_images"] == 5  # which the teacher can name though its own run did not use them
+    head, *rows, size, use, report = done.out.splitlines()
+    assert head.split() == ["val", "mIoU", "parameters", "per", "image"]
+    assert [row.split()[2:5] for row in rows] == [
+        [f"{summary['miou']:.2f}", "1.98", "M"] for summary in (own, theirs)
+    ]
+    assert size == "(per image of 80 x 64 pixels on cpu)"
+    assert use == "use it: mutualseg predict single/distilled-2 IMAGES --out masks/"
+    assert report == "report: single/distilled-2/report.html"
+    assert all(len(line) <= 80 for line in done.out.splitlines())
+    config = yaml.safe_load((run / "distilled-2/config.yaml").read_text())
+    assert (config["steps"], config["seed"], config["method"]["threshold"]) == (2, 3, 0.5)
+    assert "distilled-2" in (run / "report.html").read_text()

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mutualseg.engine.trained_networks import networks_at, newest_checkpoint
+from mutualseg.engine.trained_networks import branches_at, networks_at, newest_checkpoint
 from mutualseg.errors import ConfigError, RunError
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.runs import RunFolder
@@ -66,13 +66,12 @@ def choose_teachers(folder: RunFolder, settings: Settings) -> tuple[Teachers, st
     Both branches do; of a run with one network, or without a checkpoint, its deployed network alone.
 
     Raises:
-        RunError: the run has neither a sound checkpoint nor weights, or holds other networks than it says.
+        RunError: the run has neither a sound checkpoint nor weights.
     """
     summary = folder.read_summary()
     path = None if settings.teachers is not None else newest_checkpoint(folder)
     if path is not None:
-        found = networks_at(path, folder, settings)
-        roles, step = found.branches(), found.step
+        roles, step = branches_at(path, str(summary["deployed"]))
     elif folder.weights.is_file():
         path, roles, step = folder.weights, (str(summary["deployed"]),), settings.steps
     else:

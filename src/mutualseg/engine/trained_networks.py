@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from mutualseg.settings import Settings
 from mutualseg.supervision import Supervision
 from mutualseg.typed_values import typed_values
 
+_PREFIX = "method."
+"""Before the names of a method's weights in a checkpoint."""
 _PAIRS = (("teacher_a", "teacher_b"), ("student_a", "student_b"))
 """Which networks are a run's two branches: the first pair that it has. Teachers are the better ones."""
 
@@ -39,7 +41,7 @@ class TrainedNetworks:
 
     def branches(self) -> tuple[str, ...]:
         """Return the roles of both branches, or the deployed network's where there is one branch."""
-        return next((pair for pair in _PAIRS if self.networks.keys() >= set(pair)), (self.deployed,))
+        return _branches(self.networks.keys(), self.deployed)
 
 
 def newest_checkpoint(folder: RunFolder) -> Path | None:
@@ -73,6 +75,22 @@ def networks_at(path: Path, folder: RunFolder, settings: Settings) -> TrainedNet
     return TrainedNetworks(method.networks(), method.deployed, step, path)
 
 
+def branches_at(path: Path, deployed: str) -> tuple[tuple[str, ...], int]:
+    """Return what `TrainedNetworks` says of a sound checkpoint, its branches and its step, but build nothing.
+
+    Args:
+        path: the checkpoint.
+        deployed: role of the run's deployed network.
+    """
+    held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)  # no tensor of it is read
+    parts = {name.removeprefix(_PREFIX).partition(".")[0] for name in held["state_dict"]}
+    return _branches(parts, deployed), int(held["global_step"])
+
+
+def _branches(roles: Collection[str], deployed: str) -> tuple[str, ...]:
+    return next((pair for pair in _PAIRS if set(pair) <= set(roles)), (deployed,))
+
+
 def _fresh_method(settings: Settings, num_classes: int) -> Method:
     """Return a run's method with random weights: the checkpoint holds every weight."""
     images = ImageCode.from_plain(settings.image_code)
@@ -93,11 +111,10 @@ def _fresh_method(settings: Settings, num_classes: int) -> Method:
 def _fill(method: Method, path: Path) -> int:
     """Put a sound checkpoint's weights into a method, and return its step."""
     held = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    prefix = "method."
     weights = {
-        name.removeprefix(prefix): value
+        name.removeprefix(_PREFIX): value
         for name, value in held["state_dict"].items()
-        if name.startswith(prefix)
+        if name.startswith(_PREFIX)
     }
     try:
         method.load_state_dict(weights)
