@@ -17,6 +17,7 @@ PROGRAMS: dict[str, list[str]] = {
     "precision": ["--cases", "lite0-64", "--rounds", "1", "--device", "cpu"],
     "loading": ["--cases", "lite0-64", "--steps", "2"],
     "inference": ["--cases", "lite0-64", "--rounds", "1", "--images", "3", "--device", "cpu"],
+    "large_images": ["--sides", "300", "--formats", "tiff"],
     "semantic_augmentation": ["--images", "2", "--side", "8", "--features", "16", "--rounds", "1"],
     "data_path": ["--largest", "1000"],
     "check_speed": ["--images", "40", "--fingerprints", "1000"],

@@ -14,7 +14,7 @@ def partial_of(path: Path) -> Path:
 
 
 @contextmanager
-def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
+def replacing(path: Path, partial: Path | None = None, *, durable: bool = True) -> Iterator[Path]:
     """Yield a path to write to; then put what was written there in the file's place, safe on the disk.
 
     If that fails, nothing of it is left behind, and the file is what it was. A link in the file's place is
@@ -23,6 +23,8 @@ def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
     Args:
         path: The file that appears or changes once everything is written.
         partial: Where it is written first, in the same folder; `partial_of(path)` if not given.
+        durable: Wait until it is safe on the disk, which takes milliseconds. Without, a power loss may leave
+            nothing of what was written last, and a kill still leaves no half of it.
 
     Raises:
         OSError: It cannot be written; the error names the file.
@@ -32,13 +34,15 @@ def replacing(path: Path, partial: Path | None = None) -> Iterator[Path]:
         with faults_naming(path, partial):
             partial.unlink(missing_ok=True)
             yield partial
-            sync(partial)
+            if durable:
+                sync(partial)
             partial.replace(path)
     except BaseException:
         with suppress(OSError):
             partial.unlink()
         raise
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def write_text(path: Path, text: str, *, errors: str = "strict") -> None:

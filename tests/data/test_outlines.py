@@ -87,11 +87,12 @@ def test_pixels_that_touch_at_a_corner_are_two_regions() -> None:
     assert sorted(outline.value for outline in outlines(mask)) == [0, 0, 1, 1]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=300)
 @given(masks(), st.sampled_from([0.3, 0.75, 0.9]))
 def test_fewer_corners_move_pixels_at_a_border_alone(mask: Mask, tolerance: float) -> None:
     found = filled(mask, tolerance)
     assert not ((found != mask) & ~at_border(mask)).any()
+    assert not (found == NOTHING).any()
 
 
 def test_a_scene_keeps_its_borders_closed_with_far_fewer_corners() -> None:

@@ -20,8 +20,7 @@ def simplified(
 ) -> list[Numbers]:
     """Return outlines with fewer corners.
 
-    Each piece between two fixed corners is the same in both outlines that it is a border of, so it is
-    simplified from the same end in both.
+    A corner stays in all outlines that pass it or in none, so that neighbors keep their common border.
 
     Args:
         corners: (x, y) of each outline, [N,2].
@@ -40,7 +39,7 @@ def simplified(
 
 
 def _pieces(points: Numbers, stay: npt.NDArray[np.bool_]) -> Iterator[Numbers]:
-    """Yield a closed outline in pieces from one fixed corner to the next, each from its smaller end."""
+    """Yield a closed outline in pieces from one fixed corner to the next."""
     places = np.flatnonzero(stay)
     if not len(places):  # an island: cut at its first corner and at the one farthest from that
         first = int(np.lexsort((points[:, 1], points[:, 0]))[0])
@@ -49,9 +48,7 @@ def _pieces(points: Numbers, stay: npt.NDArray[np.bool_]) -> Iterator[Numbers]:
     around = np.concatenate([points[places[0] :], points[: places[0] + 1]])
     bounds = [*(places - places[0]).tolist(), len(points)]
     for begin, end in pairwise(bounds):
-        piece = around[begin : end + 1]
-        ends = [tuple(piece[place]) for place in (0, 1, -2, -1)]
-        yield piece[::-1] if (ends[3], ends[2]) < (ends[0], ends[1]) else piece
+        yield around[begin : end + 1]
 
 
 def _essential(piece: Numbers, tolerance: float) -> npt.NDArray[np.bool_]:

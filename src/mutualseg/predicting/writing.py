@@ -40,7 +40,7 @@ def write_item(item: Item, out: Path, kinds: Sequence[str], painter: Painter) ->
             continue
         place.parent.mkdir(parents=True, exist_ok=True)
         if kind in FORMS:
-            with replacing(place) as partial:
+            with replacing(place, durable=False) as partial:  # it can be predicted again
                 painter.picture(kind, item.image, item.look).save(partial, format="PNG")
         else:
             _write_polygons(place, item.look.indices.numpy(), item, painter)
