@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 
 import mutualseg
 from mutualseg.errors import DataError
+from mutualseg.evaluation.large_images import Look
 from mutualseg.predictor import Predictor
 from mutualseg.web_app import sessions, viewer
 from mutualseg.web_app.page import render_classes, render_heading, render_stage
@@ -75,9 +77,12 @@ def test_nothing_asks_the_network_twice(
 ) -> None:
     asked = []
     look_at = Predictor.look_at
-    monkeypatch.setattr(
-        Predictor, "look_at", lambda self, *words, **named: asked.append(1) or look_at(self, *words, **named)
-    )
+
+    def counted(self: Predictor, *words: Any, **named: Any) -> Look:
+        asked.append(1)
+        return look_at(self, *words, **named)
+
+    monkeypatch.setattr(Predictor, "look_at", counted)
     app = make_viewer(runs[0], images=photos)
     app.open(PAGE)
     app.step(PAGE, 1)
