@@ -136,7 +136,7 @@ class _Page:
         return self.driver.find_element("css selector", selector)
 
     def script(self, code: str, *values: object) -> Any:
-        return self.driver.execute_script(code, *values)  # type: ignore[no-untyped-call]
+        return self.driver.execute_script(code, *values)
 
     def until(self, is_so: Callable[[], object]) -> Any:
         """Wait until something is so; what changes meanwhile counts as not yet."""

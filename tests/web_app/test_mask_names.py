@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mutualseg.web_app.mask_names import folder_names, mask_names
@@ -37,6 +37,7 @@ def test_no_two_masks_are_alike_even_where_case_does_not_count() -> None:
     assert folder_names(["run", "Run", "../x"]) == ["run", "Run-2", "_._x"]
 
 
+@settings(deadline=None)  # other tests may share the cores
 @given(st.lists(st.text(max_size=30), max_size=6))
 def test_no_name_leads_out_of_the_archive(names: list[str]) -> None:
     made = mask_names(names)
