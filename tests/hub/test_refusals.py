@@ -12,7 +12,7 @@ import mutualseg
 from mutualseg.errors import HubError, MutualSegError
 from mutualseg.hub.addresses import Address, parse_address
 from tests.command.conftest import Command
-from tests.command.made import files_below
+from tests.command.made import files_below, write_photos
 from tests.hub.fake_hub import OWNER, Hub
 
 NAME = f"{OWNER}/discs"
@@ -48,8 +48,9 @@ def test_addresses() -> None:
     assert str(parse_address("hf://a/b.c@main")) == "hf://a/b.c@main"
 
 
-def test_unknown_model(hub: Hub, command: Command) -> None:
-    outcome = command("predict", f"hf://{OWNER}/nothing", "x", "--out", "y")
+def test_unknown_model(hub: Hub, command: Command, tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", ("a.png",))
+    outcome = command("predict", f"hf://{OWNER}/nothing", photos, "--out", tmp_path / "out")
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
     assert "The Hub knows no 'someone/nothing' that you may read" in outcome.err
 
