@@ -62,7 +62,7 @@ def row_of(name: str, *, device: Device, images: int, rounds: int, window: int |
                 str(root / "images"),
                 out=str(root / "out"),
                 window="whole" if window is None else window,
-                device=device,  # type: ignore[arg-type]  # resolved: a name of one
+                device=device,
                 quiet=True,
             )
             whole.append((time.perf_counter() - started) / len(done.written))
