@@ -12,9 +12,10 @@ from torch import nn
 from mutualseg.errors import ExportError
 from mutualseg.exporting.images import made_images
 from mutualseg.exporting.parity import compare, require_parity
-from mutualseg.exporting.sessions import Array, Said, open_onnx
+from mutualseg.exporting.same_padding import WholeNumberSame, with_whole_number_padding
+from mutualseg.exporting.sessions import Array, Said, open_onnx, open_pt2
 from mutualseg.exporting.tracing import traced
-from mutualseg.exporting.writing import onnx_model, save_onnx
+from mutualseg.exporting.writing import onnx_model, save_onnx, save_pt2
 from mutualseg.networks.build import NetworkConfig, build_segmenter
 from mutualseg.networks.depthwise import speed_up_depthwise
 from mutualseg.networks.deterministic_pooling import make_pooling_deterministic
@@ -68,8 +69,22 @@ def test_layers_that_look_at_their_size(tmp_path: Path) -> None:
     pooling = (Pooled(1), Pooled(6))
     network = segmenter(wide, dilated, padded_like_tensorflow, *pooling)
     save_onnx(onnx_model(traced(network, with_classes=True), 18), tmp_path / "network.onnx", {})
-    run = open_onnx(tmp_path / "network.onnx")
-    require_parity(compare(network, run, made_images(3), "made images"), "onnx")
+    save_pt2(traced(network, with_classes=False), tmp_path / "network.pt2", {})
+    for run in (open_onnx(tmp_path / "network.onnx"), open_pt2(tmp_path / "network.pt2")):
+        require_parity(compare(network, run, made_images(3), "made images"), "exported")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation"), [(3, 2, 1), (5, 1, 2), (1, 2, 1), (2, 3, 1), (4, 2, 1)]
+)
+@pytest.mark.parametrize("size", [(1, 1), (7, 12), (8, 5)])
+def test_padding_in_whole_numbers(kernel: int, stride: int, dilation: int, size: tuple[int, int]) -> None:
+    plain = Conv2dSame(6, 6, kernel, stride=stride, dilation=dilation, groups=2)
+    encoder = with_whole_number_padding(segmenter(plain)).encoder
+    (copied,) = [module for module in encoder.modules() if isinstance(module, Conv2dSame)]
+    assert type(copied) is WholeNumberSame
+    images = torch.rand(2, 6, *size)
+    torch.testing.assert_close(copied(images), plain(images), rtol=0, atol=0)
 
 
 def test_images_of_five_bands() -> None:

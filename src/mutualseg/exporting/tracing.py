@@ -11,6 +11,7 @@ from torch.export import Dim, ExportedProgram
 
 from mutualseg.errors import ExportError
 from mutualseg.exporting.quiet_libraries import quiet_libraries
+from mutualseg.exporting.same_padding import with_whole_number_padding
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.one_line import one_line
 
@@ -70,7 +71,7 @@ def traced(network: Segmenter, *, with_classes: bool) -> ExportedProgram:
     try:
         with torch.no_grad(), _sizes_unlooked_at(), quiet_libraries():
             program = torch.export.export(
-                Deployed(network, with_classes=with_classes),
+                Deployed(with_whole_number_padding(network), with_classes=with_classes),
                 (example,),
                 dynamic_shapes=(sizes,),
                 strict=False,

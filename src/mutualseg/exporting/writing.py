@@ -68,9 +68,20 @@ def describe_file(path: Path, description: Mapping[str, Any]) -> None:
 
 
 def save_pt2(program: ExportedProgram, path: Path, description: Mapping[str, Any]) -> None:
-    """Write a program as one file, with its description as an extra file in it."""
-    with quiet_libraries():
-        torch.export.save(program, path, extra_files={f"{KEY}.json": as_json(description)})
+    """Write a program as one file, with its description as an extra file in it.
+
+    Raises:
+        ExportError: PyTorch cannot write one of the network's operations down.
+    """
+    try:
+        with quiet_libraries():
+            torch.export.save(program, path, extra_files={f"{KEY}.json": as_json(description)})
+    except OSError:
+        raise
+    except Exception as error:
+        raise ExportError(
+            f"This network cannot be written as pt2 ({one_line(error)}); try --to onnx, or another network."
+        ) from error
 
 
 def _name_sizes(model: Any) -> None:
