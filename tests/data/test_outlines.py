@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from mutualseg.data import labelme
@@ -148,3 +149,76 @@ def test_what_the_file_says(tmp_path: Path) -> None:
     (shape,) = content["shapes"]  # background at the edge is what no shape covers
     assert (shape["label"], shape["shape_type"]) == ("cell 2", "polygon")
     assert sorted(map(tuple, shape["points"])) == [(3, 2), (3, 4), (6, 2), (6, 4)]
+
+
+def painted(classes: Mask, tolerance: float = 0.0) -> Mask:
+    """Return what is left of a map once it is outlined and painted again; 99 where nothing is painted."""
+    again = np.full(classes.shape, 99, np.uint8)
+    for outline in outlines(classes, tolerance):
+        paint(again, fill_polygon(outline.points, *classes.shape), outline.value)
+    return again
+
+
+def waves(height: int = 90, width: int = 120) -> Mask:
+    """Return a map of smooth regions, as networks predict them."""
+    down, right = np.mgrid[:height, :width]
+    field = np.sin(right / 17) + np.cos(down / 13 + right / 29) + 0.5 * np.sin(down / 7)
+    found: Mask = np.digitize(field, [-0.7, 0.2, 1.0]).astype(np.uint8)
+    return found
+
+
+def test_one_pixel_has_four_corners_clockwise() -> None:
+    classes = np.zeros((3, 4), np.uint8)
+    classes[1, 2] = 7
+    whole, pixel = outlines(classes)
+    assert (whole.value, whole.is_at_edge) == (0, True)
+    assert sorted(map(tuple, whole.points.tolist())) == [(0, 0), (0, 3), (4, 0), (4, 3)]
+    assert (pixel.value, pixel.is_at_edge) == (7, False)
+    corners = pixel.points.tolist()
+    first = corners.index([2, 1])
+    assert corners[first:] + corners[:first] == [[2, 1], [3, 1], [3, 2], [2, 2]]
+
+
+def test_what_lies_inside_comes_later_and_a_hole_is_no_outline() -> None:
+    classes = np.zeros((7, 7), np.uint8)
+    classes[1:6, 1:6] = 1
+    classes[2:5, 2:5] = 0
+    classes[3, 3] = 2
+    assert [outline.value for outline in outlines(classes)] == [0, 1, 0, 2]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    arrays.arrays(
+        np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.sampled_from([0, 1, 2, 255])
+    )
+)
+def test_any_map_comes_back_pixel_by_pixel(classes: Mask) -> None:
+    np.testing.assert_array_equal(painted(classes), classes)
+
+
+def test_simplified_outlines_leave_no_pixel_out_and_keep_nearly_all() -> None:
+    classes = waves()
+    again = painted(classes, tolerance=1.0)
+    assert not (again == 99).any()
+    assert (again == classes).mean() > 0.98
+    exact, simple = (sum(len(one.points) for one in outlines(classes, tolerance)) for tolerance in (0.0, 1.0))
+    assert simple < exact / 3
+
+
+def test_neighbors_share_their_simplified_line() -> None:
+    down, right = np.mgrid[:40, :40]
+    classes = (right > 5 + 0.6 * down).astype(np.uint8)
+    one, other = (set(map(tuple, outline.points.tolist())) for outline in outlines(classes, 1.25))
+    assert len(one & other) == 2  # a straight line from border to border
+    assert one ^ other == {(0, 0), (0, 40), (40, 0), (40, 40)}
+
+
+@pytest.mark.parametrize("tolerance", [0.5, 1.0, 3.0])
+def test_no_corner_is_farther_away_than_the_tolerance(tolerance: float) -> None:
+    classes = waves()
+    again = painted(classes, tolerance=tolerance)
+    for down, right in np.argwhere(again != classes).tolist():
+        reach = int(np.ceil(tolerance)) + 1
+        around = classes[max(0, down - reach) : down + reach + 1, max(0, right - reach) : right + reach + 1]
+        assert again[down, right] in around

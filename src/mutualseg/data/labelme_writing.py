@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mutualseg.data.label_names import is_background
 from mutualseg.data.mask_codes import IGNORE
-from mutualseg.data.outlines import outlines
+from mutualseg.data.outlines import Outline, outlines
 
 TOLERANCE = 0.9
 """How far outlines may leave the sides of pixels: only pixels at a border can change."""
@@ -24,37 +24,57 @@ def labelme_text(
 ) -> str:
     """Return the JSON text of an image's polygons, each class by its name.
 
-    Shapes are painted in order, so that one in the hole of another comes after it. Background at the edge
-    of the image is left out, as it is what no shape covers; pixels of 255 are `__ignore__`.
-
     Args:
-        mask: class indices, uint8 [H,W].
+        mask: class indices, uint8 [H,W]; pixels of 255 are `__ignore__`.
         classes: names by index.
         image: path of the image from the JSON's folder, with / between its parts.
         tolerance: see `outlines.outlines`.
     """
-    shapes = []
-    for outline in outlines(mask, tolerance):
-        label = _IGNORED if outline.value == IGNORE else classes[outline.value]
-        if is_background(label) and outline.is_at_edge:
-            continue
-        shapes.append(
-            {
-                "label": label,
-                "points": outline.points.tolist(),
-                "group_id": None,
-                "description": "",
-                "shape_type": "polygon",
-                "flags": {},
-            }
-        )
-    content = {
+    return outlines_text(shown_outlines(mask, classes, tolerance), classes, image, mask.shape)
+
+
+def shown_outlines(
+    mask: npt.NDArray[np.uint8], classes: Sequence[str], tolerance: float = TOLERANCE
+) -> list[Outline]:
+    """Return the outlines of a mask, without background at the edge: it is what no shape covers."""
+    return [
+        outline
+        for outline in outlines(mask, tolerance)
+        if not (outline.is_at_edge and is_background(_label(outline, classes)))
+    ]
+
+
+def outlines_text(shown: Sequence[Outline], classes: Sequence[str], image: str, size: tuple[int, ...]) -> str:
+    """Return the JSON text of outlines in the order in which they are painted: one in a hole comes later.
+
+    Args:
+        shown: what is written.
+        classes: names by index.
+        image: see `labelme_text`.
+        size: (height, width) of the image.
+    """
+    shapes = [
+        {
+            "label": _label(outline, classes),
+            "points": outline.points.tolist(),
+            "group_id": None,
+            "description": "",
+            "shape_type": "polygon",
+            "flags": {},
+        }
+        for outline in shown
+    ]
+    content: dict[str, object] = {
         "version": _VERSION,
         "flags": {},
         "imagePath": image,
         "imageData": None,
-        "imageHeight": mask.shape[0],
-        "imageWidth": mask.shape[1],
+        "imageHeight": size[0],
+        "imageWidth": size[1],
         "shapes": shapes,
     }
     return json.dumps(content) + "\n"
+
+
+def _label(outline: Outline, classes: Sequence[str]) -> str:
+    return _IGNORED if outline.value == IGNORE else classes[outline.value]

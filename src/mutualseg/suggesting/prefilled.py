@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,8 +12,10 @@ import numpy.typing as npt
 
 from mutualseg.data.catalog import class_colors
 from mutualseg.data.label_names import is_background
+from mutualseg.data.labelme_writing import outlines_text, shown_outlines
 from mutualseg.data.mask_codes import Color, MaskCode
-from mutualseg.data.traced_outlines import Outline, trace_outlines, without_specks
+from mutualseg.data.outlines import outlines
+from mutualseg.data.specks import without_specks
 from mutualseg.errors import ConfigError
 from mutualseg.nearest import unknown_name
 from mutualseg.reporting.pictures import save_indexed
@@ -67,43 +68,17 @@ def save_mask(path: Path, classes: Indices, code: MaskCode, colors: Sequence[Col
 
 
 def labelme_text(classes: Indices, names: Sequence[str], image: str) -> str:
-    """Return the JSON that LabelMe opens beside an image: a polygon for each region.
-
-    Small regions are painted over larger ones, as LabelMe's own export does. Regions of a class called
-    background are left out where nothing would be painted below them.
+    """Return the JSON that LabelMe opens beside an image: a polygon for each region that is no speck.
 
     Args:
         classes: indices [H,W].
         names: of the classes.
         image: path of the image from the JSON's folder on, with /.
     """
-    height, width = classes.shape
-    content = {
-        "version": "5.4.1",
-        "flags": {},
-        "shapes": [
-            {
-                "label": names[outline.value],
-                "points": outline.points.tolist(),
-                "group_id": None,
-                "description": "",
-                "shape_type": "polygon",
-                "flags": {},
-            }
-            for outline in _shown_outlines(classes, names)
-        ],
-        "imagePath": image,
-        "imageData": None,
-        "imageHeight": height,
-        "imageWidth": width,
-    }
-    return json.dumps(content, ensure_ascii=False) + "\n"
-
-
-def _shown_outlines(classes: Indices, names: Sequence[str]) -> list[Outline]:
-    outlines = trace_outlines(without_specks(classes, SPECK), tolerance=TOLERANCE)
-    shown = [one for one in outlines if not (one.touches_border and is_background(names[one.value]))]
-    return shown or outlines  # a file without shapes would say that nobody has looked at the image
+    cleaned = without_specks(classes, SPECK)
+    # A file without shapes would say that nobody has looked at the image.
+    shown = shown_outlines(cleaned, names, TOLERANCE) or outlines(cleaned, TOLERANCE)
+    return outlines_text(shown, names, image, classes.shape)
 
 
 def cvat_head(names: Sequence[str], colors: Sequence[Color] | None) -> str:
