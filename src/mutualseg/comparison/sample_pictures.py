@@ -8,9 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
 from mutualseg.atomic_files import replacing
 from mutualseg.comparison.on_test import counted_network_of
@@ -19,7 +17,7 @@ from mutualseg.data.samples import Sample
 from mutualseg.errors import WeightsError
 from mutualseg.predictor import Predictor
 from mutualseg.reporting.display import as_rgb
-from mutualseg.reporting.pictures import Colors, Pixels, overlay, sheet
+from mutualseg.reporting.pictures import Colors, Pixels, narrowed, overlay, sheet
 from mutualseg.runs import RunFolder
 
 _PICTURES = 4
@@ -76,7 +74,7 @@ def draw_samples(
         )
     if not labels:
         return
-    rows = [[_narrowed(picture) for picture in pictures] for pictures in zip(*columns, strict=True)]
+    rows = [[narrowed(picture, _WIDTH) for picture in pictures] for pictures in zip(*columns, strict=True)]
     with replacing(path) as partial:
         sheet(rows, ["image", "truth", *labels], classes, colors).save(partial, format="PNG")
 
@@ -105,11 +103,3 @@ def shown_runs(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def _truth(sample: Sample, image: Pixels, classes: int, encoding: Encoding, colors: Colors | None) -> Pixels:
     assert sample.mask is not None  # val images have one
     return overlay(image, encoding.masks.read(sample.mask), classes, opacity=0.75, colors=colors)
-
-
-def _narrowed(picture: Pixels) -> Pixels:
-    height, width = picture.shape[:2]
-    if width <= _WIDTH:
-        return picture
-    size = _WIDTH, max(1, round(height * _WIDTH / width))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))

@@ -53,6 +53,15 @@ def overlay(
     return mixed.round().astype(np.uint8)
 
 
+def narrowed(picture: Pixels, width: int) -> Pixels:
+    """Return a picture [H,W,3] at most `width` pixels wide, in its own shape."""
+    height, own = picture.shape[:2]
+    if own <= width:
+        return picture
+    size = width, max(1, round(height * width / own))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+
+
 def hide(image: Pixels, visible: npt.NDArray[np.bool_]) -> Pixels:
     """Return the image with pixels that are not visible whitened and hatched."""
     rows, columns = np.indices(visible.shape)

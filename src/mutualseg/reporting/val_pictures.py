@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from mutualseg.atomic_files import faults_naming
@@ -18,7 +16,7 @@ from mutualseg.evaluation.inference import batch_logits
 from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.reporting.display import as_rgb
-from mutualseg.reporting.pictures import Colors, Pixels, overlay, sheet
+from mutualseg.reporting.pictures import Colors, Pixels, narrowed, overlay, sheet
 
 _IMAGES = 4
 _WIDTH = 320
@@ -64,18 +62,10 @@ def draw_val_predictions(
         said = logits.argmax(0).to("cpu")
         picture = as_rgb(image.permute(1, 2, 0).numpy())
         painted = [_painted(picture, each, len(classes), colors) for each in (mask, said)]
-        rows.append([_narrowed(each) for each in (picture, *painted)])
+        rows.append([narrowed(each, _WIDTH) for each in (picture, *painted)])
     with faults_naming(path):
         sheet(rows, ["val image", "truth", "prediction"], classes, colors).save(path)
 
 
 def _painted(picture: Pixels, labels: Tensor, num_classes: int, colors: Colors | None) -> Pixels:
     return overlay(picture, labels.to(torch.uint8).numpy(), num_classes, opacity=0.75, colors=colors)
-
-
-def _narrowed(picture: Pixels) -> Pixels:
-    height, width = picture.shape[:2]
-    if width <= _WIDTH:
-        return picture
-    size = _WIDTH, max(1, round(height * _WIDTH / width))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))

@@ -7,11 +7,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
+from mutualseg.reporting.escaped_pages import escaped_pages
 from mutualseg.run_report.distilled import in_millions
-from mutualseg.terminal import shown
 
 GENERATOR = '<meta name="generator" content="mutualseg report">'
 """What every report begins with: only such a file is replaced."""
@@ -35,21 +35,9 @@ def render(template: str, content: Mapping[str, Any]) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("mutualseg.run_report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_inert,
+    return escaped_pages(
+        "mutualseg.run_report", {"number": _number, "signed": _signed, "millions": in_millions}
     )
-    environment.filters |= {"number": _number, "signed": _signed, "millions": in_millions}
-    return environment
-
-
-def _inert(value: Any) -> Any:
-    """Return a text without what turns the direction of reading, or that no file can hold."""
-    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _number(value: float | None, places: int = 1) -> str:

@@ -6,12 +6,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from mutualseg.data.catalog import class_colors
 from mutualseg.data.image_kinds import bands_in_words
-from mutualseg.terminal import shown
+from mutualseg.reporting.escaped_pages import escaped_pages
 from mutualseg.web_app.class_shares import ClassRow, class_rows
 from mutualseg.web_app.differences import Difference, difference
 from mutualseg.web_app.drawing import confidence_colors, css_color, difference_uri, photo_uri, shown_size
@@ -120,21 +119,7 @@ def _template(name: str, **content: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("mutualseg.web_app", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_inert,
-    )
-    environment.filters["percent"] = _percent
-    return environment
-
-
-def _inert(value: Any) -> Any:
-    """Return a text without what turns the direction of reading."""
-    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return escaped_pages("mutualseg.web_app", {"percent": _percent})
 
 
 def _percent(value: float) -> str:
