@@ -13,9 +13,9 @@ from typing import Any
 import pytorch_lightning as pl
 
 from bare_passes import BarePasses, Pass, recorded
-from mutualseg.engine.event_file import EventFile
 from mutualseg.engine.sample_steps import SampleSteps, wait_for
 from mutualseg.engine.session import Session
+from mutualseg.engine.tracking.run_logger import RunLogger
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.freed_memory import freed_memory_kept
 
@@ -77,7 +77,8 @@ def measure(session: Session, passes: list[Pass]) -> Rounds:
     timed = _Interleaved(bare_passes(session, passes), session.settings.device)
     method = session.build_method()
     with trainer_silenced(), freed_memory_kept(session.settings.device):
-        trainer = build_trainer(session.settings, EventFile(session.folder.root), [timed])
+        logger = RunLogger(session.folder, session.settings.logger, print, leads=True)
+        trainer = build_trainer(session.settings, logger, [timed])
         trainer.fit(session.build_training(method), datamodule=session.build_streams(method))
     found = timed.rounds
     return Rounds(*(values[WARM_UP:] for values in (found.step, found.bare, found.loader_cpu)))

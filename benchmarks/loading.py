@@ -23,8 +23,8 @@ import torch
 from bare_passes import Pass
 from interleaving import bare_passes, passes_of
 from made_run import CASES, WHOLE_STEPS, Case, made_session
-from mutualseg.engine.event_file import EventFile
 from mutualseg.engine.session import Session
+from mutualseg.engine.tracking.run_logger import RunLogger
 from mutualseg.engine.trainer import build_trainer, trainer_silenced
 from mutualseg.freed_memory import freed_memory_kept
 from rows import report
@@ -99,7 +99,8 @@ def trained(session: Session) -> tuple[float, float]:
     """Run a session's steps; return the milliseconds of one with its wait, and the share of waiting."""
     clock, method = _Clock(), session.build_method()
     with trainer_silenced(), freed_memory_kept(session.settings.device):
-        trainer = build_trainer(session.settings, EventFile(session.folder.root), [clock])
+        logger = RunLogger(session.folder, session.settings.logger, print, leads=True)
+        trainer = build_trainer(session.settings, logger, [clock])
         trainer.fit(session.build_training(method), datamodule=session.build_streams(method))
     waits, steps = sum(clock.waits[WARM_UP:]), sum(clock.steps[WARM_UP:])
     return (waits + steps) / (len(clock.steps) - WARM_UP), waits / (waits + steps)

@@ -42,12 +42,10 @@ def app(
         KeyboardInterrupt: at Ctrl-C, once everything is deleted.
     """
     from mutualseg.web_app.announcing import announce
-    from mutualseg.web_app.running_app import serve_until_stopped
+    from mutualseg.web_app.running_app import serve, serve_until_stopped
 
-    serve_until_stopped(
+    served = serve(
         [str(run) for run in ([runs] if isinstance(runs, str) else runs)],
-        partial(announce, quiet=quiet),
-        open_browser=open_browser,
         images=images,
         host=host,
         port=port,
@@ -55,3 +53,4 @@ def app(
         max_megapixels=max_megapixels,
         device=device,
     )
+    serve_until_stopped(served, partial(announce, quiet=quiet), open_browser=open_browser)

@@ -14,8 +14,10 @@ def perform_app(arguments: dict[str, Any], as_json: bool) -> int:
         api.app(**arguments)
         return 0
     from mutualseg.web_app.announcing import announce
-    from mutualseg.web_app.running_app import serve_until_stopped
+    from mutualseg.web_app.running_app import serve, serve_until_stopped
 
-    options = {name: value for name, value in arguments.items() if name not in ("runs", "quiet")}
-    serve_until_stopped(arguments["runs"], partial(announce, as_json=True), **options)
+    options = {name: value for name, value in arguments.items() if name not in ("quiet", "open_browser")}
+    serve_until_stopped(
+        serve(**options), partial(announce, as_json=True), open_browser=arguments["open_browser"]
+    )
     return 0

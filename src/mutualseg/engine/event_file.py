@@ -15,7 +15,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers.logger import Logger
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
@@ -28,7 +27,7 @@ _VERSION = "brain.Event:2"
 """What the first record of a file says, and TensorBoard asks for."""
 
 
-class EventFile(Logger):
+class EventFile:
     """Scalars and pictures by step in a new file of a folder, which appears with the first of them.
 
     Args:
@@ -36,19 +35,8 @@ class EventFile(Logger):
     """
 
     def __init__(self, folder: Path) -> None:
-        super().__init__()
         self._folder = folder
         self._path: Path | None = None
-
-    @property
-    def name(self) -> str:
-        """No name: the folder is the run's."""
-        return ""
-
-    @property
-    def version(self) -> str:
-        """No version, for the same reason."""
-        return ""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Append values by name.
@@ -76,17 +64,11 @@ class EventFile(Logger):
         held = Summary(value=[Summary.Value(tag=name, image=image)])
         self._append(Event(wall_time=time.time(), step=step, summary=held))
 
-    def log_hyperparams(self, params: Any, *arguments: Any, **options: Any) -> None:
-        """Write nothing: the run's settings are in config.yaml."""
-
     def save(self) -> None:
         """Have the system put the records on the disk now."""
         if self._path is not None:
             with faults_naming(self._path):
                 sync(self._path)
-
-    def finalize(self, status: str) -> None:
-        """Do nothing: every record is written, and the file is closed."""
 
     def _start(self) -> None:
         if self._path is None:

@@ -6,7 +6,7 @@ import signal
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -15,6 +15,9 @@ from mutualseg.errors import ConfigError, Interrupted
 from mutualseg.web_app.announcing import Announcement
 
 _MOST_RUNS = 2
+
+Served = AbstractContextManager[tuple[Announcement, threading.Thread]]
+"""An app that runs while a block does: what is said of it, and the thread that answers."""
 
 
 @contextmanager
@@ -56,19 +59,13 @@ def serve(
         yield Announcement(listener.url, listener.is_local, len(folder)), thread
 
 
-def serve_until_stopped(
-    runs: Sequence[str],
-    announce: Callable[[Announcement], None],
-    *,
-    open_browser: bool,
-    images: str | None,
-    host: str,
-    port: int | None,
-    max_megabytes: float,
-    max_megapixels: float,
-    device: str,
-) -> None:
+def serve_until_stopped(app: Served, announce: Callable[[Announcement], None], *, open_browser: bool) -> None:
     """Serve an app until Ctrl-C or a signal ends it.
+
+    Args:
+        app: of `serve`, not begun yet.
+        announce: tells the user where it is.
+        open_browser: open the page there.
 
     Raises:
         KeyboardInterrupt: at Ctrl-C.
@@ -76,18 +73,7 @@ def serve_until_stopped(
         SystemExit: when the terminal is closed.
         MutualSegError: see `serve`.
     """
-    with (
-        _stopped_by_signals(),
-        serve(
-            runs,
-            images=images,
-            host=host,
-            port=port,
-            max_megabytes=max_megabytes,
-            max_megapixels=max_megapixels,
-            device=device,
-        ) as (announcement, thread),
-    ):
+    with _stopped_by_signals(), app as (announcement, thread):
         announce(announcement)
         if open_browser:
             webbrowser.open(announcement.url)
