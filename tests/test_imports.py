@@ -25,7 +25,7 @@ LAYERS = (
     "optimization supervision methods",
     "links reporting runs weights_files weights_facts provenance settings configuration_files",
     "skipped_list hub",
-    "predictor resolving unusable_files",
+    "predictor resolving opened_data unusable_files",
     "engine exporting scoring predicting",
     "comparison suggesting",
     "run_report web_app",

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
-from pathlib import Path
 from statistics import median
 from typing import Any, get_args
 
@@ -16,21 +15,16 @@ from mutualseg.data.decoded_images import can_share
 from mutualseg.data.duplicates import identical_to
 from mutualseg.data.encoding import Encoding
 from mutualseg.data.folder import DataFolder
-from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.image_survey import find_code
 from mutualseg.data.images import image_size, known_sizes
-from mutualseg.data.layouts import LAYOUTS
-from mutualseg.data.layouts.reading import read_layout
 from mutualseg.data.mask_codes import MaskCode
 from mutualseg.data.masks import check_mask
 from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Sample
 from mutualseg.data.splits import Split
-from mutualseg.errors import ConfigError, RunError
+from mutualseg.errors import ConfigError
 from mutualseg.machine import cores
 from mutualseg.nearest import unknown_name
-from mutualseg.reporting.progress import file_progress
-from mutualseg.settings import Settings
 from mutualseg.supervision import BALANCED
 
 AUTO = "auto"
@@ -48,15 +42,6 @@ CHECKED_UNLABELED = 20_000
 """How many unlabeled files `refuse_bad_files` opens at most."""
 
 
-def data_root(data: str) -> Path:
-    """Return the folder that `--data` means, drawing the embedded data set if it is asked for."""
-    if data == GENERATED:
-        from mutualseg.data.generated import generated_folder
-
-        return generated_folder()
-    return Path(data)
-
-
 def require_whole_numbers(**given: object) -> None:
     """Raise ConfigError for the first option, by its name, that is neither None nor a whole number."""
     for name, value in given.items():
@@ -64,90 +49,6 @@ def require_whole_numbers(**given: object) -> None:
             raise ConfigError(
                 f"--{name.replace('_', '-')} is {value!r}, which is not a whole number; give one, such as 3."
             )
-
-
-def read_data(
-    data: str,
-    *,
-    layout: str = AUTO,
-    ignore: int | None = None,
-    images: ImageCode = RGB,
-    classes: Sequence[str] | None = None,
-    skip_broken: bool = False,
-    quiet: bool = False,
-) -> DataFolder:
-    """Return the data folder of `--data`; on a terminal a bar shows how far files are that are unpacked.
-
-    Args:
-        data: of `--data`.
-        layout: of `--layout`.
-        ignore: of `--ignore`.
-        images: how images are read.
-        classes: whose names annotations without a class list are drawn by, whatever the order or the numbers
-            of their own labels.
-        skip_broken: leave masks that cannot be read to whoever skips them.
-        quiet: show no bar.
-
-    Raises:
-        ConfigError: `ignore` is no whole number, or there is no such layout.
-        DataError: the folder is not one.
-    """
-    require_whole_numbers(ignore=ignore)
-    root = data_root(data)
-    with file_progress("unpacking", quiet=quiet) as progress:
-        return read_layout(
-            root,
-            layout,
-            ignore=ignore,
-            images=images,
-            progress=progress,
-            classes=classes,
-            skip_broken=skip_broken,
-        )
-
-
-def read_other_data(
-    data: str, settings: Settings, classes: Sequence[str] | None = None, *, quiet: bool = False
-) -> DataFolder:
-    """Return a data folder that a run is measured on, read as its own is where it has the same layout.
-
-    Args:
-        data: the folder.
-        settings: of the run.
-        classes: of the run (see `read_data`).
-        quiet: show no progress.
-    """
-    kin = LAYOUTS.get(settings.layout)
-    return read_data(
-        data,
-        layout=settings.layout if kin is not None and kin.is_here(data_root(data)) else AUTO,
-        ignore=settings.ignore,
-        images=ImageCode.from_plain(settings.image_code),
-        classes=classes,
-        quiet=quiet,
-    )
-
-
-def reopen_data(settings: Settings, *, quiet: bool = False) -> DataFolder:
-    """Return the data folder of a run that was started before, read as it was then.
-
-    Raises:
-        RunError: its masks have another code now.
-    """
-    found = read_data(
-        settings.data,
-        layout=settings.layout,
-        ignore=settings.ignore,
-        images=ImageCode.from_plain(settings.image_code),
-        skip_broken=settings.on_bad_image == "skip",
-        quiet=quiet,
-    )
-    if found.encoding.masks != MaskCode.from_plain(settings.mask_code):
-        raise RunError(
-            f"The masks of {found.root} hold their classes in another way than when the run was started; "
-            "restore them, or train anew."
-        )
-    return found
 
 
 def resolve_images(

@@ -14,10 +14,10 @@ from mutualseg.data.split_file import read_val
 from mutualseg.errors import ConfigError, DataError, MutualSegError
 from mutualseg.evaluation.inference_options import inference_options
 from mutualseg.evaluation.network_scores import evaluate_networks
+from mutualseg.opened_data import measured_data, read_data, refuse_other_classes
 from mutualseg.predictor import Predictor
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.progress import file_progress
-from mutualseg.resolving import read_data, read_other_data, reopen_data
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 
@@ -45,15 +45,9 @@ def score_run(
     options = inference_options(window, scales, flip, own=predictor.window)
     if settings is None:
         source = read_data(str(data), images=predictor.images, classes=predictor.classes, quiet=quiet)
-    elif data is None:
-        source = reopen_data(settings, quiet=quiet)
+        refuse_other_classes(source, predictor.classes)
     else:
-        source = read_other_data(data, settings, predictor.classes, quiet=quiet)
-    if source.classes != predictor.classes:
-        raise DataError(
-            f"{source.root} has the classes {', '.join(source.classes)}, but the run learned "
-            f"{', '.join(predictor.classes)}; give data with the same classes in the same order."
-        )
+        source = measured_data(settings, predictor.classes, data, quiet=quiet)
     own = None if settings is None else real_path(Path(settings.data))
     is_own = data is None or real_path(Path(data)) == own
     shown, samples = _part(source, folder, part, is_own=is_own)

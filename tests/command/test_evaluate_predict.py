@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import mutualseg
-from mutualseg import resolving
+from mutualseg import opened_data
 from mutualseg.errors import ImageError, MutualSegError, WeightsError
 from mutualseg.predictor import Predictor
 from tests.command.conftest import Command
@@ -230,6 +230,6 @@ def test_quiet_also_shows_no_bar_of_unpacking(
         bars.append((title, quiet))
         return nullcontext(lambda done, total: None)
 
-    monkeypatch.setattr(resolving, "file_progress", noting)
+    monkeypatch.setattr(opened_data, "file_progress", noting)
     mutualseg.evaluate(str(finished), data=None if is_own else str(data), quiet=True)
     assert bars == [("unpacking", True)]

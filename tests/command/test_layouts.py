@@ -17,7 +17,7 @@ from PIL import Image
 from mutualseg.cli import main
 from mutualseg.data.catalog.cityscapes import CITYSCAPES
 from mutualseg.data.catalog.voc import VOC
-from mutualseg.resolving import reopen_data
+from mutualseg.opened_data import reopen_data
 from mutualseg.settings import Settings
 from tests.command.made import SMALL, draw, files_below, flags, write
 from tests.data.layouts.made import (

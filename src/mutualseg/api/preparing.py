@@ -59,7 +59,7 @@ def split(
     Raises:
         MutualSegError: the data or the split cannot be made.
     """
-    from mutualseg import resolving
+    from mutualseg import opened_data
     from mutualseg.data.class_pixels import class_rows, count_class_pixels
     from mutualseg.data.split_file import write_split
     from mutualseg.data.splits import make_split
@@ -68,7 +68,7 @@ def split(
     target = Path(out)
     if target.is_dir() or target.suffix != ".json":
         raise ConfigError(f"--out {out} must be a file that ends in .json.")
-    source = resolving.read_data(data, layout=layout, ignore=ignore)
+    source = opened_data.read_data(data, layout=layout, ignore=ignore)
     pixels = None
     if stratify:
         with file_progress("counting classes", quiet=False) as progress:
@@ -121,12 +121,12 @@ def check(
     Raises:
         MutualSegError: there is nothing to look at, or a file or folder to write is in the way.
     """
-    from mutualseg import resolving
+    from mutualseg import opened_data, resolving
     from mutualseg.reporting.checking import check_folder
 
     resolving.require_whole_numbers(ignore=ignore, channels=channels)
     return check_folder(
-        resolving.data_root(data),
+        opened_data.data_root(data),
         layout=layout,
         ignore=ignore,
         channels=channels,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mutualseg import resolving
+from mutualseg import opened_data, resolving
 from mutualseg.comparison.amounts import make_amounts
 from mutualseg.comparison.preparing import Comparison, prepare
 from mutualseg.comparison.shared import Shared
@@ -91,7 +91,7 @@ def asked_comparison(
     chosen = make_variants(listed(methods, "methods"), listed(ablation, "ablation"), variants, **base)
     known_seeds = seeds_of(seeds, _DEFAULT_SEEDS)
     resolved_device = resolve_device(device)
-    source = resolving.read_data(data, layout=layout, ignore=ignore, quiet=quiet)
+    source = opened_data.read_data(data, layout=layout, ignore=ignore, quiet=quiet)
     resolving.refuse_other_class_count(base["supervision"], source.classes)
     for variant in chosen:
         shown = f"supervision.class_weights of '{variant.label}'"

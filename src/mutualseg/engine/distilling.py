@@ -18,7 +18,6 @@ from mutualseg.durations import parse_duration, parse_interval
 from mutualseg.engine.beginning import Wishes, begin
 from mutualseg.engine.checked_settings import read_settings
 from mutualseg.engine.preparation import require_at_least
-from mutualseg.engine.reopened_data import reopen_run_data
 from mutualseg.engine.session import Session
 from mutualseg.engine.teachers import choose_teachers
 from mutualseg.errors import ConfigError, RunError
@@ -26,6 +25,7 @@ from mutualseg.hub.addresses import is_address
 from mutualseg.methods import DISTILLATION
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import require_known_encoder, resolve_encoder
+from mutualseg.opened_data import reopen_run_data
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 from mutualseg.skipped_list import read_skipped

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mutualseg import resolving
+from mutualseg import opened_data, resolving
 from mutualseg.data.class_balance import refuse_unlabeled
 from mutualseg.data.regular_files import real_path
 from mutualseg.data.skipping import SkippedFile, borne
@@ -130,7 +130,7 @@ def prepare(
             raise ConfigError(f"--{option} {given} is in --out {out} and would be lost; name another folder.")
     skip = on_bad_image == "skip"
     with _hint_at_skipping(on_bad_image, ImageError):
-        source = resolving.read_data(data, layout=layout, ignore=ignore, skip_broken=skip, quiet=quiet)
+        source = opened_data.read_data(data, layout=layout, ignore=ignore, skip_broken=skip, quiet=quiet)
     wanted = resolving.default_labeled(data) if labeled is None else labeled
     split = make_split(source, labeled=wanted, unlabeled=unlabeled, split_seed=split_seed, group=group)
     if method_class(resolved_method["name"]).uses_unlabeled:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mutualseg import resolving
+from mutualseg import opened_data, resolving
 from mutualseg.data.split_file import read_split
 from mutualseg.devices import resolve_device
 from mutualseg.engine.agreement import same_everywhere
@@ -156,7 +156,7 @@ def reopen(
     folder: RunFolder, settings: Settings, console: RunConsole, *, leads: bool, resume: bool
 ) -> Session:
     """Return the session of a run folder, with the data as they were."""
-    source = resolving.reopen_data(settings)
+    source = opened_data.reopen_data(settings)
     if folder.read_classes() != source.classes:
         raise RunError(
             f"{source.root} has the classes {', '.join(source.classes)}, but {folder.root} was started with "

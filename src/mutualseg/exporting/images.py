@@ -17,8 +17,8 @@ from mutualseg.data.samples import Sample, is_image_file
 from mutualseg.data.split_file import read_split, read_val
 from mutualseg.errors import DataError, MutualSegError
 from mutualseg.exporting.request import Request, refuse_data_folder
+from mutualseg.opened_data import measured_data, read_data
 from mutualseg.pixel_values import to_unit
-from mutualseg.resolving import read_data, read_other_data, reopen_data
 from mutualseg.runs import RunFolder
 from mutualseg.seeding import generator_at
 from mutualseg.settings import Settings
@@ -55,10 +55,7 @@ def images_of(request: Request, code: ImageCode) -> RunImages:
         return _foreign(request, code)
     try:
         settings = Settings.from_dict(folder.read_config(), str(folder.config))
-        if request.data is None:
-            source = reopen_data(settings, quiet=request.quiet)
-        else:
-            source = read_other_data(request.data, settings, folder.read_classes(), quiet=request.quiet)
+        source = measured_data(settings, folder.read_classes(), request.data, quiet=request.quiet)
         val = read_val(folder.split, source)
     except MutualSegError as error:
         if request.data is not None:

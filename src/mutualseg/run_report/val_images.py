@@ -20,8 +20,9 @@ from mutualseg.errors import DataError, MutualSegError
 from mutualseg.evaluation.inference import BATCH
 from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.metrics import ConfusionMatrix, Scores
+from mutualseg.opened_data import measured_data
 from mutualseg.predictor import Predictor
-from mutualseg.resolving import leak_note, read_other_data, reopen_data
+from mutualseg.resolving import leak_note
 from mutualseg.run_report.record import RunRecord
 from mutualseg.settings import Settings
 
@@ -80,15 +81,7 @@ def open_val(record: RunRecord, data: str | None) -> ValImages:
         MutualSegError: the data are not there, or are other data.
     """
     settings = Settings.from_dict(dict(record.config), str(record.folder.config))
-    if data is None:
-        source = reopen_data(settings, quiet=True)
-    else:
-        source = read_other_data(data, settings, record.classes, quiet=True)
-    if source.classes != record.classes:
-        raise DataError(
-            f"{source.root} has the classes {', '.join(source.classes)}, but {record.root} learned "
-            f"{', '.join(record.classes)}; give data with the same classes in the same order."
-        )
+    source = measured_data(settings, record.classes, data, quiet=True)
     samples = read_val(record.folder.split, source)
     if not samples:
         raise DataError(f"{record.folder.split} names no val image; restore it.")

@@ -12,9 +12,8 @@ from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Split
 from mutualseg.data.split_file import read_split
 from mutualseg.engine.checked_settings import read_settings
-from mutualseg.engine.reopened_data import reopen_run_data
-from mutualseg.errors import ConfigError, DataError, RunError
-from mutualseg.resolving import read_data
+from mutualseg.errors import ConfigError, RunError
+from mutualseg.opened_data import read_data, refuse_other_classes, reopen_run_data
 from mutualseg.runs import RunFolder
 from mutualseg.skipped_list import read_skipped
 from mutualseg.suggesting.branches import Branches, branches_of_run, branches_of_weights
@@ -89,11 +88,7 @@ def _of_weights(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet
     branches, classes, colors = branches_of_weights(run)
     if data is not None:
         source = read_data(data, images=branches.images, classes=classes, quiet=quiet)
-        if source.classes != classes:
-            raise DataError(
-                f"{source.root} has the classes {', '.join(source.classes)}, but the network learned "
-                f"{', '.join(classes)}; give data with the same classes in the same order."
-            )
+        refuse_other_classes(source, classes)
     elif unlabeled:
         source = DataFolder(
             root=unlabeled[0] if unlabeled[0].is_dir() else unlabeled[0].parent,
