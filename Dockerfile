@@ -7,8 +7,9 @@ ENV PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # OpenMP for torch on a CPU.
 RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 # Not root: what is written into a mounted folder should belong to a person (docker run --user says to whom).
-RUN useradd --create-home user && mkdir /work && chown user /work
-ENV MUTUALSEG_CACHE=/tmp/mutualseg HF_HOME=/tmp/huggingface
+RUN useradd --create-home user && mkdir /work /cache && chown user /work && chmod 1777 /cache
+# Whoever it runs as may write there; mount a folder to keep what was downloaded.
+ENV MUTUALSEG_CACHE=/cache/mutualseg HF_HOME=/cache/huggingface
 
 FROM base AS cpu
 ARG TORCH_INDEX=

@@ -18,6 +18,7 @@ from mutualseg.data.splits import make_split
 from mutualseg.devices import resolve_precision
 from mutualseg.engine.session import Session
 from mutualseg.reporting.console import RunConsole
+from mutualseg.run_room import make_room
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 
@@ -123,5 +124,5 @@ def made_session(
             "optimization": resolving.resolve_rates({}, case.network, case.encoder),
         }
         folder = RunFolder(root / "run")
-        folder.prepare(overwrite=False)
+        make_room(folder, overwrite=False)
         yield Session(Settings(**(defaults | options)), data, split, folder, RunConsole(quiet=True))

@@ -23,7 +23,7 @@ LAYERS = (
     "views losses networks",
     "data evaluation",
     "optimization supervision methods",
-    "links reporting runs weights_files weights_facts provenance settings configuration_files",
+    "links reporting runs run_room weights_files weights_facts provenance settings configuration_files",
     "skipped_list hub",
     "predictor resolving opened_data unusable_files",
     "engine exporting scoring predicting",

@@ -23,6 +23,7 @@ from mutualseg.engine.tracking.results import results_of
 from mutualseg.engine.tracking.tracker import Ending, Tracker
 from mutualseg.errors import ConfigError
 from mutualseg.reporting.kept_pictures import MOST, is_recorded, picture_at, thin_out
+from mutualseg.run_room import check_free
 from mutualseg.runs import RunFolder
 from mutualseg.step_rows import cut_rows
 
@@ -200,4 +201,4 @@ def test_what_loggers_leave_may_be_overwritten(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     for name in ("wandb", "mlruns", "val_predictions"):
         (tmp_path / name).mkdir()
-    run.check_free(overwrite=True)
+    check_free(run, overwrite=True)

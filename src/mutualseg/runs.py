@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,30 +11,10 @@ from typing import Any
 
 import yaml
 
-from mutualseg.atomic_files import partial_of, write_text
-from mutualseg.data.file_names import printable
+from mutualseg.atomic_files import write_text
 from mutualseg.errors import RunError, WeightsError
 from mutualseg.one_line import one_line
 from mutualseg.plain_yaml import NotPlainError, plain_text, read_plain
-
-_WRITTEN = {
-    *("config", "split", "metrics", "monitor", "timing", "events", "summary", "report"),
-    *(
-        "baseline",
-        "classes",
-        "views",
-        "pseudo_labels",
-        "checkpoints",
-        "weights",
-        "export",
-        "error",
-        "bad_batches",
-        "skipped",
-        "suggested",
-    ),
-    *("losses", "loggers", "wandb", "mlruns", "val_predictions"),
-}
-"""What a run folder holds, up to the first dot; `--overwrite` deletes nothing else."""
 
 DISTILLED = "distilled"
 """Name of the folder of what a run has taught; further ones end in -2, -3, ..."""
@@ -163,7 +142,7 @@ class RunFolder:
 
     def distilled(self) -> list[RunFolder]:
         """Return the folders in it of networks that it has taught, the oldest name first."""
-        found = [path for path in self.root.iterdir() if path.is_dir() and _DISTILLED.fullmatch(path.name)]
+        found = [path for path in self.root.iterdir() if path.is_dir() and is_distilled(path.name)]
         return [RunFolder(path) for path in sorted(found, key=lambda path: (len(path.name), path.name))]
 
     @property
@@ -195,80 +174,6 @@ class RunFolder:
                 f"'{self.summary}' is damaged; delete it, and the run goes on from its last checkpoint."
             )
         return summary
-
-    def check_free(self, *, overwrite: bool) -> None:
-        """Raise RunError if the folder holds something that may not be replaced."""
-        if printable(str(self.root.absolute())) != str(self.root.absolute()):  # TensorBoard takes only text
-            raise RunError(f"--out {self.root} holds bytes that are no UTF-8 text; name another folder.")
-        if self.root.exists() and not self.root.is_dir():
-            raise RunError(f"--out {self.root} is a file; name a folder.")
-        if not self.root.is_dir() or self._holds_nothing():
-            return
-        if not overwrite:
-            raise RunError(
-                f"--out {self.root} is not empty; use --resume to continue that run, "
-                "--overwrite to start it anew, or another folder."
-            )
-        strangers = self._strangers()
-        if strangers or not self.config.is_file():
-            held = f"'{strangers[0]}', which no run wrote" if strangers else "files but no run"
-            raise RunError(
-                f"--out {self.root} holds {held}, so --overwrite leaves it alone; name another folder."
-            )
-
-    def prepare(self, *, overwrite: bool) -> None:
-        """Make the folder, empty; raise RunError where `check_free` does."""
-        self.check_free(overwrite=overwrite)
-        try:
-            self._clear()
-            for folder in (
-                self.checkpoint.parent,
-                self.weights.parent,
-                self.pseudo_labels,
-                self.val_predictions,
-            ):
-                folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(
-                f"--out {self.root} cannot be made ({error.strerror}); name another folder."
-            ) from error
-
-    def clear_remains(self) -> None:
-        """Empty a folder whose run was killed before it had its config.yaml, or while it was deleted.
-
-        Raises:
-            RunError: something is there that no run wrote.
-        """
-        strangers = self._strangers()
-        if strangers:
-            raise RunError(
-                f"'{self.root}' holds '{strangers[0]}', which no run wrote, and no run; "
-                "move it away, or name another folder."
-            )
-        self._clear()
-
-    def _holds_nothing(self) -> bool:
-        """Whether all there is are our empty folders and half-written files: a run that could not begin."""
-        if self._strangers():
-            return False
-        return all(path.is_dir() or path.suffix == partial_of(path).suffix for path in self.root.rglob("*"))
-
-    def _strangers(self) -> list[str]:
-        names = (path.name for path in self.root.iterdir())
-        return sorted(
-            name
-            for name in names
-            if name.partition(".")[0] not in _WRITTEN and not _DISTILLED.fullmatch(name)
-        )
-
-    def _clear(self) -> None:
-        """Delete everything, config.yaml last: after a kill in between, `--overwrite` still sees a run."""
-        held = self.root.iterdir() if self.root.is_dir() else ()
-        for path in sorted(held, key=lambda path: path == self.config):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
 
     def write_config(self, values: dict[str, Any], comment: str | None = None) -> None:
         """Write every resolved value of the run, under a comment that says where they come from."""
@@ -311,6 +216,11 @@ class RunFolder:
         # Bytes of a file name that are no text become \udce9, which is how JSON writes them too.
         text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
         write_text(self.summary, text, errors="backslashreplace")
+
+
+def is_distilled(name: str) -> bool:
+    """Whether an entry of a run folder is named as what the run has taught."""
+    return _DISTILLED.fullmatch(name) is not None
 
 
 def next_free(parent: Path, name: str) -> Path:

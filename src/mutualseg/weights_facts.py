@@ -38,7 +38,7 @@ def refuse_false_facts(facts: Mapping[str, Any], config: NetworkConfig) -> None:
 
 def _are_names(value: object, count: int) -> bool:
     is_list = isinstance(value, list) and len(value) == count and all(isinstance(v, str) for v in value)
-    return is_list and first_unseen(value) is None  # type: ignore[arg-type]
+    return is_list and first_unseen(value) is None  # type: ignore[arg-type]  # a list by now
 
 
 def _are_colors(value: object, count: int) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from mutualseg.errors import Interrupted, TrainingError
+from mutualseg.run_room import make_room
 from mutualseg.runs import RunFolder
 from mutualseg.step_rows import append_row
 
@@ -22,7 +23,7 @@ def train(*, out: str, seed: int, **arguments: Any) -> dict[str, Any]:
     began = time.time()
     print(f"seed {seed} speaks", flush=True)
     time.sleep(0.3)
-    folder.prepare(overwrite=False)
+    make_room(folder, overwrite=False)
     miou = 40.0 + seed
     summary = {"method": "mutual", "networks": {"teacher_a": miou}, "deployed": "teacher_a", "steps": 3}
     facts = {"began": began, "ended": time.time(), "threads": torch.get_num_threads(), **arguments}

@@ -18,6 +18,7 @@ from mutualseg.comparison.running import of_earlier_call, state_of
 from mutualseg.comparison.variants import Variant
 from mutualseg.data.samples import Split
 from mutualseg.errors import RunError, TrainingError
+from mutualseg.run_room import clear_remains, make_room
 from mutualseg.runs import RunFolder
 from mutualseg.step_rows import append_row
 
@@ -43,7 +44,7 @@ def test_only_a_kill_leaves_the_mark_of_the_run_in_hand(tmp_path: Path) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     found = RunFolder(tmp_path / "runs" / PLANNED.name)
-    found.prepare(overwrite=False)
+    make_room(found, overwrite=False)
     return found
 
 
@@ -65,18 +66,18 @@ def test_kill_during_overwriting_leaves_a_run(folder: RunFolder, monkeypatch: py
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
-            folder.prepare(overwrite=True)
-    folder.prepare(overwrite=True)
+            make_room(folder, overwrite=True)
+    make_room(folder, overwrite=True)
     assert not folder.config.exists()
 
 
 def test_only_what_a_run_wrote_is_cleared(folder: RunFolder) -> None:
     append_row(folder.metrics, {"step": 3})
-    folder.clear_remains()
+    clear_remains(folder)
     assert list(folder.root.iterdir()) == []
     (folder.root / "notes.txt").write_text("mine")
     with pytest.raises(RunError, match=r"'notes.txt', which no run wrote, .*move it away"):
-        folder.clear_remains()
+        clear_remains(folder)
     assert (folder.root / "notes.txt").is_file()
 
 

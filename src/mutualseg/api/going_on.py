@@ -92,6 +92,7 @@ def _has_remains(given: Mapping[str, Any]) -> bool:
     """
     from mutualseg.engine.processes import place_from
     from mutualseg.engine.requeueing import is_requeued
+    from mutualseg.run_room import clear_remains
     from mutualseg.runs import RunFolder
 
     if not (given.get("resume", False) or is_requeued()) or given.get("out") is None:
@@ -102,7 +103,7 @@ def _has_remains(given: Mapping[str, Any]) -> bool:
         return False
     if folder.config.is_file():
         return True
-    folder.clear_remains()
+    clear_remains(folder)
     return False
 
 

@@ -16,6 +16,7 @@ from mutualseg.comparison.plan import PlannedRun
 from mutualseg.comparison.shared import Shared
 from mutualseg.engine.summary import counted_network
 from mutualseg.errors import CheckpointError, Interrupted, RunError
+from mutualseg.run_room import clear_remains
 from mutualseg.runs import RunFolder
 from mutualseg.step_rows import read_rows
 
@@ -114,7 +115,7 @@ def _train(planned: PlannedRun, folder: RunFolder, shared: Shared, train: Train)
         except CheckpointError:  # nothing is left to go on from: the run begins anew
             pass
     if folder.root.is_dir() and not is_begun:  # killed before it began, or while it was deleted
-        folder.clear_remains()
+        clear_remains(folder)
     train(
         out=str(folder.root),
         seed=planned.seed,

@@ -74,7 +74,7 @@ def _is_bare(page: TiffPage) -> bool:
 
 def _bare_rows(file: TiffFile, page: TiffPage) -> Iterator[Bands]:
     planes, _, height, width, samples = page.shaped
-    dtype = np.dtype(page.parent.byteorder + page.dtype.char)  # type: ignore[union-attr]
+    dtype = np.dtype(page.parent.byteorder + page.dtype.char)  # type: ignore[union-attr]  # never a frame
     line = width * samples * dtype.itemsize
     start = page.dataoffsets[0]
     for top in range(0, height, _CHUNK):

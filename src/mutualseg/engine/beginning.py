@@ -21,6 +21,7 @@ from mutualseg.engine.session import Session
 from mutualseg.engine.skipped_files import say_skipped
 from mutualseg.methods.base import Method
 from mutualseg.reporting.console import RunConsole
+from mutualseg.run_room import clear_remains, make_room
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 from mutualseg.skipped_list import SkippedRow, write_skipped
@@ -89,7 +90,7 @@ def begin(
         interval = resolving.evaluation_interval(wishes.evaluate_every, calibration.steps)
         settings = replace(settings, steps=calibration.steps, evaluate_every=interval)
         session = session.with_settings(settings)
-    folder.prepare(overwrite=overwrite)
+    make_room(folder, overwrite=overwrite)
     try:
         with replacing(folder.split) as partial:
             write_split(split, source.root, partial)
@@ -101,7 +102,7 @@ def begin(
         folder.write_config(settings.to_dict(), comment="\n# ".join(filter(None, comments)) or None)
     except OSError:  # nothing is left of a run that could not begin: the same command can be given again
         with suppress(OSError):
-            folder.clear_remains()
+            clear_remains(folder)
         raise
     per_step = settings.batch + (settings.unlabeled_batch if networks.uses_unlabeled else 0)
     say_skipped(console, skipped)

@@ -26,6 +26,7 @@ from mutualseg.methods import DISTILLATION
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import require_known_encoder, resolve_encoder
 from mutualseg.opened_data import reopen_run_data
+from mutualseg.run_room import check_free
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 from mutualseg.skipped_list import read_skipped
@@ -100,7 +101,7 @@ def prepare_distillation(
     arguments = {"weight": teacher_weight, "temperature": temperature, "threshold": threshold}
     resolved_method = resolving.resolve_method({"name": DISTILLATION, **arguments})
     folder = RunFolder(out)
-    folder.check_free(overwrite=overwrite)
+    check_free(folder, overwrite=overwrite)
     if real_path(teaching.root).is_relative_to(real_path(out)):
         raise ConfigError(
             f"--out {out} holds the run that teaches, which would be lost; name another folder."

@@ -31,6 +31,7 @@ from mutualseg.hub.downloads import lasting_path
 from mutualseg.methods import METHODS, method_class
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import resolve_encoder
+from mutualseg.run_room import check_free
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
 from mutualseg.unusable_files import SKIP_HINT, leave_out_unusable
@@ -118,7 +119,7 @@ def prepare(
         refuse_compilation(resolved_device)
     check_processes(devices, num_nodes, place, resolved_device, torch.cuda.device_count())
     folder = RunFolder(out)
-    folder.check_free(overwrite=overwrite)
+    check_free(folder, overwrite=overwrite)
     if init is not None and weights not in ("imagenet", "none"):
         raise ConfigError(f"--init and --weights {weights} exclude each other; use one of them.")
     for option, given in (("init", init), ("weights", weights)):

@@ -74,7 +74,7 @@ def _quantize(source: Path, target: Path, kind: str, images: Sequence[Tensor]) -
 def _reader(images: Sequence[Tensor]) -> Any:
     from onnxruntime.quantization import CalibrationDataReader
 
-    class _Images(CalibrationDataReader):  # type: ignore[misc]
+    class _Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
         def __init__(self) -> None:
             self._left: Iterator[Tensor] = iter(images)
 

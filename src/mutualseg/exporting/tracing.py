@@ -91,7 +91,7 @@ def _sizes_unlooked_at() -> Any:
     """Return a context in which tracing does not ask whether a side is 1, which would be a branch."""
     import torch.fx.experimental._config as config
 
-    patch: Any = config.patch  # type: ignore[attr-defined]
+    patch: Any = config.patch  # type: ignore[attr-defined]  # set at run time
     return patch(backed_size_oblivious=True)
 
 

@@ -81,7 +81,7 @@ def _introduction(summary: Mapping[str, Any], config: Mapping[str, Any], classes
     network = config["network"]
     return (
         f"Semantic segmentation into {len(classes)} classes: a {escaped(network['network'])} on "
-        f"{escaped(network['encoder'])}, trained with [mutualseg](https://pypi.org/project/mutualseg/) "
+        f"{escaped(network['encoder'])}, trained with mutualseg "
         f"from {_images_of(summary)} by the method `{summary['method']}`. It takes {_images(config)} of any "
         "size, and gives each pixel a class."
     )

@@ -131,6 +131,7 @@ class Distillation(Method):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Move the teachers wherever this method is moved, though they are no submodules."""
+        # PyTorch has no types for it.
         for teacher in self._teachers.values():
             teacher._apply(fn, recurse)  # type: ignore[no-untyped-call]
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -110,7 +110,8 @@ def draw_sheet(
 def heat(uncertainty: npt.NDArray[np.float32], scale: float) -> Pixels:
     """Return [h,w,3] colors from black over red to pale yellow; `scale` and more are the brightest."""
     levels = (np.clip(uncertainty / scale, 0, 1) * 255).round().astype(np.uint8)
-    table = (np.asarray(matplotlib.colormaps["inferno"].colors) * 255).round().astype(np.uint8)  # type: ignore[attr-defined]
+    inferno: Any = matplotlib.colormaps["inferno"]  # a list of colors, which not every map is
+    table = (np.asarray(inferno.colors) * 255).round().astype(np.uint8)
     return np.asarray(table[levels])
 
 

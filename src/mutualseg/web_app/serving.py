@@ -83,7 +83,7 @@ def running(
 
     app = _application(viewer, listener, limits=limits, max_megabytes=max_megabytes)
     config = uvicorn.Config(
-        Guard(app, hosts=listener.hosts),  # type: ignore[arg-type]
+        Guard(app, hosts=listener.hosts),  # type: ignore[arg-type]  # uvicorn names its own protocol of what answers
         log_config=None,
         access_log=False,
         lifespan="on",
