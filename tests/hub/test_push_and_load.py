@@ -128,6 +128,28 @@ def test_everything_that_takes_weights_takes_an_address(
     assert (scores["split"], scores["images"]) == ("val", 3)
 
 
+@pytest.mark.slow
+def test_a_model_of_the_hub_is_exported_and_suggests(
+    tmp_path: Path, pushed: dict[str, bytes], command: Command, data: Path
+) -> None:
+    address = f"hf://{NAME}"
+    outcome = command("export", address, "--out", tmp_path / "network.onnx", "--json")
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["parity"]["agreement"] > 99.9
+    words = ("--data", data, "--count", 1, "--prefill", "none", "--out", tmp_path / "next")
+    outcome = command("suggest", address, *words)
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "next" / "labeled.txt").is_file()
+
+
+@pytest.mark.parametrize("verb", ["report", "distill", "push", "export", "suggest"])
+def test_what_needs_a_run_or_a_place_says_so_before_it_asks_the_hub(verb: str, command: Command) -> None:
+    more = {"distill": ("--encoder", "resnet18"), "push": (NAME,)}.get(verb, ())
+    outcome = command(verb, f"hf://{NAME}", *more)
+    assert outcome.code == 2
+    assert f"hf://{NAME} is a model on the Hub" in outcome.err
+
+
 def test_scores_of_a_model_from_the_hub_are_the_run_s(
     tmp_path: Path, finished: Path, pushed: dict[str, bytes], data: Path
 ) -> None:

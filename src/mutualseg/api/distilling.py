@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mutualseg.api.arguments import own_run
 from mutualseg.errors import ConfigError
 
 
@@ -82,7 +83,7 @@ def distill(
     from mutualseg.run_report.writing import leave_report
     from mutualseg.runs import RunFolder
 
-    teaching = require_teaching_run(Path(run))
+    teaching = require_teaching_run(own_run(run, "distill"))
     root = Path(out) if out is not None else next_distilled(run, overwrite=overwrite)
     with occupied(root) as hold, telling_how_to_go_on(RunFolder(root)):
         session, method = prepare_distillation(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
-from mutualseg.api.arguments import paths
+from mutualseg.api.arguments import paths, run_or_weights
 
 
 def export(
@@ -33,7 +32,7 @@ def export(
     alone.
 
     Args:
-        run: Run folder, or a weights file that `train` wrote.
+        run: Run folder, a weights file that `train` wrote, or hf://NAME.
         to: Format; onnx for ONNX Runtime and most other runtimes, pt2 for torch.export.load.
         out: File to write, or a folder for it; RUN/export/network.onnx (or .pt2) if not given.
         quantize: Write an int8 copy beside the ONNX file, as network.int8_static.onnx. Ranges of numbers are
@@ -58,7 +57,7 @@ def export(
     from mutualseg.exporting.request import export_request
 
     request = export_request(
-        Path(run),
+        run_or_weights(run, out),
         to=to,
         out=out,
         quantize=quantize,

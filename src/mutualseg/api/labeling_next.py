@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mutualseg.api.arguments import paths
+from mutualseg.api.arguments import paths, run_or_weights
 from mutualseg.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def suggest(
     A method with one network, and a weights file, ranks by its own uncertainty.
 
     Args:
-        run: Run folder that `train` wrote, or a weights file.
+        run: Run folder that `train` wrote, a weights file, or hf://NAME.
         count: How many images to suggest.
         out: Folder to write: lists, a picture sheet, the images, and masks to correct. RUN/suggested if not
             given.
@@ -64,7 +64,7 @@ def suggest(
     from mutualseg.suggesting.run_suggestion import suggest_images
 
     return suggest_images(
-        Path(run),
+        run_or_weights(run, out),
         count=count,
         out=None if out is None else Path(out),
         data=data,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mutualseg.api.arguments import paths
+from mutualseg.api.arguments import own_run
 from mutualseg.errors import ConfigError
 
 
@@ -31,7 +31,7 @@ def report(
     Raises:
         MutualSegError: a run cannot be read, `data` is not its data, or the file may not be written.
     """
-    roots = paths(runs)
+    roots = [own_run(run, "report") for run in ([runs] if isinstance(runs, str | Path) else runs)]
     if not roots:
         raise ConfigError("report needs a run folder; give the --out of a train.")
     from mutualseg.run_report.writing import write_report

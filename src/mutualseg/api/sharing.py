@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mutualseg.api.arguments import own_run
+
 
 def push(
     run: str,
@@ -43,7 +45,7 @@ def push(
     from mutualseg.reporting.console import RunConsole
 
     return publish(
-        Path(run),
+        own_run(run, "push"),
         name,
         private=private,
         license=license,

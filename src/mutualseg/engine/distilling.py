@@ -21,7 +21,6 @@ from mutualseg.engine.preparation import require_at_least
 from mutualseg.engine.session import Session
 from mutualseg.engine.teachers import choose_teachers
 from mutualseg.errors import ConfigError, RunError
-from mutualseg.hub.addresses import is_address
 from mutualseg.methods import DISTILLATION
 from mutualseg.methods.base import Method
 from mutualseg.networks.build import require_known_encoder, resolve_encoder
@@ -38,7 +37,7 @@ def require_teaching_run(root: Path) -> RunFolder:
     Raises:
         RunError: it is no run folder, or its run is not finished.
     """
-    if is_address(str(root)) or root.is_file():
+    if root.is_file():
         raise RunError(
             f"'{root}' is no run folder; distill needs one, with its checkpoints and its split: give the "
             "--out of a train."
