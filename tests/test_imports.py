@@ -18,7 +18,7 @@ SOURCE = Path(mutualseg.__file__).parent
 # another; between two modules that is checked for loops.
 LAYERS = (
     "errors types pixel_values addressing nearest typed_values occupied durations devices machine "
-    "freed_memory threads seeding schedules configs atomic_files terminal one_line plain_yaml "
+    "freed_memory threads seeding schedules configs atomic_files terminal wrapping one_line plain_yaml "
     "step_numbers step_rows tensor_files",
     "views losses networks",
     "data evaluation",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from mutualseg.terminal import shown
+from mutualseg.wrapping import for_stream
 
 EXIT_SKIPS = 1
 """Done, but what was left out or failed is listed."""
@@ -13,10 +14,10 @@ EXIT_FAULT = 2
 
 
 def say(text: str) -> None:
-    """Print one line of what was asked for; names in it are others' texts."""
-    print(shown(text))
+    """Print one sentence of what was asked for; names in it are others' texts."""
+    print(for_stream(shown(text), sys.stdout))
 
 
 def complain(text: str) -> None:
-    """Print one line about what went wrong."""
-    print(shown(text), file=sys.stderr)
+    """Print one sentence about what went wrong."""
+    print(for_stream(shown(text), sys.stderr), file=sys.stderr)

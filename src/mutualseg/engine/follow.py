@@ -8,6 +8,7 @@ from pathlib import Path
 from mutualseg.engine.resuming import follow
 from mutualseg.errors import Interrupted, MutualSegError
 from mutualseg.terminal import shown
+from mutualseg.wrapping import for_stream
 
 _EXIT_FAULT = 2
 
@@ -19,7 +20,7 @@ def main() -> int:
     except (Interrupted, KeyboardInterrupt):  # all processes stop together; the first one says so
         return 0
     except MutualSegError as error:
-        print(shown(f"mutualseg: {error}"), file=sys.stderr)
+        print(for_stream(shown(f"mutualseg: {error}"), sys.stderr), file=sys.stderr)
         return _EXIT_FAULT
     return 0
 

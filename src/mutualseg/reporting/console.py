@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from itertools import groupby
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from mutualseg.evaluation.metrics import Scores
 from mutualseg.terminal import shown
+from mutualseg.wrapping import for_stream
 
 _LINE_EVERY_SECONDS = 30.0
 
@@ -33,8 +35,8 @@ class RunConsole:
         self._start_step = 0
 
     def say(self, text: str) -> None:
-        """Print one line, whatever names of files are in it."""
-        self.console.print(shown(text), markup=False)
+        """Print one sentence, whatever names of files are in it."""
+        self.console.print(for_stream(shown(text), sys.stderr), markup=False)
 
     def start(self, step: int, total: int) -> None:
         """Open the progress bar at a step."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from mutualseg.terminal import shown
+from mutualseg.wrapping import for_stream
 
 
 class FileProgress:
@@ -24,7 +26,7 @@ class FileProgress:
 
     def say(self, text: str) -> None:
         """Print one line, above the bar where there is one; nothing if quiet."""
-        self._console.print(shown(text), markup=False)
+        self._console.print(for_stream(shown(text), sys.stderr), markup=False)
 
 
 @contextmanager
