@@ -52,5 +52,5 @@ class ProgressLines(pl.Callback):
             self.console.advance(step, pl_module.total_steps, values)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Close the bar, also after an error."""
+        """Close the bar."""
         self.console.stop()

@@ -155,6 +155,7 @@ class _TrainingRun:
         except SystemExit:  # the trainer's answer to a second SIGINT
             raise KeyboardInterrupt from None
         finally:
+            session.console.stop()  # the trainer tears no callback down after an error
             self.signals.restore()
         self.check_folder()
         return finish(
