@@ -11,7 +11,13 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 _PAGES = ("index", "start", "data", "guide", "recipes", "using")
 DOCUMENTS = ("README.md", *(f"docs/{name}.md" for name in _PAGES))
-"""Those that a user follows; the others quote what was run on other data, on other machines."""
+"""Those that a user follows."""
+QUOTING = tuple(
+    str(path.relative_to(ROOT))
+    for path in sorted((ROOT / "docs").rglob("*.md"))
+    if str(path.relative_to(ROOT)) not in (*DOCUMENTS, "docs/experiments.md")
+)
+"""Those that quote what was run on other data and machines: it has to parse still. The diary need not."""
 
 _INLINE = re.compile(r"`(mutualseg [^`]+)`")
 _ELSEWHERE = {
@@ -37,6 +43,11 @@ class Documented(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.document}:{self.line}: mutualseg {shlex.join(self.words)}"
+
+
+def documented_python(document: str) -> list[str]:
+    """Return the blocks of Python of a document."""
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / document).read_text(encoding="utf-8"), re.M | re.S)
 
 
 def documented_commands(document: str) -> Iterator[Documented]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+import mutualseg
 from mutualseg.cli import main
 from mutualseg.command_line.parsing import parse_verb
 from mutualseg.command_line.verbs import VERBS
 from tests.command.made import SMALL, flags, write_data, write_photos
-from tests.documented import DOCUMENTS, Documented, documented_commands
+from tests.documented import DOCUMENTS, QUOTING, Documented, documented_commands, documented_python
 
-COMMANDS = [each for document in DOCUMENTS for each in documented_commands(document)]
+COMMANDS = [each for document in (*DOCUMENTS, *QUOTING) for each in documented_commands(document)]
 _SHRUNK = {name: value for name, value in SMALL.items() if name not in ("steps", "evaluate_every")}
 _REPLACED = ("--steps", "--budget", "--crop", "--encoder", "--network", "--batch", "--accumulate")
 
@@ -34,10 +36,7 @@ def test_every_documented_command_parses(documented: Documented, tmp_path: Path)
 def test_the_commands_of_a_document_run_in_order(
     document: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_data(Path("DIR"), {"train": 20, "val": 3, "test": 2}, labeled=16)
-    write_photos(Path("MORE_IMAGES"), ("a.png", "b.png"))
-    write_photos(Path("photos"), ("c.png", "below/d.png"))
+    _make_placeholders(tmp_path, monkeypatch)
     Path("grid.yaml").write_text(yaml.safe_dump({"low": {"method": {"name": "mutual", "threshold": 0.5}}}))
     for name in ("RUN", "runs/mine"):
         shutil.copytree(finished, name)
@@ -48,6 +47,33 @@ def test_the_commands_of_a_document_run_in_order(
             if code != 0:
                 failed.append(f"{documented} -> {code}")
     assert failed == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("document", ["README.md", "docs/python.md"])
+def test_the_python_of_a_document_runs(
+    document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _make_placeholders(tmp_path, monkeypatch)
+    train = mutualseg.train
+
+    def shrunk(*arguments: Any, **options: Any) -> Any:
+        return train(*arguments, **(options | SMALL | {"budget": None, "quiet": True}))
+
+    monkeypatch.setattr(mutualseg, "train", shrunk)
+    blocks = documented_python(document)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, document, "exec"), {})
+
+
+def _make_placeholders(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make what the documents' names stand for, in the current folder."""
+    monkeypatch.chdir(here)
+    write_data(Path("DIR"), {"train": 20, "val": 3, "test": 2}, labeled=16)
+    write_photos(Path("MORE_IMAGES"), ("a.png", "b.png"))
+    write_photos(Path("photos"), ("c.png", "below/d.png"))
+    write_photos(Path(), ("photo.jpg",))
 
 
 def _shrunk(words: Sequence[str]) -> list[str]:

@@ -26,9 +26,8 @@ Patch = pytest.MonkeyPatch
 
 
 @pytest.fixture(autouse=True)
-def _every_step(monkeypatch: Patch) -> None:
-    """Record each step of these short runs, and have no account anywhere."""
-    monkeypatch.setattr("mutualseg.engine.progress_lines._LOG_EVERY", 1)
+def _no_account(monkeypatch: Patch) -> None:
+    """Have no account anywhere."""
     for name in (
         "WANDB_MODE",
         "WANDB_API_KEY",

@@ -22,7 +22,7 @@ _CONTROL = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def _on_terminal(*words: object, until: str) -> tuple[bytes, int]:
-    """Run a command on a terminal of 80 columns, stop it by Ctrl-C once a pattern is there; return all it sent."""
+    """Run a command on 80 columns, stop it by Ctrl-C once a pattern is there; return all it sent."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     environment = {**os.environ, "TERM": "xterm", "OMP_NUM_THREADS": "1"}
@@ -53,7 +53,9 @@ def _on_terminal(*words: object, until: str) -> tuple[bytes, int]:
 def test_how_to_go_on_is_the_last_that_is_seen(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     settings = {**SMALL, "method": "fixmatch", "steps": 5000, "evaluate_every": 5000}
-    sent, code = _on_terminal("train", "--data", data, "--out", folder, *flags(settings), until=" [1-9][0-9]*/5000")
+    sent, code = _on_terminal(
+        "train", "--data", data, "--out", folder, *flags(settings), until=" [1-9][0-9]*/5000"
+    )
     assert code == 130, sent
     after = sent[sent.rindex(b"stopped by SIGINT") :]
     assert b"/5000" not in after  # a bar that is drawn again

@@ -212,7 +212,7 @@ def test_groups_that_cannot_be(pattern: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("labeled", "message"),
     [
-        (101, "--labeled 101 asks for more than the 100 labeled images"),
+        (101, "--labeled 101 asks for more than the 90 labeled images"),
         (95, "--labeled 95 asks for more than the 90 labeled images"),
         (0, "--labeled 0 is neither a fraction"),
         ("1/0", "--labeled 1/0 is neither a fraction"),

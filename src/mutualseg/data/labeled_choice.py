@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -20,8 +21,8 @@ HELD_OUT_LEAST = 2
 """Images that are held out as val at least."""
 
 
-def labeled_count(labeled: str | int, available: int) -> int | None:
-    """Return how many labeled images to keep of those available; None if `labeled` is a file.
+def labeled_count(labeled: str | int, available: int = sys.maxsize) -> int | None:
+    """Return how many labeled images to keep of those available; None if `labeled` is a file of names.
 
     1/n keeps ceil(available / n).
     """

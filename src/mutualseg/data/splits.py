@@ -63,7 +63,7 @@ def make_split(
     """
     everything = SampleIndex.of(folder.train)
     listed_in = None
-    if labeled is not None and labeled_count(labeled, len(everything.masked)) is None:
+    if labeled is not None and labeled_count(labeled) is None:
         listed_in = Path(str(labeled).strip())
         if listed_in.suffix.lower() == ".json":
             split = reuse_split(listed_in, folder, unlabeled)

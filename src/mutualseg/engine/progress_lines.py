@@ -11,12 +11,13 @@ from mutualseg.engine.training import Training
 from mutualseg.reporting.console import RunConsole
 
 _LOG_EVERY = 20
-_MOST_POINTS = 5000
+_LEAST_POINTS, _MOST_POINTS = 20, 5000
 
 
 def steps_between_points(total_steps: int) -> int:
-    """Return how many steps lie between two points of a curve: long runs have no more of them than others."""
-    return max(_LOG_EVERY, -(-total_steps // _MOST_POINTS))
+    """Return how many steps lie between two points of a curve: 20 but in short runs and in very long ones."""
+    usual = max(1, min(_LOG_EVERY, total_steps // _LEAST_POINTS))
+    return max(usual, -(-total_steps // _MOST_POINTS))
 
 
 class ProgressLines(pl.Callback):
