@@ -16,7 +16,15 @@ from mutualseg.web_app.guard import Guard, Message
 HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
-def _ask(path: str, host: str, hosts: frozenset[str] | None = HOSTS) -> tuple[int, dict[bytes, bytes]]:
+def _ask(
+    path: str,
+    host: str,
+    hosts: frozenset[str] | None = HOSTS,
+    *,
+    method: str = "GET",
+    more: Mapping[bytes, bytes] | None = None,
+    is_full: bool = False,
+) -> tuple[int, dict[bytes, bytes]]:
     sent: list[Message] = []
 
     async def app(scope: Mapping[str, Any], receive: Any, send: Any) -> None:
@@ -29,8 +37,9 @@ def _ask(path: str, host: str, hosts: frozenset[str] | None = HOSTS) -> tuple[in
     async def receive() -> Message:
         return {}
 
-    scope = {"type": "http", "path": path, "headers": [(b"host", host.encode())]}
-    asyncio.run(Guard(app, hosts=hosts)(scope, receive, send))
+    headers = [(b"host", host.encode()), *(more or {}).items()]
+    scope = {"type": "http", "method": method, "path": path, "headers": headers}
+    asyncio.run(Guard(app, hosts=hosts, is_full=lambda: is_full)(scope, receive, send))
     return int(sent[0]["status"]), dict(sent[0]["headers"])
 
 
@@ -105,3 +114,31 @@ def test_a_port_that_is_none_is_said() -> None:
         listen("127.0.0.1", 70000)
     with pytest.raises(ConfigError, match=r"--host 192\.0\.2\.1 is no address of this machine"):
         listen("192.0.2.1", 0)
+
+
+UPLOAD = "/gradio_api/upload"
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({}, 200),  # a program
+        ({b"origin": b"http://127.0.0.1:7860", b"sec-fetch-site": b"same-origin"}, 200),
+        ({b"origin": b"http://evil.example"}, 403),
+        ({b"origin": b"http://127.0.0.1:8000"}, 403),  # another server on this machine
+        ({b"origin": b"null"}, 403),
+        ({b"sec-fetch-site": b"cross-site"}, 403),
+        ({b"sec-fetch-site": b"same-site"}, 403),
+    ],
+)
+def test_pages_of_other_sites_drop_nothing(more: dict[bytes, bytes], status: int) -> None:
+    assert _ask(UPLOAD, "127.0.0.1:7860", method="POST", more=more)[0] == status
+
+
+def test_links_from_other_sites_lead_to_the_page() -> None:
+    assert _ask("/", "127.0.0.1:7860", more={b"sec-fetch-site": b"cross-site"})[0] == 200
+
+
+def test_all_dropped_images_together_are_bounded() -> None:
+    assert _ask(UPLOAD, "localhost", method="POST", is_full=True)[0] == 507
+    assert _ask("/", "localhost", is_full=True)[0] == 200

@@ -33,6 +33,8 @@ _ANSWERED = (
 """What the page asks for. Gradio answers more, such as any file of its own folders and other servers' pages:
 nothing of that is used here."""
 
+_UPLOAD = "/gradio_api/upload"
+
 _POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; "
     # Gradio makes functions of texts, and styles.
@@ -53,11 +55,15 @@ class Guard:
         app: what is guarded.
         hosts: names by which the server may be called, in lower case and without a port; None: by any. A page
             of another site that has its own name lead to this machine asks by that name.
+        is_full: whether no more images are taken.
     """
 
-    def __init__(self, app: Application, *, hosts: frozenset[str] | None) -> None:
+    def __init__(
+        self, app: Application, *, hosts: frozenset[str] | None, is_full: Callable[[], bool]
+    ) -> None:
         self._app = app
         self._hosts = hosts
+        self._is_full = is_full
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Handle one request, as ASGI has it."""
@@ -66,13 +72,20 @@ class Guard:
             return
         if scope["type"] != "http":  # nothing here speaks over web sockets
             return
-        host = _host(dict(scope["headers"]).get(b"host", b"").decode("latin-1"))
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        host = _host(headers.get(b"host", ""))
         if self._hosts is not None and host not in self._hosts:
             await _refuse(
                 send, 400, "The app answers on this machine alone; start it with --host to change that."
             )
             return
+        if scope["method"] not in ("GET", "HEAD") and _is_foreign(headers):
+            await _refuse(send, 403, "Another site's page may not use the app.")
+            return
         path = str(scope["path"])
+        if path == _UPLOAD and self._is_full():
+            await _refuse(send, 507, "The app holds all that it may of dropped images; start it again.")
+            return
         if path != "/" and not path.startswith(_ANSWERED):
             await _refuse(send, 404, "There is nothing here.")
             return
@@ -83,6 +96,14 @@ class Guard:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _is_foreign(headers: Mapping[bytes, str]) -> bool:
+    """Tell whether a browser says that the page of another site asks; programs say nothing of it."""
+    origin = headers.get(b"origin")
+    if origin is not None and origin.lower().partition("://")[2] != headers.get(b"host", "").strip().lower():
+        return True
+    return headers.get(b"sec-fetch-site", "none") not in ("same-origin", "none")
 
 
 def _host(header: str) -> str:

@@ -55,7 +55,10 @@ def serve(
         stack.enter_context(library_settings(kept / "uploads"))
         viewer = Viewer(networks, folder, Sessions(kept / "sessions"), max_megapixels=max_megapixels)
         limits = f"Up to {max_megabytes:g} MB and {max_megapixels:g} megapixels each."
-        thread = stack.enter_context(running(viewer, listener, limits=limits, max_megabytes=max_megabytes))
+        server = running(
+            viewer, listener, uploads=kept / "uploads", limits=limits, max_megabytes=max_megabytes
+        )
+        thread = stack.enter_context(server)
         yield Announcement(listener.url, listener.is_local, len(folder)), thread
 
 

@@ -21,6 +21,8 @@ from mutualseg.web_app.viewer import Viewer
 if TYPE_CHECKING:
     import fastapi
 
+_MOST_FILES = 100
+"""Of the largest size, that all visitors may drop together."""
 _PATIENCE = 20.0
 """Seconds until the server answers."""
 _LIBRARIES = (
@@ -69,21 +71,26 @@ def library_settings(uploads: Path) -> Iterator[None]:
 
 @contextmanager
 def running(
-    viewer: Viewer, listener: Listener, *, limits: str, max_megabytes: float
+    viewer: Viewer, listener: Listener, *, uploads: Path, limits: str, max_megabytes: float
 ) -> Iterator[threading.Thread]:
     """Serve a viewer's page in a thread while the block runs; call it inside `library_settings`.
 
     Args:
         viewer: acts.
         listener: where.
+        uploads: where dropped images are; it may hold those of a hundred of the largest files.
         limits: what may be dropped, in words.
         max_megabytes: larger files are refused before they are whole.
     """
     import uvicorn
 
+    def is_full() -> bool:
+        return _bytes_in(uploads) > most
+
+    most = _MOST_FILES * max_megabytes * 1e6
     app = _application(viewer, listener, limits=limits, max_megabytes=max_megabytes)
     config = uvicorn.Config(
-        Guard(app, hosts=listener.hosts),  # type: ignore[arg-type]  # uvicorn names its own protocol of what answers
+        Guard(app, hosts=listener.hosts, is_full=is_full),  # type: ignore[arg-type]  # uvicorn names its own protocol of what answers
         log_config=None,
         access_log=False,
         lifespan="on",
@@ -142,6 +149,14 @@ def _application(viewer: Viewer, listener: Listener, *, limits: str, max_megabyt
         head=f"<style>{page_style()}</style>",  # as css Gradio would change its selectors
     )
     return mounted
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # deleted meanwhile
+            total += path.stat().st_size
+    return total
 
 
 def _await(server: Any, thread: threading.Thread) -> None:
