@@ -27,7 +27,8 @@ class Reading:
     handles: int
     """Open files of all these processes."""
     log_bytes: int
-    """TensorBoard's events, the CSV files and what was said."""
+    """TensorBoard's events without the pictures, of which a run records a bounded number; the CSV files; and
+    what was said."""
     pictures: int
     """Files in pseudo_labels/."""
 
@@ -42,8 +43,15 @@ class Slope:
     """Standard error of it, from how far the readings lie from the line."""
 
 
-def read(step: int, seconds: float, root: Path) -> Reading:
-    """Look at this process and at what lies below a folder: `run`, and `console.txt`, what was said."""
+def read(step: int, seconds: float, root: Path, picture_bytes: int) -> Reading:
+    """Look at this process and at what lies below a folder: `run`, and `console.txt`, what was said.
+
+    Args:
+        step: of the run.
+        seconds: since it was asked for.
+        root: the folder.
+        picture_bytes: of the events, what pictures take.
+    """
     own, loaders = os.getpid(), _children()
     return Reading(
         step=step,
@@ -51,7 +59,8 @@ def read(step: int, seconds: float, root: Path) -> Reading:
         resident_mb=_kilobytes(own, "VmRSS") / 1024,
         loaders_mb=sum(_kilobytes(each, "VmRSS") for each in loaders) / 1024,
         handles=sum(_handles(each) for each in (own, *loaders)),
-        log_bytes=sum(path.stat().st_size for pattern in _LOGS for path in root.glob(pattern)),
+        log_bytes=sum(path.stat().st_size for pattern in _LOGS for path in root.glob(pattern))
+        - picture_bytes,
         pictures=sum(1 for _ in (root / "run/pseudo_labels").glob("*")),
     )
 

@@ -32,6 +32,7 @@ from growth import Reading, read
 from growth_bounds import Bounds, judge
 from made_photos import make_folders
 from mutualseg.cli import main as command
+from mutualseg.engine.event_file import EventFile
 from mutualseg.engine.progress_lines import ProgressLines
 from mutualseg.engine.session import Session
 from mutualseg.networks.segmenter import Segmenter
@@ -81,12 +82,19 @@ def train(root: Path, plan: Plan) -> tuple[int, list[Reading]]:
     run, started, readings = root / "run", time.monotonic(), list[Reading]()
     original: Callable[..., None] = ProgressLines.on_train_batch_end
     every = max(1, plan.steps // _READINGS)
+    record, picture_bytes = EventFile.log_picture, 0
+
+    def recorded(self: EventFile, name: str, path: Path, at: int) -> None:
+        nonlocal picture_bytes
+        before = _size(run)
+        record(self, name, path, at)
+        picture_bytes += _size(run) - before
 
     def measured(self: ProgressLines, trainer: pl.Trainer, module: pl.LightningModule, *rest: Any) -> None:
         original(self, trainer, module, *rest)
         step, seconds = trainer.global_step, time.monotonic() - started
         if step == 1 or step % every == 0:
-            readings.append(read(step, seconds, root))
+            readings.append(read(step, seconds, root, picture_bytes))
             if seconds > 60 * plan.minutes and step < plan.steps:
                 signal.raise_signal(signal.SIGTERM)
 
@@ -111,10 +119,15 @@ def train(root: Path, plan: Plan) -> tuple[int, list[Reading]]:
         contextlib.redirect_stdout(said),
         threads_set(1),  # more only get in each other's way in networks this small
         mock.patch.object(ProgressLines, "on_train_batch_end", measured),
+        mock.patch.object(EventFile, "log_picture", recorded),
         mock.patch.object(Session, "_build_network", tiny_network),
     ):
         code = command([str(word) for word in words])
     return code, readings
+
+
+def _size(run: Path) -> int:
+    return sum(path.stat().st_size for path in run.glob("events*"))
 
 
 def main(words: Sequence[str] | None = None) -> int:
