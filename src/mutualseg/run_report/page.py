@@ -33,6 +33,11 @@ def render(template: str, content: Mapping[str, Any]) -> str:
     return page.render(content, generator=Markup(GENERATOR), style=style)
 
 
+def parts() -> Any:
+    """Return what pages have in common: a function by name for each macro."""
+    return _environment().get_template("parts.html").module
+
+
 @cache
 def _environment() -> Environment:
     return escaped_pages(
