@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from mutualseg.run_report.confusion import MOST_IN_TABLE, draw_confusion
@@ -56,8 +55,8 @@ def _luminance(color: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.parametrize("tenths", range(1001))
-def test_numbers_can_be_read_on_every_shade(tenths: int) -> None:
-    cell = draw_confusion(torch.tensor([[tenths, 1000 - tenths], [0, 1]]), ("a", "b")).rows[0].cells[0]
-    dark, light = sorted([_luminance(cell.background), _luminance(cell.ink)])
-    assert (light + 0.05) / (dark + 0.05) >= 4.5
+def test_numbers_can_be_read_on_every_shade() -> None:
+    for tenths in range(1001):
+        cell = draw_confusion(torch.tensor([[tenths, 1000 - tenths], [0, 1]]), ("a", "b")).rows[0].cells[0]
+        dark, light = sorted([_luminance(cell.background), _luminance(cell.ink)])
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, tenths / 10

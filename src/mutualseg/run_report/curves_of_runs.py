@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -120,8 +121,13 @@ def compared_charts(records: Sequence[RunRecord]) -> list[Chart]:
 
 
 def column(rows: Rows, name: str) -> Points:
-    """Return one column of a run's table over steps."""
-    return [(int(row["step"]), value) for row in rows if (value := row.get(name)) is not None and row["step"]]
+    """Return what is finite in one column of a run's table over steps."""
+    pairs = [(row["step"], row.get(name)) for row in rows]
+    return [
+        (int(step), value)
+        for step, value in pairs
+        if step and value is not None and math.isfinite(step) and math.isfinite(value)
+    ]
 
 
 def _loss(record: RunRecord) -> Points:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -41,13 +42,19 @@ def parts() -> Any:
 @cache
 def _environment() -> Environment:
     return escaped_pages(
-        "mutualseg.run_report", {"number": _number, "signed": _signed, "millions": in_millions}
+        "mutualseg.run_report",
+        {"number": _number, "signed": _signed, "millions": in_millions, "width": _width},
     )
 
 
 def _number(value: float | None, places: int = 1) -> str:
-    return "–" if value is None else f"{value:.{places}f}"
+    return "–" if value is None or not math.isfinite(value) else f"{value:.{places}f}"
 
 
 def _signed(value: float | None, places: int = 1) -> str:
-    return "" if value is None else f"{value:+.{places}f}".replace("-", "−")
+    return "" if value is None or not math.isfinite(value) else f"{value:+.{places}f}".replace("-", "−")
+
+
+def _width(value: float | None) -> str:
+    """Return how wide the bar of a percentage is, as CSS has it."""
+    return f"{value if value is not None and math.isfinite(value) else 0:.1f}%"
