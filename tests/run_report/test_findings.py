@@ -114,6 +114,13 @@ def test_unfinished_runs_say_how_far_they_are() -> None:
     assert "twin is not finished" in text
 
 
+def test_commands_in_sentences_can_be_pasted() -> None:
+    for record in (_record(None), _record(config={"with_baseline": True})):
+        object.__setattr__(record, "root", Path("runs/r two"))
+        ((_, text),) = _texts(record)
+        assert text.endswith("mutualseg train --resume 'runs/r two'")
+
+
 @pytest.mark.parametrize(
     ("kept", "true", "warned"), [(0.0, 2.0, True), (0.05, 2.0, False), (0.0, 0.4, False), (None, 2.0, False)]
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mutualseg.engine.collapse import GONE, LEAST_TRUE_SHARE
+from mutualseg.run_report.commands import line
 from mutualseg.run_report.record import RunRecord
 from mutualseg.run_report.val_images import ValScores
 
@@ -45,10 +46,10 @@ def _warnings(record: RunRecord, found: ValScores | None, leak: str | None) -> I
         steps = record.config.get("steps", "?")
         yield (
             f"This run is not finished: its records end at step {record.last_step} of {steps}. "
-            f"Go on with: mutualseg train --resume {record.root}"
+            f"Go on with: {line('train', '--resume', record.root)}"
         )
     elif record.config.get("with_baseline") and "baseline" not in summary:
-        yield f"Its labels-only twin is not finished. Go on with: mutualseg train --resume {record.root}"
+        yield f"Its labels-only twin is not finished. Go on with: {line('train', '--resume', record.root)}"
     for each in (summary or {}).get("warnings", ()):
         yield f"Step {each['step']}: {each['message']}"
     if leak is not None:

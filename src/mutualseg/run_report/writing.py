@@ -12,6 +12,7 @@ from mutualseg.errors import ConfigError, MutualSegError, RunError
 from mutualseg.one_line import one_line
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.progress import file_progress
+from mutualseg.run_report.commands import line
 from mutualseg.run_report.looking import Looked, look
 from mutualseg.run_report.one_run import one_run_content
 from mutualseg.run_report.page import GENERATOR, render
@@ -30,7 +31,7 @@ def write_report(
     roots = _without_repeats(roots)
     for root in roots:
         if (root / "comparison.json").is_file():
-            raise ConfigError(f"'{root}' is a comparison; give its runs: mutualseg report {root}/runs/*")
+            raise ConfigError(f"'{root}' is a comparison; give its runs: {line('report', root)}/runs/*")
     target = _target(roots, out)
     records = [read_record(root, name) for root, name in zip(roots, _names(roots), strict=True)]
     looked: list[Looked | None] = []
@@ -78,7 +79,7 @@ def _look(
         reason = one_line(error).rstrip(".")
         return None, (
             f"There are no pictures and no confusion matrix, since the val images cannot be looked at: "
-            f"{reason}. If the data are elsewhere now: mutualseg report {record.root} --data DIR"
+            f"{reason}. If the data are elsewhere now: {line('report', record.root)} --data DIR"
         )
 
 
@@ -96,7 +97,7 @@ def leave_report(root: Path, *, quiet: bool) -> None:
     except Exception as error:  # whatever it is: the network is trained and saved
         console.say(
             f"the report could not be written ({type(error).__name__}: {one_line(error)}); everything else "
-            f"is done, and this makes it: mutualseg report {root}"
+            f"is done, and this makes it: {line('report', root)}"
         )
         return
     for reason in done["without_pictures"].values():
