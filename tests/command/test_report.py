@@ -19,7 +19,7 @@ import mutualseg
 from mutualseg.engine.baseline import verdict_sentence
 from tests.browser import browser, console, require_browser
 from tests.command.conftest import Command
-from tests.command.made import CLASSES, SMALL, flags, write_data
+from tests.command.made import CLASSES, SMALL, files_below, flags, write_data
 
 HOSTILE = '<script>alert("x")</script>'
 """A class name; on a page it must be a text."""
@@ -225,17 +225,29 @@ def test_a_report_that_fails_loses_no_run(
         (("run", "--out", "page.txt"), "must be a file that ends in .html"),
         (("run", "--out", "taken.html"), "no report of this program"),
         (("cmp",), "mutualseg report cmp/runs/*"),
+        (("c mp",), "mutualseg report 'c mp'/runs/*"),
+        (("run/config.yaml",), "'run/config.yaml' is a file; give the run folder: mutualseg report run\n"),
+        (("run/weights/deployed.safetensors",), "give the run folder: mutualseg report run\n"),
+        (("taken.html",), "'taken.html' is a file; give the --out of a train"),
+        (("typo_run", "--out", "new/page.html"), "no run folder"),
+        (("run", "nowhere"), "no run folder"),
+        (("run", "--out", "taken.html/page.html"), "'taken.html' is no folder"),
+        (("run", "--out", "new/page.html", "--data", "nowhere"), "nowhere"),
         ((), "RUNS"),
     ],
 )
 def test_refusals_are_one_sentence(words: tuple[str, ...], message: str, run: Path, command: Command) -> None:
     Path("cmp/runs").mkdir(parents=True)
-    Path("cmp/comparison.json").write_text("{}", encoding="utf-8")
+    for name in ("cmp", "c mp"):
+        Path(name).mkdir(exist_ok=True)
+        Path(name, "comparison.json").write_text("{}", encoding="utf-8")
     Path("taken.html").write_text("<p>somebody's own", encoding="utf-8")
+    there = files_below(Path())
     outcome = command("report", *words)
     assert outcome.code == 2
     assert message in outcome.err
     assert len(outcome.err.splitlines()) == 1
+    assert files_below(Path()) == there
     assert Path("taken.html").read_text(encoding="utf-8") == "<p>somebody's own"
 
 
