@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mutualseg.engine.collapse import GONE, LEAST_TRUE_SHARE
+from mutualseg.run_report.collapse_signs import collapse_signs
 from mutualseg.run_report.commands import line
 from mutualseg.run_report.record import RunRecord
 from mutualseg.run_report.val_images import ValScores
 
+OFF = "off"
+"""`--guard off`: the run has not watched its pseudo-labels."""
 _FEW_IMAGES = 20
 """With fewer val images one of them moves a score by more than most methods differ."""
 _FEW_WITH_CLASS = 3
@@ -50,6 +53,8 @@ def _warnings(record: RunRecord, found: ValScores | None, leak: str | None) -> I
         )
     elif record.config.get("with_baseline") and "baseline" not in summary:
         yield f"Its labels-only twin is not finished. Go on with: {line('train', '--resume', record.root)}"
+    if summary is None or record.config.get("guard") == OFF:
+        yield from collapse_signs(record)
     for each in (summary or {}).get("warnings", ()):
         yield f"Step {each['step']}: {each['message']}"
     if leak is not None:
