@@ -194,6 +194,42 @@ def test_runs_of_other_classes_have_their_own_pictures(run: Path, tmp_path: Path
     assert len([each for each in page.all("img") if "val image" in (each["alt"] or "")]) == 6
 
 
+def test_only_val_images_that_are_the_same_are_shown_together(
+    run: Path, data: Path, tmp_path: Path, command: Command
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(data, other)
+    for part in ("images", "masks"):
+        path = other / part / "val/00.png"
+        with Image.open(path) as image:
+            turned = np.asarray(image)[::-1].copy()
+        Image.fromarray(turned).save(path)
+    assert command("train", "--data", other, "--out", "second", *flags(steps=1)).code == 0
+    assert command("report", run, run, "--out", "same.html").code == 0
+    assert command("report", run, "second").code == 0
+    page = _page(Path("report.html"))
+    warning = (
+        "Warning The runs were scored on different val images, so their scores do not compare: run has 3, "
+        "second has 3; 2 of them are the same in all."
+    )
+    assert warning in page.text
+    assert warning not in _page(Path("same.html")).text
+    shown = [each["alt"] or "" for each in page.all("img") if "The val image" in (each["alt"] or "")]
+    assert sorted(shown) == ["The val image val/01.", "The val image val/02."]
+    for name in ("01", "02"):
+        shutil.copyfile(other / "masks/val/00.png", other / f"masks/val/{name}.png")
+    assert command("report", run, "second").code == 0
+    page = _page(Path("report.html"))
+    assert "none of them is the same in all." in page.text
+    assert page.words.count("image") == 6  # three of each run's own
+    shutil.rmtree(other)
+    split = json.loads(Path("second/split.json").read_text(encoding="utf-8"))
+    split["val"] = split["val"][:2]
+    Path("second/split.json").write_text(json.dumps(split), encoding="utf-8")
+    assert command("report", run, "second").code == 0
+    assert "The runs name different val images" in _page(Path("report.html")).text
+
+
 def test_a_report_that_fails_loses_no_run(
     data: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
