@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import mutualseg
@@ -182,6 +183,35 @@ def test_several_runs_stand_side_by_side(run: Path, both: Path, command: Command
         assert f"errors of {name}" in page.words
     assert re.search(r"method\.name mutual mutual labels_only", page.text)
     assert f"mutualseg report {run} {both} {both}/baseline" in page.text
+
+
+def test_labels_alone_are_shown_with_the_network_that_counts_beside_others(
+    both: Path, run: Path, command: Command
+) -> None:
+    own = run.parent / "own"
+    shutil.copytree(both / "baseline", own)
+    summary = json.loads((own / "summary.json").read_text(encoding="utf-8"))
+    other = next(role for role in summary["networks"] if role != summary["deployed"])
+    summary["networks"][other] = summary["miou"] + 20  # it counts, whichever was better
+    (own / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    path = own / "checkpoints/last.ckpt"
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    for name, value in checkpoint["state_dict"].items():
+        if name.startswith(f"method.{other}.decoder") or name.startswith(f"method.{other}.head"):
+            value.zero_()
+    torch.save(checkpoint, path)  # all its logits are the same, so that it names the first class alone
+    never = f"Never predicted on the val images, though they hold them: {CLASSES[1]}, {CLASSES[2]}."
+    assert command("report", run, own).code == 0
+    page = _page(Path("report.html"))
+    assert never in page.text
+    assert "the network has an mIoU of" in page.text
+    assert command("report", own).code == 0
+    assert never not in _page(own / "report.html").text
+    path.unlink()
+    assert command("report", run, own).code == 0
+    page = _page(Path("report.html"))
+    assert f"Pictures and confusion matrix are of {summary['deployed'].replace('_', ' ')}" in page.text
+    assert never not in page.text
 
 
 def test_runs_of_other_classes_have_their_own_pictures(run: Path, tmp_path: Path, command: Command) -> None:

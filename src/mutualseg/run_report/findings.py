@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mutualseg.engine.collapse import GONE, LEAST_TRUE_SHARE
 from mutualseg.run_report.collapse_signs import collapse_signs
 from mutualseg.run_report.commands import line
+from mutualseg.run_report.facts import role_in_words
 from mutualseg.run_report.record import RunRecord
 from mutualseg.run_report.val_images import ValScores
 
@@ -28,7 +29,13 @@ class Finding(NamedTuple):
 
 
 def find(
-    record: RunRecord, found: ValScores | None, *, leak: str | None, no_pictures: str | None
+    record: RunRecord,
+    found: ValScores | None,
+    *,
+    leak: str | None,
+    no_pictures: str | None,
+    role: str | None = None,
+    instead: str | None = None,
 ) -> list[Finding]:
     """Return all that is to be said of a run, warnings first.
 
@@ -37,9 +44,15 @@ def find(
         found: what its network scored when it looked again; None if it could not.
         leak: a warning of images that are trained on and scored.
         no_pictures: why there are no pictures; None if there are.
+        role: of the network that looked; None: the deployed one.
+        instead: why it is not the network that counts.
     """
     warnings = [Finding("warning", text) for text in _warnings(record, found, leak)]
-    notes = [Finding("note", text) for text in _notes(record, found, no_pictures)]
+    notes = [Finding("note", text) for text in _notes(record, found, no_pictures, role or record.deployed)]
+    if instead is not None:
+        shown = role_in_words(record.deployed)
+        text = f"Pictures and confusion matrix are of {shown}, not of the score: {instead}"
+        warnings.append(Finding("warning", text))
     return [*warnings, *notes]
 
 
@@ -114,22 +127,23 @@ def _untaught(record: RunRecord) -> list[str]:
     return found
 
 
-def _notes(record: RunRecord, found: ValScores | None, no_pictures: str | None) -> Iterator[str]:
+def _notes(record: RunRecord, found: ValScores | None, no_pictures: str | None, role: str) -> Iterator[str]:
     summary = record.summary or {}
     if no_pictures is not None:
         yield no_pictures
     absent = [name for name, value in summary.get("per_class_iou", {}).items() if value is None]
     if absent:
         yield f"No val mask holds {_few(absent)}: the IoU is unknown, and no part of the mean."
-    if summary.get("select") == "best":
+    then = summary.get("networks", {}).get(role, summary.get("miou"))
+    if summary.get("select") == "best" and role == record.deployed:
         yield (
             "--select best: the deployed network is that of the best evaluation on val, so what it scores "
             "there flatters it; the table of classes is of the last step."
         )
-    elif found is not None and abs(found.scores.miou - summary["miou"]) > 0.05:
+    elif found is not None and abs(found.scores.miou - then) > 0.05:
         yield (
             f"Looked at again for this report, the network has an mIoU of {found.scores.miou:.2f} on the val "
-            f"images in place of {summary['miou']:.2f}: another device, other precision, or changed data."
+            f"images in place of {then:.2f}: another device, other precision, or changed data."
         )
     yield from summary.get("notes", record.split.notes if record.split is not None else ())
 

@@ -89,7 +89,14 @@ def _part(record: RunRecord, looked: Looked | None, reason: str | None, *, with_
         pictures = own_pictures(looked, choose_images([scores_by_name(looked.found.images)], 1))
     return Part(
         record,
-        find(record, found, leak=None if looked is None else looked.val.leak, no_pictures=reason),
+        find(
+            record,
+            found,
+            leak=None if looked is None else looked.val.leak,
+            no_pictures=reason,
+            role=None if looked is None else looked.role,
+            instead=None if looked is None else looked.instead,
+        ),
         verdict(record),
         None if found is None else draw_confusion(found.counts, record.classes),
         pictures,

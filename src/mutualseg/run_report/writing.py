@@ -16,7 +16,7 @@ from mutualseg.run_report.given_paths import check_runs, names_of, target_of, wi
 from mutualseg.run_report.looking import Looked, look
 from mutualseg.run_report.one_run import one_run_content
 from mutualseg.run_report.page import render
-from mutualseg.run_report.record import RunRecord, read_record
+from mutualseg.run_report.record import RunRecord, counted_role, read_record
 from mutualseg.run_report.several_runs import several_runs_content
 from mutualseg.runs import RunFolder
 
@@ -33,7 +33,9 @@ def write_report(
     reasons: list[str | None] = []
     for record in records:
         with file_progress(f"looking at val of {record.name}"[:30], quiet=quiet) as progress:
-            own, reason = _look(record, data, device, progress)
+            own, reason = _look(
+                record, data, device, progress, None if len(roots) == 1 else counted_role(record)
+            )
         looked.append(own)
         reasons.append(reason)
     try:
@@ -63,13 +65,17 @@ def write_report(
 
 
 def _look(
-    record: RunRecord, data: str | None, device: str, advance: Callable[[int, int], None]
+    record: RunRecord, data: str | None, device: str, advance: Callable[[int, int], None], role: str | None
 ) -> tuple[Looked | None, str | None]:
-    """Return the run's network on its val images, or why there are no pictures."""
+    """Return the run's network on its val images, or why there are no pictures.
+
+    Alone a run is shown with the network that it deploys, beside others with the one that counts there: it
+    is the network of the scores on the page.
+    """
     if record.summary is None:
         return None, None  # that it is unfinished is said anyway
     try:
-        return look(record, data, device=device, advance=advance), None
+        return look(record, data, device=device, advance=advance, role=role), None
     except (MutualSegError, OSError) as error:
         if data is not None:  # the user said where they are
             raise
