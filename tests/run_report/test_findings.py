@@ -82,6 +82,15 @@ def test_class_without_iou_where_nobody_can_look() -> None:
     ]
 
 
+def test_names_from_right_to_left_keep_their_place_in_a_list() -> None:
+    names = ("שמיים", "דרך", "road")
+    summary = {**SUMMARY, "per_class_iou": dict.fromkeys(names, 0.0)}
+    record = _record(summary)
+    object.__setattr__(record, "classes", names)
+    ((_, text),) = _texts(record)
+    assert text == ("Never named rightly on the val images: \u2068שמיים\u2069, \u2068דרך\u2069, road.")
+
+
 @pytest.mark.parametrize(("val", "warned"), [(1, True), (19, True), (20, False)])
 def test_val_too_small(val: int, warned: bool) -> None:
     texts = [text for _, text in _texts(_record(val=val))]

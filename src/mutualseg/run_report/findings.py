@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mutualseg.engine.collapse import GONE, LEAST_TRUE_SHARE
+from mutualseg.run_report.bidi import isolated
 from mutualseg.run_report.collapse_signs import collapse_signs
 from mutualseg.run_report.commands import line
 from mutualseg.run_report.facts import role_in_words
@@ -102,7 +103,7 @@ def _about_classes(record: RunRecord, found: ValScores | None) -> Iterator[str]:
             yield f"Never predicted on the val images, though they hold {_them(lost)}: {_few(lost)}."
         holding = [sum(index in image.classes for image in found.images) for index in range(len(names))]
         rare = [
-            f"{name} ({count})"
+            f"{isolated(name)} ({count})"
             for name, count in zip(names, holding, strict=True)
             if 0 < count < _FEW_WITH_CLASS and len(found.images) >= _FEW_IMAGES
         ]
@@ -123,7 +124,7 @@ def _untaught(record: RunRecord) -> list[str]:
     for name in record.classes:
         kept, true = last.get(f"kept_share {name}"), last.get(f"true_share {name}")
         if kept is not None and true is not None and true >= LEAST_TRUE_SHARE and kept < GONE * true:
-            found.append(f"{name} ({kept:.2f} % of the sure labels, {true:.2f} % of the pixels)")
+            found.append(f"{isolated(name)} ({kept:.2f} % of the sure labels, {true:.2f} % of the pixels)")
     return found
 
 
@@ -154,4 +155,6 @@ def _them(names: list[str]) -> str:
 
 def _few(names: list[str]) -> str:
     more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(isolated(name) for name in names[:_MOST_NAMED]) + (
+        f" and {more} more" if more > 0 else ""
+    )
