@@ -11,7 +11,9 @@ import torch
 
 from mutualseg.data.split_file import SplitCounts
 from mutualseg.evaluation.metrics import ConfusionMatrix
-from mutualseg.run_report.findings import find
+from mutualseg.run_report.bidi import isolated
+from mutualseg.run_report.findings import Finding, find
+from mutualseg.run_report.page import parts
 from mutualseg.run_report.record import RunRecord
 from mutualseg.run_report.val_images import ImageScore, ValScores
 
@@ -89,6 +91,13 @@ def test_names_from_right_to_left_keep_their_place_in_a_list() -> None:
     object.__setattr__(record, "classes", names)
     ((_, text),) = _texts(record)
     assert text == ("Never named rightly on the val images: \u2068שמיים\u2069, \u2068דרך\u2069, road.")
+
+
+def test_names_of_any_script_are_texts_on_the_page() -> None:
+    text = f"Never: {isolated('שמיים<b>')}, <i>road."
+    drawn = str(parts().findings_list([Finding("warning", text)]))
+    assert "Never: <bdi>שמיים&lt;b&gt;</bdi>, &lt;i&gt;road.</li>" in drawn
+    assert "u2068" not in drawn
 
 
 @pytest.mark.parametrize(("val", "warned"), [(1, True), (19, True), (20, False)])

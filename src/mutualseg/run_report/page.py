@@ -12,6 +12,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from mutualseg.reporting.escaped_pages import escaped_pages
+from mutualseg.run_report.bidi import with_isolates
 from mutualseg.run_report.distilled import in_millions
 
 GENERATOR = '<meta name="generator" content="mutualseg report">'
@@ -43,7 +44,13 @@ def parts() -> Any:
 def _environment() -> Environment:
     return escaped_pages(
         "mutualseg.run_report",
-        {"number": _number, "signed": _signed, "millions": in_millions, "width": _width},
+        {
+            "number": _number,
+            "signed": _signed,
+            "millions": in_millions,
+            "width": _width,
+            "isolated": with_isolates,
+        },
     )
 
 
