@@ -9,7 +9,7 @@ import pytest
 
 from mutualseg.run_report.curves_of_runs import compared_charts
 from mutualseg.run_report.facts import training_facts
-from mutualseg.run_report.record import RunRecord
+from mutualseg.run_report.record import Rows, RunRecord
 
 RECORD = RunRecord(Path("a"), "a", {}, (), (), None, None, metrics=[], monitor=[], curves={})
 
@@ -27,7 +27,7 @@ def test_where_it_started_from(config: dict[str, str], expected: str) -> None:
 
 
 def test_runs_side_by_side_have_their_disagreement() -> None:
-    rows = [
+    rows: Rows = [
         {"step": 5.0, "disagree_student_a_teacher_a": 4.0, "disagree_student_a_teacher_b": 8.0},
         {"step": 10.0, "disagree_student_a_teacher_a": 3.0, "disagree_student_a_teacher_b": None},
         {"step": 15.0, "kept": 50.0},
