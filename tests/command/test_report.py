@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import mutualseg
 from mutualseg.engine.baseline import verdict_sentence
 from tests.browser import browser, console, require_browser
 from tests.command.conftest import Command
-from tests.command.made import CLASSES, SMALL, flags, write_data
+from tests.command.made import CLASSES, SMALL, files_below, flags, write_data
 
 HOSTILE = '<script>alert("x")</script>'
 """A class name; on a page it must be a text."""
@@ -184,6 +185,35 @@ def test_several_runs_stand_side_by_side(run: Path, both: Path, command: Command
     assert f"mutualseg report {run} {both} {both}/baseline" in page.text
 
 
+def test_labels_alone_are_shown_with_the_network_that_counts_beside_others(
+    both: Path, run: Path, command: Command
+) -> None:
+    own = run.parent / "own"
+    shutil.copytree(both / "baseline", own)
+    summary = json.loads((own / "summary.json").read_text(encoding="utf-8"))
+    other = next(role for role in summary["networks"] if role != summary["deployed"])
+    summary["networks"][other] = summary["miou"] + 20  # it counts, whichever was better
+    (own / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    path = own / "checkpoints/last.ckpt"
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    for name, value in checkpoint["state_dict"].items():
+        if name.startswith(f"method.{other}.decoder") or name.startswith(f"method.{other}.head"):
+            value.zero_()
+    torch.save(checkpoint, path)  # all its logits are the same, so that it names the first class alone
+    never = f"Never predicted on the val images, though they hold them: {CLASSES[1]}, {CLASSES[2]}."
+    assert command("report", run, own).code == 0
+    page = _page(Path("report.html"))
+    assert never in page.text
+    assert "the network has an mIoU of" in page.text
+    assert command("report", own).code == 0
+    assert never not in _page(own / "report.html").text
+    path.unlink()
+    assert command("report", run, own).code == 0
+    page = _page(Path("report.html"))
+    assert f"Pictures and confusion matrix are of {summary['deployed'].replace('_', ' ')}" in page.text
+    assert never not in page.text
+
+
 def test_runs_of_other_classes_have_their_own_pictures(run: Path, tmp_path: Path, command: Command) -> None:
     other = write_data(tmp_path / "other")
     (other / "classes.txt").write_text("left\nright\nball\n", encoding="utf-8")
@@ -192,6 +222,42 @@ def test_runs_of_other_classes_have_their_own_pictures(run: Path, tmp_path: Path
     page = _page(Path("report.html"))
     assert "The runs do not have the same classes" in page.text
     assert len([each for each in page.all("img") if "val image" in (each["alt"] or "")]) == 6
+
+
+def test_only_val_images_that_are_the_same_are_shown_together(
+    run: Path, data: Path, tmp_path: Path, command: Command
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(data, other)
+    for part in ("images", "masks"):
+        path = other / part / "val/00.png"
+        with Image.open(path) as image:
+            turned = np.asarray(image)[::-1].copy()
+        Image.fromarray(turned).save(path)
+    assert command("train", "--data", other, "--out", "second", *flags(steps=1)).code == 0
+    assert command("report", run, run, "--out", "same.html").code == 0
+    assert command("report", run, "second").code == 0
+    page = _page(Path("report.html"))
+    warning = (
+        "Warning The runs were scored on different val images, so their scores do not compare: run has 3, "
+        "second has 3; 2 of them are the same in all."
+    )
+    assert warning in page.text
+    assert warning not in _page(Path("same.html")).text
+    shown = [each["alt"] or "" for each in page.all("img") if "The val image" in (each["alt"] or "")]
+    assert sorted(shown) == ["The val image val/01.", "The val image val/02."]
+    for name in ("01", "02"):
+        shutil.copyfile(other / "masks/val/00.png", other / f"masks/val/{name}.png")
+    assert command("report", run, "second").code == 0
+    page = _page(Path("report.html"))
+    assert "none of them is the same in all." in page.text
+    assert page.words.count("image") == 6  # three of each run's own
+    shutil.rmtree(other)
+    split = json.loads(Path("second/split.json").read_text(encoding="utf-8"))
+    split["val"] = split["val"][:2]
+    Path("second/split.json").write_text(json.dumps(split), encoding="utf-8")
+    assert command("report", run, "second").code == 0
+    assert "The runs name different val images" in _page(Path("report.html")).text
 
 
 def test_a_report_that_fails_loses_no_run(
@@ -225,17 +291,29 @@ def test_a_report_that_fails_loses_no_run(
         (("run", "--out", "page.txt"), "must be a file that ends in .html"),
         (("run", "--out", "taken.html"), "no report of this program"),
         (("cmp",), "mutualseg report cmp/runs/*"),
+        (("c mp",), "mutualseg report 'c mp'/runs/*"),
+        (("run/config.yaml",), "'run/config.yaml' is a file; give the run folder: mutualseg report run\n"),
+        (("run/weights/deployed.safetensors",), "give the run folder: mutualseg report run\n"),
+        (("taken.html",), "'taken.html' is a file; give the --out of a train"),
+        (("typo_run", "--out", "new/page.html"), "no run folder"),
+        (("run", "nowhere"), "no run folder"),
+        (("run", "--out", "taken.html/page.html"), "'taken.html' is no folder"),
+        (("run", "--out", "new/page.html", "--data", "nowhere"), "nowhere"),
         ((), "RUNS"),
     ],
 )
 def test_refusals_are_one_sentence(words: tuple[str, ...], message: str, run: Path, command: Command) -> None:
     Path("cmp/runs").mkdir(parents=True)
-    Path("cmp/comparison.json").write_text("{}", encoding="utf-8")
+    for name in ("cmp", "c mp"):
+        Path(name).mkdir(exist_ok=True)
+        Path(name, "comparison.json").write_text("{}", encoding="utf-8")
     Path("taken.html").write_text("<p>somebody's own", encoding="utf-8")
+    there = files_below(Path())
     outcome = command("report", *words)
     assert outcome.code == 2
     assert message in outcome.err
     assert len(outcome.err.splitlines()) == 1
+    assert files_below(Path()) == there
     assert Path("taken.html").read_text(encoding="utf-8") == "<p>somebody's own"
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from xml.etree import ElementTree
 
 import pytest
 
-from mutualseg.run_report.charts import Line, line_chart, sparkline, style_of
+from mutualseg.run_report.charts import COLORS, Line, line_chart, sparkline, style_of
 from mutualseg.run_report.event_curves import thinned
+from mutualseg.run_report.page import parts
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -51,6 +53,31 @@ def test_any_values_have_an_axis_that_holds_them(values: tuple[float, float]) ->
 def test_lines_differ_in_more_than_color() -> None:
     styles = [style_of(index) for index in range(7)]
     assert len({color for color, _ in styles}) == len({dash for _, dash in styles}) == 7
+    assert len({style_of(index) for index in range(35)}) == 35
+
+
+def test_bars_of_many_runs_differ_and_the_page_knows_each_of_their_styles() -> None:
+    bars = re.findall('class="bar ([^"]+)"', str(parts().bars([50.0] * 35)))
+    assert len(bars) == len(set(bars)) == 35
+    style = (files("mutualseg.run_report") / "templates/style.css").read_text(encoding="utf-8")
+    for each in {word for pair in bars for word in pair.split()}:
+        assert f".{each} {{" in style
+    for index, color in enumerate(COLORS):
+        assert f".b{index} {{ background-color: {color.lower()}; }}" in style
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0, -3.0, 2e-9, 1e6])
+@pytest.mark.parametrize("low", [None, 0.0])
+def test_a_level_curve_has_an_axis_that_can_be_read(value: float, low: float | None) -> None:
+    if low is not None and value < 0:
+        return
+    chart = line_chart("Loss", [Line("loss", [(1, value), (2, value)])], low=low)
+    assert chart is not None
+    drawn = ElementTree.fromstring(str(chart.svg))
+    ticks = [text.text for text in drawn.iter(f"{SVG}text") if text.attrib["text-anchor"] == "end"][:-1]
+    assert len(ticks) == len(set(ticks)) >= 3
+    if value == 0:
+        assert ticks == ["0", "0.25", "0.5", "0.75", "1"]
 
 
 def test_names_are_texts() -> None:

@@ -39,3 +39,24 @@ def test_many_classes_are_a_picture_with_words() -> None:
 
 def test_without_an_error_there_is_no_pair() -> None:
     assert draw_confusion(torch.eye(3, dtype=torch.int64), ("a", "b", "c")).pairs == []
+
+
+def _linear(part: float) -> float:
+    return part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
+
+
+def _luminance(color: str) -> float:
+    """Return the relative luminance of a color such as #0072b2, as WCAG 2 defines it."""
+    digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
+    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_numbers_can_be_read_on_every_shade() -> None:
+    for tenths in range(1001):
+        cell = draw_confusion(torch.tensor([[tenths, 1000 - tenths], [0, 1]]), ("a", "b")).rows[0].cells[0]
+        dark, light = sorted([_luminance(cell.background), _luminance(cell.ink)])
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, tenths / 10

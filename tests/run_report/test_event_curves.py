@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from mutualseg.engine.event_file import EventFile
+from mutualseg.run_report.curves_of_runs import training_charts
 from mutualseg.run_report.event_curves import read_curves
+from mutualseg.run_report.record import RunRecord
 
 
 def test_later_files_win_and_a_cut_end_is_passed_over(tmp_path: Path) -> None:
@@ -28,3 +31,17 @@ def test_what_is_no_event_file_has_no_curves(content: bytes, tmp_path: Path) -> 
     (tmp_path / "events.out.tfevents.1.x.1.0").write_bytes(content)
     assert read_curves(tmp_path) == {}
     assert read_curves(tmp_path / "nowhere") == {}
+
+
+def test_pictures_and_what_is_not_finite_are_no_curves(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 6)).save(tmp_path / "sheet.png")
+    events = EventFile(tmp_path)
+    for name in ("views", "pseudo_labels", "val_predictions"):
+        events.log_picture(name, tmp_path / "sheet.png", 0)
+    events.log_metrics({"loss": 0.0, "loss_unlabeled": 2.0}, step=1)
+    events.log_metrics({"loss": float("nan"), "loss_unlabeled": float("inf")}, step=2)
+    curves = read_curves(tmp_path)
+    assert curves == {"loss": [(1, 0.0)], "loss_unlabeled": [(1, 2.0)]}
+    record = RunRecord(tmp_path, "a", {}, (), (), None, None, metrics=[], monitor=[], curves=curves)
+    (chart,) = training_charts(record)
+    assert [name for _, name in chart.legend] == ["loss", "loss unlabeled"]

@@ -11,7 +11,9 @@ import torch
 
 from mutualseg.data.split_file import SplitCounts
 from mutualseg.evaluation.metrics import ConfusionMatrix
-from mutualseg.run_report.findings import find
+from mutualseg.run_report.bidi import isolated
+from mutualseg.run_report.findings import Finding, find
+from mutualseg.run_report.page import parts
 from mutualseg.run_report.record import RunRecord
 from mutualseg.run_report.val_images import ImageScore, ValScores
 
@@ -82,6 +84,22 @@ def test_class_without_iou_where_nobody_can_look() -> None:
     ]
 
 
+def test_names_from_right_to_left_keep_their_place_in_a_list() -> None:
+    names = ("שמיים", "דרך", "road")
+    summary = {**SUMMARY, "per_class_iou": dict.fromkeys(names, 0.0)}
+    record = _record(summary)
+    object.__setattr__(record, "classes", names)
+    ((_, text),) = _texts(record)
+    assert text == ("Never named rightly on the val images: \u2068שמיים\u2069, \u2068דרך\u2069, road.")
+
+
+def test_names_of_any_script_are_texts_on_the_page() -> None:
+    text = f"Never: {isolated('שמיים<b>')}, <i>road."
+    drawn = str(parts().findings_list([Finding("warning", text)]))
+    assert "Never: <bdi>שמיים&lt;b&gt;</bdi>, &lt;i&gt;road.</li>" in drawn
+    assert "u2068" not in drawn
+
+
 @pytest.mark.parametrize(("val", "warned"), [(1, True), (19, True), (20, False)])
 def test_val_too_small(val: int, warned: bool) -> None:
     texts = [text for _, text in _texts(_record(val=val))]
@@ -114,6 +132,13 @@ def test_unfinished_runs_say_how_far_they_are() -> None:
     assert "twin is not finished" in text
 
 
+def test_commands_in_sentences_can_be_pasted() -> None:
+    for record in (_record(None), _record(config={"with_baseline": True})):
+        object.__setattr__(record, "root", Path("runs/r two"))
+        ((_, text),) = _texts(record)
+        assert text.endswith("mutualseg train --resume 'runs/r two'")
+
+
 @pytest.mark.parametrize(
     ("kept", "true", "warned"), [(0.0, 2.0, True), (0.05, 2.0, False), (0.0, 0.4, False), (None, 2.0, False)]
 )
@@ -123,6 +148,49 @@ def test_class_that_pseudo_labels_never_teach(kept: float | None, true: float, w
     object.__setattr__(record, "monitor", [row])
     texts = [text for _, text in _texts(record)]
     assert ["tree (0.00 % of the sure labels" in text for text in texts] == [True] * warned
+
+
+METHOD = {"name": "mutual", "burn_in": 0.2, "ramp": 0.1, "cooldown": 0.2, "threshold": 0.9, "weight": 1.0}
+
+
+def _row(step: int, kept: float | None, accuracy: float | None, **shares: float) -> dict[str, float | None]:
+    known = {f"kept_share {name}": shares.get(name, 30.0) for name in CLASSES}
+    true = {f"true_share {name}": 30.0 for name in CLASSES}
+    return {"step": step, "kept": kept, "kept_accuracy": 90.0, "accuracy": accuracy, **known, **true}
+
+
+def _watched(
+    rows: list[dict[str, float | None]], summary: Mapping[str, Any] | None, **config: Any
+) -> list[str]:
+    record = _record(summary, config={"method": METHOD, "steps": 100, **config})
+    object.__setattr__(record, "monitor", rows)
+    return [text for kind, text in _texts(record) if kind == "warning" and text.startswith("Step ")]
+
+
+def test_collapse_of_an_unfinished_run_is_read_from_its_table() -> None:
+    sound, none = _row(20, 80.0, 70.0), _row(40, 0.0, 70.0)
+    (text,) = _watched(
+        [sound, none, {**none, "step": 60.0}], None
+    )  # said when it appears, not while it lasts
+    assert text.startswith("Step 40: 0.00% of the pseudo-labels on the val images are sure enough to teach; ")
+    assert text.endswith("train again with --method.threshold 0.7, --method.burn_in 0.4 or more steps.")
+    (text,) = _watched([sound, _row(40, 80.0, 70.0, tree=0.01)], None)
+    assert text.startswith("Step 40: Class 'tree' is gone from the sure pseudo-labels")
+    (text,) = _watched([sound, _row(40, 80.0, 50.0)], None)
+    assert "50.0% of the pseudo-labels on the val images are right, and 70.0% were before" in text
+    (text,) = _watched([sound, {"step": 40.0, "kept": 0.0}], None)  # a row that a kill cut short
+    assert "0.00%" in text
+
+
+def test_signs_are_those_that_training_would_have_said() -> None:
+    none = _row(40, 0.0, 70.0)
+    assert _watched([_row(20, 0.0, 70.0)], None) == []  # nothing teaches yet
+    assert _watched([_row(20, 80.0, 70.0), _row(25, 0.0, 70.0)], None) == []  # not risen to its weight
+    assert _watched([_row(20, 80.0, 70.0), _row(95, 0.0, 10.0)], None) == []  # ends on labels alone
+    assert _watched([none], None, teachers={"run": "x"}) == []  # frozen
+    assert _watched([none], None, method={"name": "labels_only"}) == []
+    assert _watched([none], SUMMARY) == []  # it has watched by itself
+    assert len(_watched([none], SUMMARY, guard="off")) == 1
 
 
 def test_another_score_than_then_is_said() -> None:

@@ -144,6 +144,15 @@ def count_split(path: Path) -> SplitCounts:
     return SplitCounts(*counts, content["val_from"], tuple(content["notes"]))
 
 
+def val_names(path: Path) -> tuple[str, ...]:
+    """Return the names of the val images of a split file, without the data folder.
+
+    Raises:
+        SplitError: The file is malformed.
+    """
+    return tuple(map(str, _load(path)["val"]))
+
+
 def read_val(path: Path, folder: DataFolder) -> tuple[Sample, ...]:
     """Read the val images of a split alone: they can be scored where unlabeled ones are gone.
 

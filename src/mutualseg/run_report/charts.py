@@ -13,8 +13,8 @@ from mutualseg.terminal import shown
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#A0468C", "#111111", "#B8860B", "#4AA3D8")
 """Okabe and Ito's, darkened where they would be pale on white."""
-_DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "1 2", "12 4")
-"""Beside the colors, so that lines differ in a gray print too."""
+_DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "1 2", "12 4", "9 2 1 2 1 2")
+"""Beside the colors, so that lines differ in a gray print too; one more than colors: 56 pairs."""
 _WIDTH, _HEIGHT = 420, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 34
 _MOST_POINTS = 240
@@ -63,7 +63,7 @@ def line_chart(
     values = [value for line in drawn for _, value in line.points]
     first, last = min(0, *steps), max(steps)
     bottom, top = min(values) if low is None else low, max(values) if high is None else high
-    ticks = _ticks(bottom, max(top, bottom + 1e-9))
+    ticks = _ticks(*_opened(bottom, top))
     bottom, top = min(bottom, ticks[0]), max(top, ticks[-1])
 
     def x(step: float) -> float:
@@ -143,6 +143,14 @@ def _step_label(x: float, step: int) -> Markup:
     return Markup('<text x="{:.1f}" y="{}" text-anchor="{}">{}</text>').format(
         x, _HEIGHT - _BOTTOM + 20, anchor, f"step {step:,}" if anchor == "end" else f"{step:,}"
     )
+
+
+def _opened(low: float, high: float) -> tuple[float, float]:
+    """Return a range in which a level curve is level, in place of noise spread over the whole chart."""
+    if high - low > 1e-3 * max(abs(low), abs(high)):
+        return low, high
+    around = 0.1 * abs(low)
+    return low - around, low + (around or 1.0)
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -91,7 +91,15 @@ def _pairs(pixels: Numbers, shares: Numbers, classes: Sequence[str]) -> list[Pai
 def _cell(share: float, is_hit: bool) -> Cell:
     text = "" if share < 0.05 else "<1" if share < 0.5 else f"{share:.0f}"
     color = 255 + (_FULL - 255) * share / 100
-    return Cell(text, css_color(color.round().astype(int).tolist()), "#fff" if share > 55 else "#111", is_hit)
+    return Cell(text, css_color(color.round().astype(int).tolist()), _ink(color), is_hit)
+
+
+def _ink(background: Numbers) -> str:
+    """Return black or white, whichever is easier to read on a color: one of them has a contrast over 4.5."""
+    parts = background.round() / 255
+    linear = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ (0.2126, 0.7152, 0.0722))
+    return "#fff" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "#000"
 
 
 def _picture(shares: Numbers, pairs: Sequence[Pair]) -> Tile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -95,7 +96,7 @@ def class_shares(record: RunRecord, colors: Sequence[str]) -> list[ClassShare]:
 
 
 def compared_charts(records: Sequence[RunRecord]) -> list[Chart]:
-    """Return loss, mIoU, kept share and disagreement over steps, a line for each run."""
+    """Return loss, mIoU, what is known of the pseudo-labels, and disagreement over steps, a line per run."""
     charts = [
         line_chart("Loss", [Line(each.name, _loss(each)) for each in records], low=0),
         line_chart(
@@ -115,13 +116,32 @@ def compared_charts(records: Sequence[RunRecord]) -> list[Chart]:
             [Line(each.name, column(each.monitor, "kept_accuracy")) for each in records],
             unit=" %",
         ),
+        line_chart(
+            "Disagreement on val, mean over pairs of networks, in percent of the pixels",
+            [Line(each.name, _mean_disagreement(each.monitor)) for each in records],
+            unit=" %",
+            low=0,
+        ),
     ]
     return [chart for chart in charts if chart is not None]
 
 
 def column(rows: Rows, name: str) -> Points:
-    """Return one column of a run's table over steps."""
-    return [(int(row["step"]), value) for row in rows if (value := row.get(name)) is not None and row["step"]]
+    """Return what is finite in one column of a run's table over steps."""
+    pairs = [(row["step"], row.get(name)) for row in rows]
+    return [
+        (int(step), value)
+        for step, value in pairs
+        if step and value is not None and math.isfinite(step) and math.isfinite(value)
+    ]
+
+
+def _mean_disagreement(rows: Rows) -> Points:
+    means = []
+    for row in rows:
+        known = [value for name, value in row.items() if name.startswith("disagree_") and value is not None]
+        means.append({"step": row["step"], "mean": sum(known) / len(known) if known else None})
+    return column(means, "mean")
 
 
 def _loss(record: RunRecord) -> Points:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from mutualseg.data.file_names import printable
 from mutualseg.errors import MutualSegError
+from mutualseg.run_report.commands import line
 from mutualseg.run_report.record import RunRecord
 from mutualseg.runs import RunFolder
 
@@ -65,7 +66,9 @@ def distilled_networks(record: RunRecord) -> Distilled | None:
             )
         )
         if own is None:
-            notes.append(f"{folder.root} is not finished; go on with: mutualseg train --resume {folder.root}")
+            notes.append(
+                f"{folder.root} is not finished; go on with: {line('train', '--resume', folder.root)}"
+            )
             continue
         costs = taught_by
         if taught_by.get("miou") != miou:

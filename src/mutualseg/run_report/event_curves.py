@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 Points = Sequence[tuple[int, float]]
 """(step, value), by step."""
@@ -29,12 +30,21 @@ def read_curves(folder: Path) -> Curves:
                 for value in event.summary.value:
                     if "/" in value.tag or value.tag.startswith("miou_"):
                         continue
-                    number = value.tensor.float_val[0] if value.tensor.float_val else value.simple_value
-                    if math.isfinite(number):
-                        found[value.tag][event.step] = float(number)
+                    number = _scalar(value)
+                    if number is not None and math.isfinite(number):
+                        found[value.tag][event.step] = number
         except (DataLossError, OSError, ValueError):
             continue
     return {name: sorted(points.items()) for name, points in found.items()}
+
+
+def _scalar(value: Any) -> float | None:
+    """Return the number of a record; None of a picture, whose `simple_value` reads as 0, or anything else."""
+    if value.HasField("simple_value"):
+        return float(value.simple_value)
+    if len(value.tensor.float_val) == 1 and not value.tensor.tensor_shape.dim:
+        return float(value.tensor.float_val[0])
+    return None
 
 
 def thinned(points: Points, most: int) -> Points:

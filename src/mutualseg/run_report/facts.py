@@ -44,10 +44,7 @@ def training_facts(record: RunRecord) -> Facts:
     found = [
         ("method", record.method),
         ("network", f"{config.get('network')} on {config.get('encoder')}"),
-        (
-            "started from",
-            f"run {config['init']}" if config.get("init") else f"weights: {config.get('weights')}",
-        ),
+        ("started from", _start(config)),
         *_teachers(config),
         ("steps", f"{config.get('steps')} of {batches} crops of {config.get('crop')} pixels"),
         ("seed", str(config.get("seed"))),

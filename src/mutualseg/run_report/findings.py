@@ -6,9 +6,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mutualseg.engine.collapse import GONE, LEAST_TRUE_SHARE
+from mutualseg.run_report.bidi import isolated
+from mutualseg.run_report.collapse_signs import collapse_signs
+from mutualseg.run_report.commands import line
+from mutualseg.run_report.facts import role_in_words
 from mutualseg.run_report.record import RunRecord
 from mutualseg.run_report.val_images import ValScores
 
+OFF = "off"
+"""`--guard off`: the run has not watched its pseudo-labels."""
 _FEW_IMAGES = 20
 """With fewer val images one of them moves a score by more than most methods differ."""
 _FEW_WITH_CLASS = 3
@@ -24,7 +30,13 @@ class Finding(NamedTuple):
 
 
 def find(
-    record: RunRecord, found: ValScores | None, *, leak: str | None, no_pictures: str | None
+    record: RunRecord,
+    found: ValScores | None,
+    *,
+    leak: str | None,
+    no_pictures: str | None,
+    role: str | None = None,
+    instead: str | None = None,
 ) -> list[Finding]:
     """Return all that is to be said of a run, warnings first.
 
@@ -33,9 +45,15 @@ def find(
         found: what its network scored when it looked again; None if it could not.
         leak: a warning of images that are trained on and scored.
         no_pictures: why there are no pictures; None if there are.
+        role: of the network that looked; None: the deployed one.
+        instead: why it is not the network that counts.
     """
     warnings = [Finding("warning", text) for text in _warnings(record, found, leak)]
-    notes = [Finding("note", text) for text in _notes(record, found, no_pictures)]
+    notes = [Finding("note", text) for text in _notes(record, found, no_pictures, role or record.deployed)]
+    if instead is not None:
+        shown = role_in_words(record.deployed)
+        text = f"Pictures and confusion matrix are of {shown}, not of the score: {instead}"
+        warnings.append(Finding("warning", text))
     return [*warnings, *notes]
 
 
@@ -45,10 +63,12 @@ def _warnings(record: RunRecord, found: ValScores | None, leak: str | None) -> I
         steps = record.config.get("steps", "?")
         yield (
             f"This run is not finished: its records end at step {record.last_step} of {steps}. "
-            f"Go on with: mutualseg train --resume {record.root}"
+            f"Go on with: {line('train', '--resume', record.root)}"
         )
     elif record.config.get("with_baseline") and "baseline" not in summary:
-        yield f"Its labels-only twin is not finished. Go on with: mutualseg train --resume {record.root}"
+        yield f"Its labels-only twin is not finished. Go on with: {line('train', '--resume', record.root)}"
+    if summary is None or record.config.get("guard") == OFF:
+        yield from collapse_signs(record)
     for each in (summary or {}).get("warnings", ()):
         yield f"Step {each['step']}: {each['message']}"
     if leak is not None:
@@ -83,7 +103,7 @@ def _about_classes(record: RunRecord, found: ValScores | None) -> Iterator[str]:
             yield f"Never predicted on the val images, though they hold {_them(lost)}: {_few(lost)}."
         holding = [sum(index in image.classes for image in found.images) for index in range(len(names))]
         rare = [
-            f"{name} ({count})"
+            f"{isolated(name)} ({count})"
             for name, count in zip(names, holding, strict=True)
             if 0 < count < _FEW_WITH_CLASS and len(found.images) >= _FEW_IMAGES
         ]
@@ -104,26 +124,27 @@ def _untaught(record: RunRecord) -> list[str]:
     for name in record.classes:
         kept, true = last.get(f"kept_share {name}"), last.get(f"true_share {name}")
         if kept is not None and true is not None and true >= LEAST_TRUE_SHARE and kept < GONE * true:
-            found.append(f"{name} ({kept:.2f} % of the sure labels, {true:.2f} % of the pixels)")
+            found.append(f"{isolated(name)} ({kept:.2f} % of the sure labels, {true:.2f} % of the pixels)")
     return found
 
 
-def _notes(record: RunRecord, found: ValScores | None, no_pictures: str | None) -> Iterator[str]:
+def _notes(record: RunRecord, found: ValScores | None, no_pictures: str | None, role: str) -> Iterator[str]:
     summary = record.summary or {}
     if no_pictures is not None:
         yield no_pictures
     absent = [name for name, value in summary.get("per_class_iou", {}).items() if value is None]
     if absent:
         yield f"No val mask holds {_few(absent)}: the IoU is unknown, and no part of the mean."
-    if summary.get("select") == "best":
+    then = summary.get("networks", {}).get(role, summary.get("miou"))
+    if summary.get("select") == "best" and role == record.deployed:
         yield (
             "--select best: the deployed network is that of the best evaluation on val, so what it scores "
             "there flatters it; the table of classes is of the last step."
         )
-    elif found is not None and abs(found.scores.miou - summary["miou"]) > 0.05:
+    elif found is not None and abs(found.scores.miou - then) > 0.05:
         yield (
             f"Looked at again for this report, the network has an mIoU of {found.scores.miou:.2f} on the val "
-            f"images in place of {summary['miou']:.2f}: another device, other precision, or changed data."
+            f"images in place of {then:.2f}: another device, other precision, or changed data."
         )
     yield from summary.get("notes", record.split.notes if record.split is not None else ())
 
@@ -134,4 +155,6 @@ def _them(names: list[str]) -> str:
 
 def _few(names: list[str]) -> str:
     more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(isolated(name) for name in names[:_MOST_NAMED]) + (
+        f" and {more} more" if more > 0 else ""
+    )

@@ -11,6 +11,7 @@ import torch
 from mutualseg.comparison.on_test import counted_network_of
 from mutualseg.engine.summary import counted_network
 from mutualseg.errors import DataError, MutualSegError, RunError
+from mutualseg.one_line import one_line
 from mutualseg.predictor import Predictor
 from mutualseg.reporting.display import as_rgb
 from mutualseg.reporting.pictures import Pixels
@@ -29,6 +30,10 @@ class Looked:
     val: ValImages
     predictor: Predictor
     found: ValScores
+    role: str
+    """Of the network that looked."""
+    instead: str | None = None
+    """Why it is the deployed network, though another one counts."""
 
 
 class PictureRow(NamedTuple):
@@ -38,13 +43,21 @@ class PictureRow(NamedTuple):
     tiles: Sequence[Tile]
 
 
-def look(record: RunRecord, data: str | None, *, device: str, advance: Callable[[int, int], None]) -> Looked:
-    """Score a finished run's deployed network on its val images.
+def look(
+    record: RunRecord,
+    data: str | None,
+    *,
+    device: str,
+    advance: Callable[[int, int], None],
+    role: str | None = None,
+) -> Looked:
+    """Score a network of a finished run on its val images.
 
     Args:
         record: of the run.
         data: the data folder, if it is elsewhere than it was.
         device: where to compute.
+        role: of the network; the deployed one if not given, or if its weights are gone.
         advance: called with (images done, images in all).
 
     Raises:
@@ -56,7 +69,13 @@ def look(record: RunRecord, data: str | None, *, device: str, advance: Callable[
     predictor = Predictor.load(record.root, device=device)
     if predictor.classes != record.classes:
         raise DataError(f"The network in {record.root} has other classes than its classes.txt; restore both.")
-    return Looked(record, val, predictor, score_val(predictor, val, advance))
+    role, instead = role or record.deployed, None
+    if role != record.deployed:
+        try:
+            predictor = _with_network(predictor, role, record)
+        except MutualSegError as error:
+            role, instead = record.deployed, one_line(error)
+    return Looked(record, val, predictor, score_val(predictor, val, advance), role, instead)
 
 
 def twin_predictor(looked: Looked) -> Predictor | None:
@@ -65,13 +84,16 @@ def twin_predictor(looked: Looked) -> Predictor | None:
     if twin is None or twin.summary is None:
         return None
     counted = counted_network("labels_only", twin.summary["networks"], twin.deployed)
-    row = {"counted": counted, "deployed": twin.deployed}
     try:
-        network, _ = counted_network_of(row, twin.folder)
+        return _with_network(looked.predictor, counted, twin)
     except MutualSegError:
         return None
-    network = network.to(looked.predictor.device).to(memory_format=torch.channels_last)
-    return replace(looked.predictor, network=network)
+
+
+def _with_network(predictor: Predictor, role: str, record: RunRecord) -> Predictor:
+    """Return one that predicts with another network, by its role in a finished run."""
+    network, _ = counted_network_of({"counted": role, "deployed": record.deployed}, record.folder)
+    return replace(predictor, network=network.to(predictor.device).to(memory_format=torch.channels_last))
 
 
 def own_pictures(looked: Looked, chosen: Sequence[ChosenImage]) -> list[PictureRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -11,6 +12,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from mutualseg.reporting.escaped_pages import escaped_pages
+from mutualseg.run_report.bidi import with_isolates
 from mutualseg.run_report.distilled import in_millions
 
 GENERATOR = '<meta name="generator" content="mutualseg report">'
@@ -33,16 +35,33 @@ def render(template: str, content: Mapping[str, Any]) -> str:
     return page.render(content, generator=Markup(GENERATOR), style=style)
 
 
+def parts() -> Any:
+    """Return what pages have in common: a function by name for each macro."""
+    return _environment().get_template("parts.html").module
+
+
 @cache
 def _environment() -> Environment:
     return escaped_pages(
-        "mutualseg.run_report", {"number": _number, "signed": _signed, "millions": in_millions}
+        "mutualseg.run_report",
+        {
+            "number": _number,
+            "signed": _signed,
+            "millions": in_millions,
+            "width": _width,
+            "isolated": with_isolates,
+        },
     )
 
 
 def _number(value: float | None, places: int = 1) -> str:
-    return "–" if value is None else f"{value:.{places}f}"
+    return "–" if value is None or not math.isfinite(value) else f"{value:.{places}f}"
 
 
 def _signed(value: float | None, places: int = 1) -> str:
-    return "" if value is None else f"{value:+.{places}f}".replace("-", "−")
+    return "" if value is None or not math.isfinite(value) else f"{value:+.{places}f}".replace("-", "−")
+
+
+def _width(value: float | None) -> str:
+    """Return how wide the bar of a percentage is, as CSS has it."""
+    return f"{value if value is not None and math.isfinite(value) else 0:.1f}%"

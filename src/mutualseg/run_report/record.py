@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from mutualseg.skipped_list import read_skipped
 from mutualseg.step_rows import read_rows
 
 Rows = Sequence[Mapping[str, float | None]]
-"""One row per evaluation, numbers by column; None where there was nothing to count."""
+"""One row per evaluation, finite numbers by column; None where there was nothing to count."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,11 @@ def _numbers(path: Path) -> Rows:
 
 
 def _number(text: str | None, path: Path) -> float | None:
+    """Return a number of a table; None where there is none, or one that is not finite."""
     if not text:
         return None
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         raise RunError(f"'{path}' holds '{printable(text)[:40]}' in place of a number; restore it.") from None
+    return number if math.isfinite(number) else None

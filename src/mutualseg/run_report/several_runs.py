@@ -16,6 +16,7 @@ from mutualseg.run_report.legend import legend_of
 from mutualseg.run_report.looking import Looked, PictureRow, own_pictures, shared_pictures
 from mutualseg.run_report.one_run import CHANCE, verdict
 from mutualseg.run_report.record import RunRecord, counted_role
+from mutualseg.run_report.same_images import different_val, scores_in_common
 
 _FEW_RUNS = 3
 """Of more runs one image of each kind is shown, so that the page stays small."""
@@ -50,7 +51,7 @@ def several_runs_content(
     chosen = []
     if is_shared and able:
         of_each = 2 if len(records) <= _FEW_RUNS else 1
-        chosen = choose_images([scores_by_name(each.found.images) for each in able], of_each)
+        chosen = choose_images(scores_in_common(able), of_each)
     legend = legend_of(records[0], able[0].val.colors if able and is_shared else None)
     colors = [color for _, color in legend]
     finished = [record for record in records if record.summary is not None]
@@ -60,6 +61,7 @@ def several_runs_content(
         "title": f"{len(records)} runs side by side",
         "records": records,
         "scores": [_score_row(record, own) for record, own in zip(records, looked, strict=True)],
+        "different_val": different_val(records, looked) if is_shared else None,
         "has_other_networks": len({_network(record) for record in records}) > 1,
         "chance": CHANCE,
         "differences": facts.differing_settings(records),
@@ -87,7 +89,14 @@ def _part(record: RunRecord, looked: Looked | None, reason: str | None, *, with_
         pictures = own_pictures(looked, choose_images([scores_by_name(looked.found.images)], 1))
     return Part(
         record,
-        find(record, found, leak=None if looked is None else looked.val.leak, no_pictures=reason),
+        find(
+            record,
+            found,
+            leak=None if looked is None else looked.val.leak,
+            no_pictures=reason,
+            role=None if looked is None else looked.role,
+            instead=None if looked is None else looked.instead,
+        ),
         verdict(record),
         None if found is None else draw_confusion(found.counts, record.classes),
         pictures,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -40,11 +41,13 @@ class ImageScore:
     """Percent of its labeled pixels that are right."""
     classes: tuple[int, ...]
     """Those that its mask holds."""
+    content: str = ""
+    """A digest of image and mask as they were looked at: the same only for the same pixels."""
 
 
 @dataclass(frozen=True)
 class ValScores:
-    """What the deployed network scored on the val images, looked at once more."""
+    """What a run's network scored on the val images, looked at once more."""
 
     counts: Tensor
     """[K,K] int64: row true, column predicted."""
@@ -115,7 +118,7 @@ def score_val(predictor: Predictor, val: ValImages, advance: Callable[[int, int]
     loaded = look_ahead(val.load, val.samples, ahead=2 * size)
     while pairs := list(islice(loaded, size)):
         labels = predictor.segment([image for image, _ in pairs], options)
-        for own, (_, mask) in zip(labels, pairs, strict=True):
+        for own, (image, mask) in zip(labels, pairs, strict=True):
             matrix = ConfusionMatrix(val.num_classes)
             matrix.update(own, mask)
             total.counts += matrix.counts
@@ -123,10 +126,22 @@ def score_val(predictor: Predictor, val: ValImages, advance: Callable[[int, int]
             if present:
                 scores = matrix.scores()
                 name = val.samples[done].name
-                found.append(ImageScore(done, name, scores.miou, scores.pixel_accuracy, tuple(present)))
+                found.append(
+                    ImageScore(
+                        done, name, scores.miou, scores.pixel_accuracy, tuple(present), _digest(image, mask)
+                    )
+                )
             done += 1
             advance(done, len(val.samples))
     return ValScores(total.counts, total.scores(), found)
+
+
+def _digest(*parts: Tensor) -> str:
+    held = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        held.update(f"{part.dtype} {tuple(part.shape)};".encode())
+        held.update(part.contiguous().numpy().tobytes())
+    return held.hexdigest()
 
 
 def predict_mask(predictor: Predictor, image: Tensor) -> Tensor:

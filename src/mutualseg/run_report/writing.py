@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mutualseg.atomic_files import write_text
-from mutualseg.data.regular_files import real_path
-from mutualseg.errors import ConfigError, MutualSegError, RunError
+from mutualseg.errors import MutualSegError, RunError
 from mutualseg.one_line import one_line
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.progress import file_progress
+from mutualseg.run_report.commands import line
+from mutualseg.run_report.given_paths import check_runs, names_of, target_of, without_repeats
 from mutualseg.run_report.looking import Looked, look
 from mutualseg.run_report.one_run import one_run_content
-from mutualseg.run_report.page import GENERATOR, render
-from mutualseg.run_report.record import RunRecord, read_record
+from mutualseg.run_report.page import render
+from mutualseg.run_report.record import RunRecord, counted_role, read_record
 from mutualseg.run_report.several_runs import several_runs_content
 from mutualseg.runs import RunFolder
-
-SEVERAL = "report.html"
-"""Where the report of several runs is written if nobody says where: here."""
 
 
 def write_report(
     roots: Sequence[Path], *, out: Path | None, data: str | None, device: str = "auto", quiet: bool
 ) -> dict[str, Any]:
     """Write the report of one run or of several; see `mutualseg.report`."""
-    roots = _without_repeats(roots)
-    for root in roots:
-        if (root / "comparison.json").is_file():
-            raise ConfigError(f"'{root}' is a comparison; give its runs: mutualseg report {root}/runs/*")
-    target = _target(roots, out)
-    records = [read_record(root, name) for root, name in zip(roots, _names(roots), strict=True)]
+    roots = without_repeats(roots)
+    check_runs(roots)
+    records = [read_record(root, name) for root, name in zip(roots, names_of(roots), strict=True)]
+    target = target_of(roots, out)
     looked: list[Looked | None] = []
     reasons: list[str | None] = []
     for record in records:
         with file_progress(f"looking at val of {record.name}"[:30], quiet=quiet) as progress:
-            own, reason = _look(record, data, device, progress)
+            own, reason = _look(
+                record, data, device, progress, None if len(roots) == 1 else counted_role(record)
+            )
         looked.append(own)
         reasons.append(reason)
     try:
@@ -53,6 +51,8 @@ def write_report(
             f"The records of {names} hold what no run writes ({one_line(repr(error))}); restore summary.json "
             "and the tables beside it."
         ) from error
+    if not target.parent.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
     write_text(target, page, errors="backslashreplace")
     return {
         "report": str(target),
@@ -65,20 +65,24 @@ def write_report(
 
 
 def _look(
-    record: RunRecord, data: str | None, device: str, advance: Callable[[int, int], None]
+    record: RunRecord, data: str | None, device: str, advance: Callable[[int, int], None], role: str | None
 ) -> tuple[Looked | None, str | None]:
-    """Return the run's network on its val images, or why there are no pictures."""
+    """Return the run's network on its val images, or why there are no pictures.
+
+    Alone a run is shown with the network that it deploys, beside others with the one that counts there: it
+    is the network of the scores on the page.
+    """
     if record.summary is None:
         return None, None  # that it is unfinished is said anyway
     try:
-        return look(record, data, device=device, advance=advance), None
+        return look(record, data, device=device, advance=advance, role=role), None
     except (MutualSegError, OSError) as error:
         if data is not None:  # the user said where they are
             raise
         reason = one_line(error).rstrip(".")
         return None, (
             f"There are no pictures and no confusion matrix, since the val images cannot be looked at: "
-            f"{reason}. If the data are elsewhere now: mutualseg report {record.root} --data DIR"
+            f"{reason}. If the data are elsewhere now: {line('report', record.root)} --data DIR"
         )
 
 
@@ -96,7 +100,7 @@ def leave_report(root: Path, *, quiet: bool) -> None:
     except Exception as error:  # whatever it is: the network is trained and saved
         console.say(
             f"the report could not be written ({type(error).__name__}: {one_line(error)}); everything else "
-            f"is done, and this makes it: mutualseg report {root}"
+            f"is done, and this makes it: {line('report', root)}"
         )
         return
     for reason in done["without_pictures"].values():
@@ -104,42 +108,3 @@ def leave_report(root: Path, *, quiet: bool) -> None:
     above = RunFolder(root.absolute().parent)
     if above.report.is_file() and root.name in [folder.root.name for folder in above.distilled()]:
         leave_report(above.root, quiet=quiet)  # it has this run in a row, too
-
-
-def _target(roots: Sequence[Path], out: Path | None) -> Path:
-    """Return the file to write, which is a report already or not there.
-
-    Raises:
-        ConfigError: it is something else.
-    """
-    if out is None:
-        out = RunFolder(roots[0]).report if len(roots) == 1 else Path(SEVERAL)
-    if out.is_dir() or out.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"--out {out} must be a file that ends in .html.")
-    if out.exists() and not _is_report(out):
-        raise ConfigError(f"'{out}' is there and no report of this program; name another file with --out.")
-    if not out.parent.is_dir():
-        out.parent.mkdir(parents=True, exist_ok=True)
-    return out
-
-
-def _is_report(path: Path) -> bool:
-    with path.open("rb") as file:
-        return GENERATOR.encode() in file.read(1000)
-
-
-def _without_repeats(roots: Sequence[Path]) -> list[Path]:
-    found: Mapping[Path, Path] = {real_path(root): root for root in reversed(roots)}
-    return sorted(found.values(), key=list(roots).index)
-
-
-def _names(roots: Sequence[Path]) -> list[str | None]:
-    """Return what tells runs apart: the ends of their paths, as long as it takes."""
-    if len(roots) == 1:
-        return [None]
-    parts = [real_path(root).parts for root in roots]
-    for length in range(1, max(map(len, parts)) + 1):
-        names = ["/".join(own[-length:]) for own in parts]
-        if len(set(names)) == len(names):
-            break
-    return list(names)
