@@ -17,6 +17,7 @@ from mutualseg.data.image_codes import RGB, ImageCode
 from mutualseg.data.image_rows import ImageRows, open_rows, rows_of
 from mutualseg.data.images import image_size
 from mutualseg.devices import refuse_compilation, resolve_device, resolve_precision
+from mutualseg.errors import ImageError
 from mutualseg.evaluation.inference import ONCE, batch_logits
 from mutualseg.evaluation.inference_options import AUTO, InferenceOptions, inference_options
 from mutualseg.evaluation.large_images import Look, look_in_bands, look_of, options_in_bands
@@ -206,4 +207,8 @@ class Predictor:
             return rows_of(self.images.read(path))
         if isinstance(image, Image.Image):
             return rows_of(self.images.from_image(image))
+        if not isinstance(image, np.ndarray):
+            raise ImageError(
+                f"The image is of type {type(image).__name__}; give a path, a PIL image or a NumPy array."
+            )
         return rows_of(self.images.from_array(image))

@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import mutualseg
@@ -159,6 +161,12 @@ def test_any_size_comes_back_at_its_own(predictor: Predictor, size: tuple[int, i
 def test_other_arrays_are_refused(predictor: Predictor, pixels: Pixels) -> None:
     with pytest.raises(ImageError, match=r"uint8 \[H,W,3\]"):
         predictor.predict(pixels)
+
+
+@pytest.mark.parametrize("image", [None, 3, torch.zeros(3, 4, 4), [[0, 1]]])
+def test_what_is_no_image_is_refused(predictor: Predictor, image: Any) -> None:
+    with pytest.raises(ImageError, match="a path, a PIL image or a NumPy array"):
+        predictor.predict(image)
 
 
 def test_loading_what_is_no_run(tmp_path: Path, data: Path) -> None:

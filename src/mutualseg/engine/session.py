@@ -170,11 +170,12 @@ class Session:
         for note in (*split.notes, *notes, license_line(self.weights_license)):
             if note:
                 self.console.say(note)
+        uses_unlabeled = method_class(settings.method["name"]).uses_unlabeled and split.unlabeled
+        others = f"{len(split.unlabeled)} unlabeled, " if uses_unlabeled else ""
         self.console.say(
-            f"{settings.method['name']}: {len(split.labeled)} labeled, {len(split.unlabeled)} unlabeled, "
+            f"{settings.method['name']}: {len(split.labeled)} labeled, {others}"
             f"{len(split.val)} val images, {self.data.num_classes} classes"
         )
-        uses_unlabeled = method_class(settings.method["name"]).uses_unlabeled and split.unlabeled
         unlabeled = f" + {settings.unlabeled_batch}" if uses_unlabeled else ""
         times = f"{settings.accumulate} times " if settings.accumulate > 1 else ""
         self.console.say(

@@ -50,6 +50,7 @@ def carry_out(request: Request) -> dict[str, Any]:
         save = partial(save_pt2, program)
     with replacing(request.out) as written:
         save(written, description)
+        console.say(f"comparing it with PyTorch on {len(images)} {source}")
         run = open_onnx(written) if as_onnx else open_pt2(written)
         parity = compare(network, run, images, source)
         require_parity(parity, request.format)

@@ -52,7 +52,7 @@ def draw_views(
         partner = cutmix.partner(len(weak))
         mixed = cutmix.mix(strong, keep, partner)
         mixed_valid = cutmix.mix(valid, keep, partner)
-        titles += ["unlabeled, weak", "strong", "strong, CutMix", "valid"]
+        titles += ["unlabeled, weak", "strong", "strong, CutMix", "valid (gray)"]
         for index, row in enumerate(rows):
             area = mixed_valid[index].numpy()
             shown = display_range(_bands(weak[index]))  # the same for all three, or their colors looked equal
