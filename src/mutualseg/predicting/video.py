@@ -163,7 +163,7 @@ class OverlayVideo:
         if self._writer is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             partial = self._stack.enter_context(
-                replacing(self.path, self.path.with_name(f"{self.path.stem}.partial.mp4"))
+                replacing(self.path, self.path.with_name(f"{self.path.name}.partial.mp4"))
             )
             code = cv2.VideoWriter.fourcc(*"mp4v")
             self._writer = cv2.VideoWriter(str(partial), cv2.CAP_FFMPEG, code, self._rate, (width, height))
