@@ -160,7 +160,7 @@ def test_a_video_without_its_package(
     assert "opencv-python-headless is needed; pip install 'mutualseg[video]'" in outcome.err
     outcome = command("predict", finished, "films", "--out", "out")
     assert outcome.code == 1
-    assert outcome.out == "1 masks written to out\n"
+    assert outcome.out == "1 mask written to out\n"
     assert "skipped: To read the video films/one.avi" in outcome.err
 
 
