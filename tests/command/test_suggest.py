@@ -230,6 +230,86 @@ def test_images_from_outside_are_packed_for_the_data_folder(run: Path, data: Pat
     assert not any(sample.is_external for sample in chosen.unlabeled)  # they are not used twice
 
 
+def copy_as_told(done: Suggestions, own: Path) -> None:
+    """Do what the last sentence says: copy to the data folder what it names."""
+    told = done.next_steps[-1]
+    assert f" to {own}, and train again" in told
+    for kind in ("images", "masks"):
+        if f"{kind}/" in told:
+            shutil.copytree(done.out / kind, own / kind, dirs_exist_ok=True)
+
+
+def test_images_of_a_folder_within_the_data_folder_come_from_outside(
+    run: Path, data: Path, tmp_path: Path
+) -> None:
+    own = Path(shutil.copytree(data, tmp_path / "own"))
+    write_photos(own / "unlabeled", ("a.png", "b.png"))
+    weights = str(run / "weights" / "deployed.safetensors")
+    done = mutualseg.suggest(
+        weights, data=str(own), unlabeled=[str(own / "unlabeled")], out=str(tmp_path / "o"), quiet=True
+    )
+    assert {one.line for one in done.suggestions} == {"unlabeled/a.png", "unlabeled/b.png"}
+    before = len(read_layout(own).labeled)
+    copy_as_told(done, own)
+    names = {sample.name for sample in read_layout(own).labeled}
+    assert len(names) == before + 2
+    assert {"train/unlabeled/a", "train/unlabeled/b"} < names
+    lines = (done.out / "labeled.txt").read_text().splitlines()
+    assert all((own / line).is_file() for line in lines)
+    chosen = mutualseg.split(str(own), labeled=str(done.out / "labeled.txt"), out=str(tmp_path / "s.json"))
+    assert {sample.name for sample in chosen.labeled} == names
+
+
+def test_images_of_the_data_folder_stay_its_own_where_their_folder_is_named(
+    run: Path, data: Path, tmp_path: Path
+) -> None:
+    own = Path(shutil.copytree(data, tmp_path / "own"))
+    (tmp_path / "way").symlink_to(own)
+    for number, folder in enumerate((own, tmp_path / "way")):
+        done = mutualseg.suggest(
+            str(run),
+            data=str(own),
+            unlabeled=[str(folder / "images" / "train")],
+            prefill="png",
+            out=str(tmp_path / f"o{number}"),
+            quiet=True,
+        )
+        assert {one.line for one in done.suggestions} == {f"images/train/{n:02d}.png" for n in range(5, 10)}
+    copy_as_told(done, own)
+    found = read_layout(own)
+    assert len(found.train) == len(found.labeled) == 10
+
+
+def test_photos_of_equal_names_in_two_rounds_replace_nothing(run: Path, data: Path, tmp_path: Path) -> None:
+    own = Path(shutil.copytree(data, tmp_path / "own"))
+    names = ("IMG_0.png", "IMG_1.png")
+    for day in ("day1", "day2"):
+        for name in names:
+            write(tmp_path / day / "photos" / name, draw(f"{day}/{name}")[0])
+    (own / "masks/train/photos").mkdir(parents=True)
+    before = {path: path.read_bytes() for path in own.rglob("*") if path.is_file()}
+    for count, day in enumerate(("day1", "day2"), start=1):
+        done = mutualseg.suggest(
+            str(run),
+            data=str(own),
+            unlabeled=[str(tmp_path / day / "photos")],
+            prefill="png",
+            out=str(tmp_path / f"{day}-out"),
+            quiet=True,
+        )
+        assert len(done.suggestions) == 2
+        copy_as_told(done, own)
+        assert all(path.read_bytes() == content for path, content in before.items())
+        before = {path: path.read_bytes() for path in own.rglob("*") if path.is_file()}
+        labeled = read_layout(own).labeled
+        assert len(labeled) == 5 + 2 * count
+        lines = (done.out / "labeled.txt").read_text().splitlines()
+        assert all((own / line).is_file() for line in lines)
+        assert {own / one.labeled_line for one in done.suggestions} < {sample.image for sample in labeled}
+    photos = {path.read_bytes() for path in tmp_path.glob("day?/photos/*.png")}
+    assert photos == {path.read_bytes() for path in (own / "images/train/photos").iterdir()}
+
+
 def test_fewer_are_looked_at_evenly_and_said_so(run: Path) -> None:
     done = mutualseg.suggest(str(run), count=2, look_at=2, prefill="none", quiet=True)
     assert (done.looked_at, done.unlabeled) == (2, 5)
