@@ -431,6 +431,8 @@ def test_moved_data_are_found_again(run: Path, data: Path, command: Command, tmp
         (("--look-at", 0), "--look-at 0"),
         (("--prefill", "coco"), "--prefill coco"),
         (("--prefill", "none", "--prefill", "png"), "stands alone"),
+        (("--prefill", ""), "--prefill names nothing; give png, labelme, cvat or none."),
+        (("--prefill", " , "), "--prefill names nothing"),
         (("--unlabeled", "nowhere"), "nowhere"),
     ],
 )
@@ -442,6 +444,48 @@ def test_what_cannot_be_is_said_in_a_sentence(
     assert told in done.err
     assert done.err.count("\n") == 1
     assert not (run / "suggested").exists()
+
+
+def test_the_current_folder_is_refused_before_the_work(
+    run: Path, command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    for out in (".", empty, "../empty"):
+        done = command("suggest", run, "--out", out)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert "is the folder that you are in, which cannot be replaced" in done.err
+    assert not list(empty.iterdir())
+    assert not (tmp_path / "empty.partial").exists()
+
+
+def test_an_empty_folder_by_any_path_is_written(run: Path, command: Command, tmp_path: Path) -> None:
+    (tmp_path / "next").mkdir()
+    (tmp_path / "other").mkdir()
+    out = tmp_path / "other/../next/../next"
+    assert command("suggest", run, "--count", 1, "--prefill", "none", "--out", out).code == 0
+    assert (tmp_path / "next/suggested.txt").is_file()
+
+
+def test_links_and_folders_of_the_user_are_not_replaced(run: Path, command: Command, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    for name in ("link", "broken"):
+        done = command("suggest", run, "--count", 1, "--out", tmp_path / name)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert "is a link" in done.err
+        assert (tmp_path / name).is_symlink()
+    (tmp_path / "out.partial").mkdir()
+    (tmp_path / "out.partial/mine.txt").write_text("mine")
+    done = command("suggest", run, "--count", 1, "--out", tmp_path / "out")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "out.partial" in done.err
+    assert (tmp_path / "out.partial/mine.txt").read_text() == "mine"
+    (tmp_path / "out.partial/mine.txt").rename(tmp_path / "out.partial/suggested.txt")  # as a kill leaves it
+    assert command("suggest", run, "--count", 1, "--prefill", "none", "--out", tmp_path / "out").code == 0
+    assert not (tmp_path / "out.partial").exists()
 
 
 def test_a_folder_that_is_no_run(command: Command, tmp_path: Path) -> None:
