@@ -95,6 +95,11 @@ _FOUND_OUT = ("image_code", "mask_code", "threads")
 
 
 def _normalized(values: dict[str, Any], name: str) -> dict[str, Any]:
+    if "teachers" in values:
+        raise ConfigError(
+            f"'{name}' is the configuration of a distilled run, which train does not start; go on with it by "
+            f"mutualseg train --resume {Path(name).parent}, or teach another by mutualseg distill."
+        )
     normalized: dict[str, Any] = {}
     for key, value in values.items():
         key = key.replace("-", "_")

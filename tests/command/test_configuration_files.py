@@ -51,3 +51,16 @@ def test_cache_off_in_a_file_is_off(data: Path, tmp_path: Path, command: Command
     written = read_configuration(str(tmp_path / "run/config.yaml"))
     assert written["cache"] == "off"
     assert written["optimization"]["decoder_rate"] == 1e-3
+
+
+def test_the_configuration_of_a_distilled_run_says_what_to_do(
+    tmp_path: Path, data: Path, command: Command
+) -> None:
+    run = tmp_path / "run/distilled"
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text("steps: 4\nteachers:\n  run: /run\n", encoding="utf-8")
+    done = command("train", "--config", run / "config.yaml", "--data", data, "--out", "new")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "distilled run" in done.err
+    assert f"mutualseg train --resume {run}" in done.err
+    assert "mutualseg distill" in done.err

@@ -249,6 +249,8 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "no temperature": ({"temperature": 0.0}, "--temperature is 0.0"),
     "an odd threshold": ({"threshold": 2.0}, "--threshold is 2.0"),
     "a negative weight": ({"teacher_weight": -1.0}, "--teacher-weight is -1.0"),
+    "an odd logger": ({"logger": "tensorbord"}, "did you mean 'tensorboard'"),
+    "two loggers and none": ({"logger": "none,csv"}, "--logger none excludes every other"),
     "a huge crop": ({"crop": 4000}, "--crop 4000 is more than twice"),
 }
 
@@ -303,12 +305,13 @@ def test_other_data_place_and_single_network(run: Path, data: Path) -> None:
         "batch": None,
     }
     options |= {"crop": None, "compile": False, "overwrite": False, "quiet": True}
-    options |= {"teacher_weight": 1.0, "temperature": 1.0, "threshold": 0.0}
+    options |= {"teacher_weight": 1.0, "temperature": 1.0, "threshold": 0.0, "logger": "csv,tensorboard"}
     session, method = prepare_distillation(require_teaching_run(run), run / "distilled", **options)
     assert all(sample.image.is_relative_to(moved) for sample in (*session.split.labeled, *session.split.val))
     assert session.settings.data == str(moved)
     assert session.settings.steps == SMALL["steps"]
     assert method.labels_from == "teachers_mean"
+    assert session.settings.logger == ["tensorboard", "csv"]
     assert not method.networks()["teacher_a"].training
 
 

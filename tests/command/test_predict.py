@@ -215,7 +215,7 @@ def test_a_large_image_that_breaks_off_is_skipped(finished: Path, command: Comma
     write_photos(photos, ("c.png",))
     outcome = command("predict", finished, photos, "--out", "out", "--save", "index", "overlay", "--quiet")
     assert outcome.code == 1
-    assert outcome.out == "1 masks, 1 overlays written to out\n"
+    assert outcome.out == "1 mask, 1 overlay written to out\n"
     assert files_below(Path("out")) == {"c.png", "overlay", "overlay/c.png"}
     lines = outcome.err.splitlines()
     assert [line.split()[:2] for line in lines] == [

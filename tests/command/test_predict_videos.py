@@ -160,7 +160,7 @@ def test_a_video_without_its_package(
     assert "opencv-python-headless is needed; pip install 'mutualseg[video]'" in outcome.err
     outcome = command("predict", finished, "films", "--out", "out")
     assert outcome.code == 1
-    assert outcome.out == "1 masks written to out\n"
+    assert outcome.out == "1 mask written to out\n"
     assert "skipped: To read the video films/one.avi" in outcome.err
 
 
@@ -183,6 +183,19 @@ def test_a_video_with_odd_sides_loses_a_line(tmp_path: Path) -> None:
     frames = frames_of(tmp_path / "new/a.mp4")
     assert [frame.shape for frame in frames] == [(32, 46, 3)] * 5
     assert np.abs(frames[2].astype(int) - (200, 40, 40)).max() < 12
+
+
+def test_a_narrow_video_and_one_whose_size_changes_have_all_frames(tmp_path: Path) -> None:
+    for name, sizes, shape in (
+        ("thin.mp4", [(32, 1)] * 3, (32, 2, 3)),
+        ("changed.mp4", [(32, 48), (32, 48), (64, 64)], (32, 48, 3)),
+    ):
+        with OverlayVideo(tmp_path / name, 8.0) as video:
+            for size in sizes:
+                video.add(np.full((*size, 3), (200, 40, 40), np.uint8))
+        frames = frames_of(tmp_path / name)
+        assert [frame.shape for frame in frames] == [shape] * 3
+        assert np.abs(frames[2].astype(int) - (200, 40, 40)).max() < 12
 
 
 def test_an_overlay_video_that_fails_leaves_nothing(tmp_path: Path) -> None:

@@ -230,6 +230,86 @@ def test_images_from_outside_are_packed_for_the_data_folder(run: Path, data: Pat
     assert not any(sample.is_external for sample in chosen.unlabeled)  # they are not used twice
 
 
+def copy_as_told(done: Suggestions, own: Path) -> None:
+    """Do what the last sentence says: copy to the data folder what it names."""
+    told = done.next_steps[-1]
+    assert f" to {own}, and train again" in told
+    for kind in ("images", "masks"):
+        if f"{kind}/" in told:
+            shutil.copytree(done.out / kind, own / kind, dirs_exist_ok=True)
+
+
+def test_images_of_a_folder_within_the_data_folder_come_from_outside(
+    run: Path, data: Path, tmp_path: Path
+) -> None:
+    own = Path(shutil.copytree(data, tmp_path / "own"))
+    write_photos(own / "unlabeled", ("a.png", "b.png"))
+    weights = str(run / "weights" / "deployed.safetensors")
+    done = mutualseg.suggest(
+        weights, data=str(own), unlabeled=[str(own / "unlabeled")], out=str(tmp_path / "o"), quiet=True
+    )
+    assert {one.line for one in done.suggestions} == {"unlabeled/a.png", "unlabeled/b.png"}
+    before = len(read_layout(own).labeled)
+    copy_as_told(done, own)
+    names = {sample.name for sample in read_layout(own).labeled}
+    assert len(names) == before + 2
+    assert {"train/unlabeled/a", "train/unlabeled/b"} < names
+    lines = (done.out / "labeled.txt").read_text().splitlines()
+    assert all((own / line).is_file() for line in lines)
+    chosen = mutualseg.split(str(own), labeled=str(done.out / "labeled.txt"), out=str(tmp_path / "s.json"))
+    assert {sample.name for sample in chosen.labeled} == names
+
+
+def test_images_of_the_data_folder_stay_its_own_where_their_folder_is_named(
+    run: Path, data: Path, tmp_path: Path
+) -> None:
+    own = Path(shutil.copytree(data, tmp_path / "own"))
+    (tmp_path / "way").symlink_to(own)
+    for number, folder in enumerate((own, tmp_path / "way")):
+        done = mutualseg.suggest(
+            str(run),
+            data=str(own),
+            unlabeled=[str(folder / "images" / "train")],
+            prefill="png",
+            out=str(tmp_path / f"o{number}"),
+            quiet=True,
+        )
+        assert {one.line for one in done.suggestions} == {f"images/train/{n:02d}.png" for n in range(5, 10)}
+    copy_as_told(done, own)
+    found = read_layout(own)
+    assert len(found.train) == len(found.labeled) == 10
+
+
+def test_photos_of_equal_names_in_two_rounds_replace_nothing(run: Path, data: Path, tmp_path: Path) -> None:
+    own = Path(shutil.copytree(data, tmp_path / "own"))
+    names = ("IMG_0.png", "IMG_1.png")
+    for day in ("day1", "day2"):
+        for name in names:
+            write(tmp_path / day / "photos" / name, draw(f"{day}/{name}")[0])
+    (own / "masks/train/photos").mkdir(parents=True)
+    before = {path: path.read_bytes() for path in own.rglob("*") if path.is_file()}
+    for count, day in enumerate(("day1", "day2"), start=1):
+        done = mutualseg.suggest(
+            str(run),
+            data=str(own),
+            unlabeled=[str(tmp_path / day / "photos")],
+            prefill="png",
+            out=str(tmp_path / f"{day}-out"),
+            quiet=True,
+        )
+        assert len(done.suggestions) == 2
+        copy_as_told(done, own)
+        assert all(path.read_bytes() == content for path, content in before.items())
+        before = {path: path.read_bytes() for path in own.rglob("*") if path.is_file()}
+        labeled = read_layout(own).labeled
+        assert len(labeled) == 5 + 2 * count
+        lines = (done.out / "labeled.txt").read_text().splitlines()
+        assert all((own / line).is_file() for line in lines)
+        assert {own / one.labeled_line for one in done.suggestions} < {sample.image for sample in labeled}
+    photos = {path.read_bytes() for path in tmp_path.glob("day?/photos/*.png")}
+    assert photos == {path.read_bytes() for path in (own / "images/train/photos").iterdir()}
+
+
 def test_fewer_are_looked_at_evenly_and_said_so(run: Path) -> None:
     done = mutualseg.suggest(str(run), count=2, look_at=2, prefill="none", quiet=True)
     assert (done.looked_at, done.unlabeled) == (2, 5)
@@ -351,6 +431,8 @@ def test_moved_data_are_found_again(run: Path, data: Path, command: Command, tmp
         (("--look-at", 0), "--look-at 0"),
         (("--prefill", "coco"), "--prefill coco"),
         (("--prefill", "none", "--prefill", "png"), "stands alone"),
+        (("--prefill", ""), "--prefill names nothing; give png, labelme, cvat or none."),
+        (("--prefill", " , "), "--prefill names nothing"),
         (("--unlabeled", "nowhere"), "nowhere"),
     ],
 )
@@ -362,6 +444,48 @@ def test_what_cannot_be_is_said_in_a_sentence(
     assert told in done.err
     assert done.err.count("\n") == 1
     assert not (run / "suggested").exists()
+
+
+def test_the_current_folder_is_refused_before_the_work(
+    run: Path, command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    for out in (".", empty, "../empty"):
+        done = command("suggest", run, "--out", out)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert "is the folder that you are in, which cannot be replaced" in done.err
+    assert not list(empty.iterdir())
+    assert not (tmp_path / "empty.partial").exists()
+
+
+def test_an_empty_folder_by_any_path_is_written(run: Path, command: Command, tmp_path: Path) -> None:
+    (tmp_path / "next").mkdir()
+    (tmp_path / "other").mkdir()
+    out = tmp_path / "other/../next/../next"
+    assert command("suggest", run, "--count", 1, "--prefill", "none", "--out", out).code == 0
+    assert (tmp_path / "next/suggested.txt").is_file()
+
+
+def test_links_and_folders_of_the_user_are_not_replaced(run: Path, command: Command, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    for name in ("link", "broken"):
+        done = command("suggest", run, "--count", 1, "--out", tmp_path / name)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert "is a link" in done.err
+        assert (tmp_path / name).is_symlink()
+    (tmp_path / "out.partial").mkdir()
+    (tmp_path / "out.partial/mine.txt").write_text("mine")
+    done = command("suggest", run, "--count", 1, "--out", tmp_path / "out")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "out.partial" in done.err
+    assert (tmp_path / "out.partial/mine.txt").read_text() == "mine"
+    (tmp_path / "out.partial/mine.txt").rename(tmp_path / "out.partial/suggested.txt")  # as a kill leaves it
+    assert command("suggest", run, "--count", 1, "--prefill", "none", "--out", tmp_path / "out").code == 0
+    assert not (tmp_path / "out.partial").exists()
 
 
 def test_a_folder_that_is_no_run(command: Command, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mutualseg.data.outlines import outlines
+from mutualseg.data.polygons import fill_polygon
 from mutualseg.data.specks import without_specks
 
 
@@ -27,3 +29,16 @@ def test_what_lies_inside_a_speck_goes_with_it() -> None:
     classes[3:6, 3:6] = 2
     classes[4, 4] = 3
     assert not without_specks(classes, 16).any()
+
+
+def test_no_speck_remains_whatever_lies_beside_it() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        shape = tuple(rng.integers(3, 14, 2))
+        classes = rng.integers(0, rng.integers(2, 5), shape).astype(np.uint8)
+        least = int(rng.integers(1, 20))
+        cleaned = without_specks(classes, least)
+        found = outlines(cleaned)
+        areas = [fill_polygon(one.points, *cleaned.shape).inside.sum() for one in found]
+        assert len(found) == 1 or min(areas) >= least
+        np.testing.assert_array_equal(without_specks(cleaned, least), cleaned)

@@ -142,6 +142,7 @@ def test_masks_of_an_earlier_call_are_no_images(here: Path) -> None:
         (("a.mp4", "a.avi"), ("index",), "would both be written to out/a"),
         (("color/a.png", "a.png"), ("index", "color"), "would both be written to out/color/a.png"),
         (("a.mp4", "a/000000.jpg"), ("index",), "would be written among the frames of photos2/a.mp4"),
+        (("a.mp4", "a.avi"), ("overlay",), "would both be written to out/overlay/a.mp4"),
     ],
 )
 def test_clashes(here: Path, files: tuple[str, ...], kinds: tuple[str, ...], said: str) -> None:
@@ -162,6 +163,62 @@ def test_no_image_is_replaced(here: Path) -> None:
     os.symlink(here / "other", here / "set/color")  # noqa: PTH211
     with pytest.raises(ConfigError, match="leads out of --out set by a link"):
         checked_targets([Path("set/a.jpg")], Path("set"), ("color",))
+
+
+@pytest.mark.parametrize("given", ["set/overlay/film.mp4", "set/overlay", "set/overlay/*.mp4"])
+def test_no_video_is_replaced_by_its_own_overlays(here: Path, given: str) -> None:
+    (here / "set/overlay").mkdir(parents=True)
+    (here / "set/overlay/film.mp4").write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"overlay of set/overlay/film\.mp4 would replace the video itself"):
+        checked_targets([Path(given)], Path("set"), ("overlay",))
+    assert checked_targets([Path(given)], Path("set"), ("index",))
+
+
+def test_no_video_is_replaced_by_overlays_of_another(here: Path) -> None:
+    (here / "set/overlay").mkdir(parents=True)
+    for name in ("set/film.avi", "set/overlay/film.mp4"):
+        (here / name).write_bytes(b"")
+    both = [Path("set/film.avi"), Path("set/overlay/film.mp4")]
+    with pytest.raises(ConfigError, match=r"would replace .*set/overlay/film\.mp4; choose another"):
+        checked_targets(both, Path("set"), ("overlay",))
+    (here / "set/overlay/film.mp4").unlink()
+    (here / "set/overlay/film.mp4").symlink_to(here / "other/x.tif")
+    with pytest.raises(ConfigError, match=r"film\.mp4 leads out of --out set by a link"):
+        checked_targets(both[:1], Path("set"), ("overlay",))
+
+
+def test_overlays_of_frames_are_one_file_and_no_folder(here: Path) -> None:
+    for name in ("a.mp4", "a/000000.jpg"):
+        (here / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / "set" / name).write_bytes(b"")
+    assert len(checked_targets([Path("set")], Path("out"), ("overlay",))) == 2
+
+
+def test_frames_are_not_written_among_images(here: Path) -> None:
+    (here / "set/film").mkdir(parents=True)
+    for name in ("set/film.mp4", "set/film/000001.png"):
+        (here / name).write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"frames of set/film\.mp4 .* where .*set/film/000001\.png is"):
+        checked_targets([Path("set/film.mp4"), Path("set/film/000001.png")], Path("set"), ("index",))
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("other/x.tif", "other/x.tif is a file, where a folder is needed"),
+        ("other/x.tif/masks", "other/x.tif is a file, where a folder is needed"),
+        ("taken", "taken/trip is a file, where a folder is needed"),
+        ("taken2", "taken2/a.png is a folder, where a file would be written"),
+    ],
+)
+def test_files_and_folders_in_the_way_are_named(here: Path, out: str, said: str) -> None:
+    (here / "taken").mkdir()
+    (here / "taken/trip").write_bytes(b"")
+    (here / "taken2/a.png").mkdir(parents=True)
+    with pytest.raises(ConfigError) as raised:
+        checked_targets([Path("photos")], Path(out), ("index",))
+    assert said in str(raised.value)
+    assert "name another folder" in str(raised.value)
 
 
 def test_a_video_that_was_named_needs_its_package(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from mutualseg.suggesting import selection
+from mutualseg.suggesting.rarity import class_gains
 from mutualseg.suggesting.selection import Labeled, Pool, evenly, select
 
 NO_PRINTS = np.zeros((0, 4), np.uint64)
@@ -62,6 +63,26 @@ def test_a_rare_class_decides_between_equally_uncertain_images() -> None:
     assert first.place == 1
     assert first.classes == pytest.approx(1)
     assert first.score == pytest.approx(first.coverage + first.classes)
+
+
+def test_a_class_that_was_chosen_counts_for_less_the_next_time() -> None:
+    # Both rare classes lack labels alike: once image 0 holds the second, image 2 with the third goes first.
+    shares = [[0.0, 1.0, 0.0], [0.0, 0.9, 0.1], [0.3, 0.0, 0.7]]
+    images = pool([0.0] * 3, [[0.0], [50.0], [100.0]], shares, [0, 1, 2])
+    labeled = Labeled(
+        np.array([[1.0, 0.0, 0.0]], np.float32), np.array([[500.0]], np.float32), np.zeros((1, 4), np.uint64)
+    )
+    alone = class_gains(labeled.shares.sum(0), images.shares.astype(np.float64))
+    chosen = select(images, labeled, 3)
+    first = chosen[0].place
+    held = labeled.shares.sum(0) + images.shares[first]
+    expected = class_gains(held, images.shares.astype(np.float64)) / alone.max()
+    assert chosen[0].classes == pytest.approx(1)
+    assert chosen[1].classes == pytest.approx(expected[chosen[1].place])
+    # Without the first one the order of the others would be the other way around.
+    others = [place for place in range(3) if place != first]
+    assert chosen[1].place == max(others, key=lambda place: expected[place])
+    assert chosen[1].place != max(others, key=lambda place: alone[place])
 
 
 def test_look_alikes_come_last_and_are_marked() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def distill(
     workers: int | None = None,
     evaluate_every: int | None = None,
     checkpoint_every: str | int = "10min",
+    logger: str | Sequence[str] = "tensorboard",
     overwrite: bool = False,
     quiet: bool = False,
 ) -> dict[str, Any]:
@@ -62,6 +64,8 @@ def distill(
         workers: Loader processes per stream; chosen for the machine if not given.
         evaluate_every: Steps between evaluations; a fifth of the run if not given.
         checkpoint_every: Steps (5) or time (10min) between checkpoints.
+        logger: Where curves and pictures go beside the run's own files: tensorboard (if not given), csv
+            (losses.csv in the run), wandb, mlflow, or none; several with commas. Results do not depend on it.
         overwrite: Replace the run in --out.
         quiet: Say nothing while training.
 
@@ -107,6 +111,7 @@ def distill(
             workers=workers,
             evaluate_every=evaluate_every,
             checkpoint_every=checkpoint_every,
+            logger=logger,
             overwrite=overwrite,
             quiet=quiet,
         )

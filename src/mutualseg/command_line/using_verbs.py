@@ -30,7 +30,7 @@ def perform_predict(arguments: dict[str, Any], as_json: bool) -> int:
             result["kinds"] = {kind: [str(path) for path in paths] for kind, paths in done.kinds.items()}
         print(json_line(result))
     else:
-        counts = [f"{len(paths)} {_CALLED[kind]}" for kind, paths in done.kinds.items()]
+        counts = [_counted(len(paths), _CALLED[kind]) for kind, paths in done.kinds.items()]
         say(f"{', '.join(counts)} written to {arguments['out']}")
         for _, reason in done.skipped:
             complain(f"skipped: {reason}")
@@ -38,10 +38,14 @@ def perform_predict(arguments: dict[str, Any], as_json: bool) -> int:
 
 
 _CALLED = {
-    INDEX: "masks",
-    "color": "color pictures",
-    "overlay": "overlays",
-    "confidence": "confidence maps",
-    "polygons": "polygon files",
+    INDEX: "mask",
+    "color": "color picture",
+    "overlay": "overlay",
+    "confidence": "confidence map",
+    "polygons": "polygon file",
 }
-"""What files of each kind are called where they are counted."""
+"""What a file of each kind is called where they are counted."""
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

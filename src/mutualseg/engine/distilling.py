@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from mutualseg.engine.checked_settings import read_settings
 from mutualseg.engine.preparation import require_at_least
 from mutualseg.engine.session import Session
 from mutualseg.engine.teachers import choose_teachers
+from mutualseg.engine.tracking.choices import read_loggers, require_libraries
 from mutualseg.errors import ConfigError, RunError
 from mutualseg.methods import DISTILLATION
 from mutualseg.methods.base import Method
@@ -78,6 +80,7 @@ def prepare_distillation(
     workers: int | None,
     evaluate_every: int | None,
     checkpoint_every: str | int,
+    logger: str | Sequence[str],
     overwrite: bool,
     quiet: bool,
 ) -> tuple[Session, Method]:
@@ -91,6 +94,8 @@ def prepare_distillation(
     require_at_least(steps=(steps, 1), batch=(fixed, 2), workers=(workers, 0))
     _require_soft_targets(teacher_weight, temperature, threshold)
     parse_interval(checkpoint_every, "checkpoint-every")
+    loggers = read_loggers(logger)
+    require_libraries(loggers)
     seconds = None if budget is None else parse_duration(budget, "budget")
     resolved_device = resolve_device(device)
     if compile:
@@ -141,7 +146,7 @@ def prepare_distillation(
         optimization=resolving.resolve_rates({}, network, chosen_encoder),
         with_baseline=False,
         guard="off",
-        logger=["tensorboard"],
+        logger=loggers,
         threads=torch.get_num_threads(),
     )
     return begin(

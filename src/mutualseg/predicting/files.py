@@ -19,8 +19,8 @@ from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.large_images import LARGEST_LOGITS, Look, count_windows, look_of
 from mutualseg.predicting.pictures import Painter
 from mutualseg.predicting.reading import read_items
-from mutualseg.predicting.saved_kinds import place_of
-from mutualseg.predicting.targets import Target
+from mutualseg.predicting.saved_kinds import overlay_video
+from mutualseg.predicting.target import Target
 from mutualseg.predicting.video import OverlayVideo
 from mutualseg.predicting.work import Item, Large
 from mutualseg.predicting.writing import write_item, write_large
@@ -177,7 +177,7 @@ def _with_overlay_videos(items: Iterable[Item], out: Path, open_videos: ExitStac
     for item in items:
         if item.overlay is not None:
             if video is None:
-                place = place_of("overlay", out, item.target.name).with_suffix(".mp4")
+                place = overlay_video(out, item.target.name)
                 video = open_videos.enter_context(OverlayVideo(place, item.rate))
             video.add(item.overlay)
         if item.is_end and video is not None:

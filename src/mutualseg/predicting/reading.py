@@ -13,7 +13,7 @@ from mutualseg.data.images import image_size
 from mutualseg.data.lookahead import look_ahead
 from mutualseg.errors import ConfigError, ImageError
 from mutualseg.evaluation.inference_options import InferenceOptions
-from mutualseg.predicting.targets import Target
+from mutualseg.predicting.target import Target
 from mutualseg.predicting.video import Video
 from mutualseg.predicting.video_extra import require_video
 from mutualseg.predicting.work import Item, Large

@@ -48,3 +48,9 @@ def place_of(kind: str, out: Path, name: str) -> Path:
         name: of the image below it, with / between folders and without a suffix.
     """
     return (out if kind == INDEX else out / kind) / f"{name}{KINDS[kind]}"
+
+
+def overlay_video(out: Path, name: str) -> Path:
+    """Return the file that the overlays of a video's frames become; arguments as in `place_of`."""
+    place = place_of("overlay", out, name)
+    return place.with_name(f"{place.stem}.mp4")

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from mutualseg.data.file_names import suffix_of
 from mutualseg.data.file_patterns import fixed_part, is_pattern, matching
-from mutualseg.data.inside import is_inside
 from mutualseg.data.listing import walk_files
 from mutualseg.data.regular_files import real_path
 from mutualseg.data.samples import is_image_file
 from mutualseg.errors import ConfigError, DataError
-from mutualseg.predicting.saved_kinds import INDEX, place_of
+from mutualseg.predicting.clashes import refuse_clashes
+from mutualseg.predicting.target import Target
 from mutualseg.predicting.video_extra import require_video
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"})
 """Suffixes, in lower case, of the files that are read as videos."""
-
-
-class Target(NamedTuple):
-    """A file to segment."""
-
-    source: Path
-    name: str
-    """Its path below the output folder without a suffix, with / between folders."""
-    is_video: bool
-    is_named: bool
-    """Whether the user named this very file, not a folder or a pattern."""
 
 
 def checked_targets(images: Sequence[Path], out: Path, kinds: Sequence[str]) -> list[Target]:
@@ -36,12 +24,13 @@ def checked_targets(images: Sequence[Path], out: Path, kinds: Sequence[str]) -> 
 
     Raises:
         DataError: see `find_targets`.
-        ConfigError: files would be written twice, over an image, over masks of a data folder, or outside
-            the output folder; or a video is named that cannot be read for want of a package.
+        ConfigError: files would be written twice, over an image, over masks of a data folder, outside the
+            output folder, or where a file or folder is in the way; or a video is named that cannot be read
+            for want of a package.
     """
     targets = find_targets(images, out)
     _refuse_labels(out)
-    _refuse_clashes(targets, out, kinds)
+    refuse_clashes(targets, out, kinds)
     for target in targets:
         if target.is_video and target.is_named:
             require_video(target.source)
@@ -123,49 +112,3 @@ def _refuse_labels(out: Path) -> None:
                 f"--out {out} is where the masks of {folder.parent} are, which predictions would replace or "
                 "join; name another folder."
             )
-
-
-def _refuse_clashes(targets: Sequence[Target], out: Path, kinds: Sequence[str]) -> None:
-    """Raise ConfigError if a file would be written twice, outside the output folder, or over an image.
-
-    The frames of a video are files in a folder of its name, which is its own.
-    """
-    sources = {real_path(target.source) for target in targets}
-    seen: dict[Path, Path] = {}
-    folders: dict[Path, Path] = {}
-    for target in targets:
-        for kind in kinds:
-            place = place_of(kind, out, target.name)
-            if target.is_video:
-                place = place.with_suffix("")
-                folders[place] = target.source
-            if not is_inside(str(place.absolute()), out):
-                raise ConfigError(
-                    f"{place} leads out of --out {out} by a link; remove the link, or name another."
-                )
-            if real_path(place) in sources:
-                what = "mask" if kind == INDEX else "picture"
-                raise ConfigError(
-                    f"The {what} of {target.source} would replace the image itself; choose another --out."
-                    if real_path(place) == real_path(target.source)
-                    else f"What is written of {target.source} would replace the image {place}; choose "
-                    "another --out."
-                )
-            if place in seen:
-                raise ConfigError(
-                    f"{seen[place]} and {target.source} would both be written to {place}; "
-                    "predict them into two folders."
-                )
-            seen[place] = target.source
-    if folders:
-        _refuse_files_among_frames(seen, folders)
-
-
-def _refuse_files_among_frames(seen: dict[Path, Path], folders: dict[Path, Path]) -> None:
-    for place, source in seen.items():
-        for folder in place.parents:
-            if folder in folders:
-                raise ConfigError(
-                    f"{source} would be written among the frames of {folders[folder]} in {folder}; "
-                    "predict them into two folders."
-                )

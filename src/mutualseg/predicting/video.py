@@ -139,6 +139,7 @@ class OverlayVideo:
         self.path = path
         self._rate = rate
         self._writer: cv2.VideoWriter | None = None
+        self._size = (0, 0)
         self._stack = ExitStack()
 
     def __enter__(self) -> OverlayVideo:
@@ -152,24 +153,30 @@ class OverlayVideo:
         self._stack.__exit__(kind, error, trace)
 
     def add(self, picture: npt.NDArray[np.uint8]) -> None:
-        """Append an RGB picture [H,W,3]; all have one size.
+        """Append an RGB picture [H,W,3]; one of another size than the first is resized to it.
 
         Raises:
             OSError: the video cannot be written.
         """
         cv2 = _opencv()
         # The encoder halves colors in both directions: a last odd line or column is left out.
+        # It takes no side of 1 either: that line is doubled.
         height, width = (max(2, side - side % 2) for side in picture.shape[:2])
+        picture = np.pad(picture, [*((0, max(0, 2 - side)) for side in picture.shape[:2]), (0, 0)], "edge")
+        picture = picture[:height, :width]
         if self._writer is None:
+            self._size = width, height
             self.path.parent.mkdir(parents=True, exist_ok=True)
             partial = self._stack.enter_context(
-                replacing(self.path, self.path.with_name(f"{self.path.stem}.partial.mp4"))
+                replacing(self.path, self.path.with_name(f"{self.path.name}.partial.mp4"))
             )
             code = cv2.VideoWriter.fourcc(*"mp4v")
             self._writer = cv2.VideoWriter(str(partial), cv2.CAP_FFMPEG, code, self._rate, (width, height))
             if not self._writer.isOpened():
                 raise OSError(None, "the video encoder refused it", str(self.path))
-        self._writer.write(cv2.cvtColor(np.ascontiguousarray(picture[:height, :width]), cv2.COLOR_RGB2BGR))
+        if self._size != (width, height):  # the encoder would leave it out without a word
+            picture = cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA)
+        self._writer.write(cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2BGR))
 
 
 def _opencv() -> Any:

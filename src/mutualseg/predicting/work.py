@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mutualseg.evaluation.inference_options import InferenceOptions
 from mutualseg.evaluation.large_images import Look
-from mutualseg.predicting.targets import Target
+from mutualseg.predicting.target import Target
 
 
 class Large(NamedTuple):

@@ -32,8 +32,15 @@ def check_out(out: Path, *, run: Path | None, read_only: Sequence[Path], overwri
             run is not None and place.is_relative_to(real_path(run))
         ):
             raise ConfigError(f"--out {out} lies in {folder}, which is only read; name a folder outside it.")
+    if out.is_symlink():
+        raise ConfigError(f"--out {out} is a link, which a folder would replace; name a folder.")
+    if place == Path.cwd():
+        raise ConfigError(
+            f"--out {out} is the folder that you are in, which cannot be replaced; name one within it."
+        )
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file; name a folder.")
+    _refuse_partial_of_others(_partial_of(out))
     held = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
     if not held:
         return
@@ -50,6 +57,22 @@ def check_out(out: Path, *, run: Path | None, read_only: Sequence[Path], overwri
         )
 
 
+def _partial_of(out: Path) -> Path:
+    place = real_path(out)  # the last part of `out` may be ..
+    return place.with_name(f"{place.name}.partial")
+
+
+def _refuse_partial_of_others(partial: Path) -> None:
+    """Raise ConfigError unless only a call that was killed can have left what is deleted before writing."""
+    is_folder = partial.is_dir() and not partial.is_symlink()
+    if is_folder and all(_is_ours(path.name) for path in partial.iterdir()):
+        return
+    if is_folder or partial.is_symlink() or partial.exists():
+        raise ConfigError(
+            f"{partial} is in the way, where suggest writes first; rename it, or choose another --out."
+        )
+
+
 def _is_ours(name: str) -> bool:
     return name in _WRITTEN or (name.startswith("sheet") and name.endswith(".png"))
 
@@ -61,7 +84,7 @@ def appearing(out: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written.
     """
-    partial = out.with_name(f"{out.name}.partial")
+    out, partial = real_path(out), _partial_of(out)
     _remove(partial)
     partial.mkdir(parents=True)
     try:

@@ -37,7 +37,9 @@ def read_formats(given: str | Sequence[str]) -> tuple[str, ...]:
         ConfigError: one is unknown, or stands beside "none".
     """
     words = [given] if isinstance(given, str) else list(given)
-    names = [name.strip() for word in words for name in word.split(",")]
+    names = [name for word in words for name in word.replace(",", " ").split()]
+    if words and not names:
+        raise ConfigError(f"--prefill names nothing; give {', '.join(FORMATS)} or {NONE}.")
     for name in names:
         if name not in (*FORMATS, NONE):
             raise ConfigError(unknown_name(f"--prefill {name}", name, (*FORMATS, NONE)))

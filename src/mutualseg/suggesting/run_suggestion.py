@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mutualseg.data.regular_files import real_path
-from mutualseg.data.samples import Sample
 from mutualseg.errors import ConfigError
 from mutualseg.reporting.progress import file_progress
 from mutualseg.suggesting.candidates import find_candidates
@@ -17,6 +16,7 @@ from mutualseg.suggesting.out_folder import appearing, check_out
 from mutualseg.suggesting.selection import Choice, select
 from mutualseg.suggesting.starting_point import Start, start_from
 from mutualseg.suggesting.suggestions import Suggestion, line_of
+from mutualseg.suggesting.target_names import Targets
 from mutualseg.suggesting.writing import Package
 from mutualseg.terminal import is_shown_as_it_is
 
@@ -111,14 +111,15 @@ def _target(run: Path, out: Path | None) -> Path:
 
 
 def _suggestions(start: Start, examined: Examined, choices: Sequence[Choice]) -> Iterator[Suggestion]:
-    names = Targets(start)
+    names = Targets(start.source)
     for rank, choice in enumerate(choices, start=1):
-        sample = examined.samples[choice.place]
+        sample = names.own(examined.samples[choice.place])
         yield Suggestion(
             rank=rank,
             image=sample.image,
             line=line_of(sample.image, start.source.root),
             target=names.of(sample),
+            is_outside=sample.is_external,
             score=choice.score,
             coverage=choice.coverage,
             classes=choice.classes,
@@ -127,27 +128,6 @@ def _suggestions(start: Start, examined: Examined, choices: Sequence[Choice]) ->
             rare=(),
             look_alike=choice.look_alike,
         )
-
-
-class Targets:
-    """Where images lie below images/ once they are in the data folder, each under a stem of its own."""
-
-    def __init__(self, start: Start) -> None:
-        first = next(iter(start.source.train), None)
-        self._prefix = "train/" if first is not None and first.name.startswith("train/") else ""
-        self._taken: set[str] = set()
-
-    def of(self, sample: Sample) -> str:
-        """Return the path of an image below images/, with its suffix."""
-        suffix = sample.image.suffix
-        stem = sample.name
-        if sample.is_external:
-            stem = self._prefix + sample.name.removesuffix(suffix)
-        candidate, number = stem, 2
-        while candidate in self._taken:
-            candidate, number = f"{stem}-{number}", number + 1
-        self._taken.add(candidate)
-        return candidate + suffix
 
 
 def _notes(choices: Sequence[Choice], count: int) -> Iterator[str]:

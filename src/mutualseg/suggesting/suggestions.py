@@ -18,9 +18,11 @@ class Suggestion:
     """1 is the first to label."""
     image: Path
     line: str
-    """How the list names it: from the data folder on, or the whole path of one outside."""
+    """How the list names it: from the data folder on, or the whole path of one that lies outside."""
     target: str
     """Its path below images/, with suffix, in what is written and in the data folder once it is labeled."""
+    is_outside: bool
+    """Whether the image is not a sample of the data folder, even if it lies in it."""
     score: float
     """The sum of `coverage` and `classes`."""
     coverage: float
@@ -37,13 +39,8 @@ class Suggestion:
     """Whether it looks like a labeled image or one of a better rank."""
 
     @property
-    def is_outside(self) -> bool:
-        """Whether the image is not one of the data folder's."""
-        return self.line.startswith("/")
-
-    @property
     def labeled_line(self) -> str:
-        """Return how a list names it once it is labeled: one from outside is then in the data folder."""
+        """Return how a list names it once it is labeled: one that was no sample is one then."""
         return f"images/{self.target}" if self.is_outside else self.line
 
     @property
