@@ -18,8 +18,8 @@ SOURCE = Path(mutualseg.__file__).parent
 # another; between two modules that is checked for loops.
 LAYERS = (
     "errors types pixel_values addressing nearest typed_values occupied durations devices machine "
-    "freed_memory threads seeding schedules configs atomic_files terminal wrapping one_line plain_yaml "
-    "step_numbers step_rows tensor_files",
+    "freed_memory threads seeding schedules configs atomic_files terminal wrapping shell_lines one_line "
+    "plain_yaml step_numbers step_rows tensor_files",
     "views losses networks",
     "data evaluation",
     "optimization supervision methods",

@@ -15,6 +15,7 @@ from mutualseg.command_line.verbs import PERFORM, VERBS
 from mutualseg.engine.late_signals import FirstSignal, signals_to
 from mutualseg.errors import ConfigError, Interrupted, MutualSegError, cure_of, is_disk_full
 from mutualseg.nearest import nearest_name
+from mutualseg.shell_lines import resume_line
 
 _EXIT_SIGNALS = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 138}
 
@@ -72,7 +73,7 @@ def _report(arguments: list[str]) -> int:
     except Interrupted as stopped:
         advice = stopped.advice or " before there was anything to save; start again"
         if stopped.run and not stopped.advice:
-            advice = f" and saved; continue with: mutualseg train --resume {stopped.run}"
+            advice = f" and saved; continue with: {resume_line(stopped.run)}"
         if str(stopped) == "SIGUSR1":
             advice = _requeued(advice)
         complain(f"mutualseg: stopped by {stopped}{advice}")

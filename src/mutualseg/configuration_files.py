@@ -12,6 +12,7 @@ import yaml
 from mutualseg.errors import ConfigError
 from mutualseg.nearest import unknown_name
 from mutualseg.plain_yaml import NotPlainError, plain_text, read_plain
+from mutualseg.shell_lines import resume_line
 
 
 def preset_names() -> list[str]:
@@ -98,7 +99,7 @@ def _normalized(values: dict[str, Any], name: str) -> dict[str, Any]:
     if "teachers" in values:
         raise ConfigError(
             f"'{name}' is the configuration of a distilled run, which train does not start; go on with it by "
-            f"mutualseg train --resume {Path(name).parent}, or teach another by mutualseg distill."
+            f"{resume_line(Path(name).parent)}, or teach another by mutualseg distill."
         )
     normalized: dict[str, Any] = {}
     for key, value in values.items():

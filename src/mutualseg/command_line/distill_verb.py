@@ -8,6 +8,7 @@ from typing import Any
 from mutualseg import api
 from mutualseg.api.distilling import next_distilled
 from mutualseg.command_line.printing import say
+from mutualseg.shell_lines import shell_line
 from mutualseg.terminal import json_line
 
 
@@ -20,7 +21,7 @@ def perform_distill(arguments: dict[str, Any], as_json: bool) -> int:
         return 0
     for line in table_of(summary):
         say(line)
-    say(f"use it: mutualseg predict {out} IMAGES --out masks/")
+    say(f"use it: {shell_line('predict', out)} IMAGES --out masks/")
     if Path(out, "report.html").is_file():
         say(f"report: {out}/report.html")
     return 0

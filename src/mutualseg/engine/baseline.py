@@ -24,6 +24,7 @@ from mutualseg.methods import method_class
 from mutualseg.reporting.console import RunConsole
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
+from mutualseg.shell_lines import resume_line
 
 _METHOD = "labels_only"
 
@@ -122,7 +123,7 @@ def _train_twin(folder: RunFolder, *, quiet: bool) -> dict[str, Any]:
     try:
         return _train(own, quiet=quiet)
     except (UnusableFileError, RunError) as error:  # both trainings go on with the one run
-        raise type(error)(str(error).replace(f"--resume {own.root}", f"--resume {folder.root}")) from None
+        raise type(error)(str(error).replace(resume_line(own.root), resume_line(folder.root))) from None
 
 
 def _train(own: RunFolder, *, quiet: bool) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from mutualseg.opened_data import reopen_run_data
 from mutualseg.run_room import check_free
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
+from mutualseg.shell_lines import resume_line
 from mutualseg.skipped_list import read_skipped
 
 
@@ -52,8 +53,7 @@ def require_teaching_run(root: Path) -> RunFolder:
     folder.read_config()
     if not folder.is_finished():
         raise RunError(
-            f"{root} is not finished, so its networks should not teach yet; go on with: mutualseg train "
-            f"--resume {root}"
+            f"{root} is not finished, so its networks should not teach yet; go on with: {resume_line(root)}"
         )
     return folder
 

@@ -14,6 +14,7 @@ from typing import Any
 from mutualseg.engine.requeueing import job_id
 from mutualseg.errors import Interrupted
 from mutualseg.runs import RunFolder
+from mutualseg.shell_lines import resume_line
 
 
 def stopping_signals() -> list[signal.Signals]:
@@ -99,7 +100,7 @@ def telling_how_to_go_on(folder: RunFolder) -> Iterator[None]:
             stopped = Interrupted(signal.SIGINT.name)
             stopped.saved = False
         stopped.run = str(folder.root)
-        command = f"mutualseg train --resume {folder.root}"
+        command = resume_line(folder.root)
         if not folder.is_finished() and not folder.newest_checkpoint.is_file():
             stopped.advice = " before there was anything to save; start again"
             if folder.config.is_file():

@@ -19,6 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from mutualseg.errors import ConfigError, TrainingError
+from mutualseg.shell_lines import resume_line
 
 _JOINING = timedelta(hours=2)
 _ENDED = 2
@@ -146,7 +147,7 @@ def others_started(root: Path, processes: int, *, resume: bool) -> Iterator[None
             raise
         raise TrainingError(
             f"Process {lost} of the run ended early, as it says above; mend that and go on with: "
-            f"mutualseg train --resume {root}"
+            f"{resume_line(root)}"
         ) from None
     finally:
         done.set()

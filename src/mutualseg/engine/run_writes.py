@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mutualseg.errors import RunError, cure_of
 from mutualseg.runs import RunFolder
+from mutualseg.shell_lines import resume_line
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 
@@ -53,7 +54,7 @@ def _opened(root: Path) -> int | None:
 def _gone(folder: RunFolder) -> str:
     return (
         f"The run folder '{folder.root}' is no longer there: moved, deleted or unmounted; put it back, "
-        f"then go on with: mutualseg train --resume {folder.root}"
+        f"then go on with: {resume_line(folder.root)}"
     )
 
 
@@ -61,7 +62,7 @@ def _sentence(folder: RunFolder, error: OSError) -> str:
     if error.errno in _GONE and not folder.config.is_file():
         return _gone(folder)
     reason = error.strerror or type(error).__name__
-    onward = f"then go on with: mutualseg train --resume {folder.root}"
+    onward = f"then go on with: {resume_line(folder.root)}"
     if not folder.newest_checkpoint.is_file():  # it begins again then
-        onward = f"then begin again with: mutualseg train --resume {folder.root}"
+        onward = f"then begin again with: {resume_line(folder.root)}"
     return f"'{error.filename}' cannot be written ({reason}); {cure_of(error)}, {onward}"

@@ -13,6 +13,7 @@ from mutualseg.errors import ConfigError, RunError
 from mutualseg.networks.segmenter import Segmenter
 from mutualseg.runs import RunFolder
 from mutualseg.settings import Settings
+from mutualseg.shell_lines import shell_line
 from mutualseg.typed_values import typed_values
 from mutualseg.weights_files import load_network
 
@@ -149,7 +150,7 @@ def _find(teachers: Teachers, beside: Path) -> tuple[Path, RunFolder]:
                 seen.append(path)
                 if _digest(path) == teachers.sha256:
                     return path, folder
-    again = f"distill anew: mutualseg distill {teachers.run} --encoder NAME"
+    again = f"distill anew: {shell_line('distill', teachers.run)} --encoder NAME"
     if not seen:
         raise RunError(
             f"The run {teachers.run} that teaches is gone, or its {teachers.file} is; restore it, or, where "

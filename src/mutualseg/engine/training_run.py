@@ -36,6 +36,7 @@ from mutualseg.losses.reduction import process_count
 from mutualseg.methods.base import Method
 from mutualseg.reporting.kept_pictures import is_recorded
 from mutualseg.reporting.training_pictures import draw_views
+from mutualseg.shell_lines import resume_line
 
 
 def run_training(session: Session, method: Method, *, resume: bool) -> dict[str, Any]:
@@ -178,5 +179,5 @@ class _TrainingRun:
             advice = "then go on from the last checkpoint with"
         else:
             return error
-        root = self.session.folder.root
-        return UnusableFileError(f"{str(error).rstrip('.')}; {advice}: mutualseg train --resume {root}")
+        onward = resume_line(self.session.folder.root)
+        return UnusableFileError(f"{str(error).rstrip('.')}; {advice}: {onward}")

@@ -20,6 +20,7 @@ from mutualseg.hub.model_card import headline, model_card
 from mutualseg.hub.published_settings import published_settings
 from mutualseg.provenance import provenance
 from mutualseg.runs import RunFolder
+from mutualseg.shell_lines import resume_line
 from mutualseg.weights_files import load_network
 
 _NOTHING_SAID = "no license is named in the model card; --license NAME names it"
@@ -60,7 +61,7 @@ def _files(folder: RunFolder, name: str, license: str | None) -> dict[str, Path 
     if not folder.is_finished():
         raise RunError(
             f"{folder.root} is not finished, so there is no network to publish; go on with: "
-            f"mutualseg train --resume {folder.root}"
+            f"{resume_line(folder.root)}"
         )
     summary = folder.read_summary()
     load_network(folder.weights)  # what nobody could load is not published

@@ -14,7 +14,10 @@ from mutualseg.wrapping import for_stream
 
 
 class FileProgress:
-    """Moves a bar where there is one, when it is called with (files done, files in all)."""
+    """Moves a bar where there is one, when it is called with (files done, files in all).
+
+    It appears with the first call: often there is nothing to wait for.
+    """
 
     def __init__(self, console: Console, bar: Progress | None = None, task: TaskID | None = None) -> None:
         self._console, self._bar, self._task = console, bar, task
@@ -22,6 +25,7 @@ class FileProgress:
     def __call__(self, done: int, total: int) -> None:
         """Move the bar."""
         if self._bar is not None and self._task is not None:
+            self._bar.start()
             self._bar.update(self._task, completed=done, total=total)
 
     def say(self, text: str) -> None:
@@ -37,5 +41,8 @@ def file_progress(title: str, *, quiet: bool) -> Iterator[FileProgress]:
         yield FileProgress(console)
         return
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    bar = Progress(*columns, console=console, transient=True)
+    try:
         yield FileProgress(console, bar, bar.add_task("", total=None))
+    finally:
+        bar.stop()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mutualseg.run_report.record import RunRecord
+from mutualseg.shell_lines import resume_line, shell_line
 
 
 class Command(NamedTuple):
@@ -21,16 +21,18 @@ def commands_of(record: RunRecord) -> list[Command]:
     """Return what can be done with a run, as the user would type it where the run was named as here."""
     root = record.root
     if record.summary is None:
-        return [Command("go on with this run", line("train", "--resume", root))]
+        return [Command("go on with this run", resume_line(root))]
     found = [
         _train_again(record),
-        Command("segment images", line("predict", root, "photos/", "--out", "masks/")),
-        Command("score it on val", line("evaluate", root)),
-        Command("make this report again", line("report", root)),
-        Command("export it as ONNX", line("export", root, "--to", "onnx")),
+        Command("segment images", shell_line("predict", root, "photos/", "--out", "masks/")),
+        Command("score it on val", shell_line("evaluate", root)),
+        Command("make this report again", shell_line("report", root)),
+        Command("export it as ONNX", shell_line("export", root, "--to", "onnx")),
     ]
     if record.split is not None and record.split.test:
-        found.insert(3, Command("score it on the test part, once", line("evaluate", root, "--split", "test")))
+        found.insert(
+            3, Command("score it on the test part, once", shell_line("evaluate", root, "--split", "test"))
+        )
     return found
 
 
@@ -39,7 +41,7 @@ def _train_again(record: RunRecord) -> Command:
     teachers, method = config.get("teachers"), config.get("method")
     if not isinstance(teachers, Mapping) or not isinstance(method, Mapping):
         return Command(
-            "train it again", line("train", "--config", root / "config.yaml", "--out", again(root))
+            "train it again", shell_line("train", "--config", root / "config.yaml", "--out", again(root))
         )
     options = {name: config[name] for name in _OF_DISTILL} | {
         "teacher-weight": method["weight"],
@@ -47,7 +49,7 @@ def _train_again(record: RunRecord) -> Command:
         "threshold": method["threshold"],
     }
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    return Command("distill it again", line("distill", teachers["run"], *words, "--out", again(root)))
+    return Command("distill it again", shell_line("distill", teachers["run"], *words, "--out", again(root)))
 
 
 _OF_DISTILL = ("encoder", "network", "weights", "steps", "seed", "batch", "crop", "device", "precision")
@@ -57,19 +59,14 @@ _OF_DISTILL = ("encoder", "network", "weights", "steps", "seed", "batch", "crop"
 def with_twin(record: RunRecord) -> str:
     """Return the command that trains a run again beside its labels-only twin."""
     root = record.root
-    return line("train", "--config", root / "config.yaml", "--with-baseline", "--out", again(root))
+    return shell_line("train", "--config", root / "config.yaml", "--with-baseline", "--out", again(root))
 
 
 def report_of(records: Sequence[RunRecord]) -> Command:
     """Return the command that makes the report of several runs again."""
-    return Command("make this report again", line("report", *(record.root for record in records)))
+    return Command("make this report again", shell_line("report", *(record.root for record in records)))
 
 
 def again(root: Path) -> str:
     """Return a folder for a run that repeats another."""
     return f"{root}-again"
-
-
-def line(verb: str, *words: str | Path) -> str:
-    """Return a command as it can be pasted into a shell."""
-    return f"mutualseg {verb} {shlex.join(map(str, words))}"

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from mutualseg.data.file_names import printable
 from mutualseg.errors import MutualSegError
-from mutualseg.run_report.commands import line
 from mutualseg.run_report.record import RunRecord
 from mutualseg.runs import RunFolder
+from mutualseg.shell_lines import resume_line
 
 
 class NetworkRow(NamedTuple):
@@ -66,9 +66,7 @@ def distilled_networks(record: RunRecord) -> Distilled | None:
             )
         )
         if own is None:
-            notes.append(
-                f"{folder.root} is not finished; go on with: {line('train', '--resume', folder.root)}"
-            )
+            notes.append(f"{folder.root} is not finished; go on with: {resume_line(folder.root)}")
             continue
         costs = taught_by
         if taught_by.get("miou") != miou:

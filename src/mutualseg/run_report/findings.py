@@ -8,10 +8,10 @@ from typing import NamedTuple
 from mutualseg.engine.collapse import GONE, LEAST_TRUE_SHARE
 from mutualseg.run_report.bidi import isolated
 from mutualseg.run_report.collapse_signs import collapse_signs
-from mutualseg.run_report.commands import line
 from mutualseg.run_report.facts import role_in_words
 from mutualseg.run_report.record import RunRecord
 from mutualseg.run_report.val_images import ValScores
+from mutualseg.shell_lines import resume_line
 
 OFF = "off"
 """`--guard off`: the run has not watched its pseudo-labels."""
@@ -63,10 +63,10 @@ def _warnings(record: RunRecord, found: ValScores | None, leak: str | None) -> I
         steps = record.config.get("steps", "?")
         yield (
             f"This run is not finished: its records end at step {record.last_step} of {steps}. "
-            f"Go on with: {line('train', '--resume', record.root)}"
+            f"Go on with: {resume_line(record.root)}"
         )
     elif record.config.get("with_baseline") and "baseline" not in summary:
-        yield f"Its labels-only twin is not finished. Go on with: {line('train', '--resume', record.root)}"
+        yield f"Its labels-only twin is not finished. Go on with: {resume_line(record.root)}"
     if summary is None or record.config.get("guard") == OFF:
         yield from collapse_signs(record)
     for each in (summary or {}).get("warnings", ()):

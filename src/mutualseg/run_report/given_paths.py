@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mutualseg.data.regular_files import real_path
 from mutualseg.errors import ConfigError, RunError
-from mutualseg.run_report.commands import line
 from mutualseg.run_report.page import GENERATOR
 from mutualseg.runs import RunFolder
+from mutualseg.shell_lines import shell_line
 
 SEVERAL = "report.html"
 """Where the report of several runs is written if nobody says where: here."""
@@ -24,10 +24,12 @@ def check_runs(roots: Sequence[Path]) -> None:
     """
     for root in roots:
         if (root / "comparison.json").is_file():
-            raise ConfigError(f"'{root}' is a comparison; give its runs: {line('report', root)}/runs/*")
+            raise ConfigError(f"'{root}' is a comparison; give its runs: {shell_line('report', root)}/runs/*")
         if root.is_file():
             above = next((each for each in root.parents if RunFolder(each).config.is_file()), None)
-            instead = "the --out of a train" if above is None else f"the run folder: {line('report', above)}"
+            instead = (
+                "the --out of a train" if above is None else f"the run folder: {shell_line('report', above)}"
+            )
             raise RunError(f"'{root}' is a file; give {instead}" + ("." if above is None else ""))
 
 

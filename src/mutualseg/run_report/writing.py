@@ -11,7 +11,6 @@ from mutualseg.errors import MutualSegError, RunError
 from mutualseg.one_line import one_line
 from mutualseg.reporting.console import RunConsole
 from mutualseg.reporting.progress import file_progress
-from mutualseg.run_report.commands import line
 from mutualseg.run_report.given_paths import check_runs, names_of, target_of, without_repeats
 from mutualseg.run_report.looking import Looked, look
 from mutualseg.run_report.one_run import one_run_content
@@ -19,6 +18,7 @@ from mutualseg.run_report.page import render
 from mutualseg.run_report.record import RunRecord, counted_role, read_record
 from mutualseg.run_report.several_runs import several_runs_content
 from mutualseg.runs import RunFolder
+from mutualseg.shell_lines import shell_line
 
 
 def write_report(
@@ -82,7 +82,7 @@ def _look(
         reason = one_line(error).rstrip(".")
         return None, (
             f"There are no pictures and no confusion matrix, since the val images cannot be looked at: "
-            f"{reason}. If the data are elsewhere now: {line('report', record.root)} --data DIR"
+            f"{reason}. If the data are elsewhere now: {shell_line('report', record.root)} --data DIR"
         )
 
 
@@ -100,7 +100,7 @@ def leave_report(root: Path, *, quiet: bool) -> None:
     except Exception as error:  # whatever it is: the network is trained and saved
         console.say(
             f"the report could not be written ({type(error).__name__}: {one_line(error)}); everything else "
-            f"is done, and this makes it: {line('report', root)}"
+            f"is done, and this makes it: {shell_line('report', root)}"
         )
         return
     for reason in done["without_pictures"].values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def next_steps(
         return tuple(filter(None, (correct, last)))
     again = "train again"
     if needs_list:
-        again += f" with --labeled {out / 'labeled.txt'}"
+        again += f" with --labeled {shlex.quote(str(out / 'labeled.txt'))}"
     masked = {sample.name for sample in SampleIndex.of(source.train).labeled()}
     stems = {Path(one.target).with_suffix("").as_posix() for one in suggestions if not one.is_outside}
     there = len(masked & stems)
@@ -65,5 +66,6 @@ def _correct(out: Path, formats: Sequence[str]) -> str:
     text = f"Correct {' or '.join(_WHERE[name] for name in formats)} in {out}."
     drawn = [name for name in formats if name != "png"]
     if drawn:
-        text += f" Of {drawn[0]}, `mutualseg check {out} --layout {drawn[0]} --fix corrected` makes masks."
+        command = f"mutualseg check {shlex.quote(str(out))} --layout {drawn[0]} --fix corrected"
+        text += f" Of {drawn[0]}, `{command}` makes masks."
     return text
