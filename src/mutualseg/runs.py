@@ -236,8 +236,16 @@ def weights_of(path: Path) -> Path:
     return RunFolder(path).weights if path.is_dir() else path
 
 
+def require_there(path: Path) -> Path:
+    """Return the path of a run folder or weights file; WeightsError if there is nothing."""
+    if not path.exists():
+        raise WeightsError(f"There is no run or weights file '{path}'; check the path.")
+    return path
+
+
 def require_weights(path: Path) -> Path:
     """Return what `weights_of` returns; WeightsError if there is no such file."""
+    require_there(path)
     weights = weights_of(path)
     if not weights.is_file():
         raise WeightsError(f"There are no weights at '{weights}'; finish the training, or give another path.")

@@ -35,7 +35,7 @@ _UPLOADING = "Method not implemented."
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("nowhere",), "no weights at 'nowhere"),
+        (("nowhere",), "no run or weights file 'nowhere"),
         (("a", "b", "c"), "one run or two"),
         (("RUN", "--images", "nowhere"), "--images nowhere is no folder"),
         (("RUN", "--port", "99999"), "--port 99999 is out of range"),

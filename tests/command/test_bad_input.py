@@ -292,7 +292,7 @@ RUNS = (
         "resume of out without a run", ("no run folder",), "train --out {here}/nowhere --resume", small=False
     ),
     Case("resume without out", ("--out is missing",), "train --resume", small=False),
-    Case("evaluate nothing", ("no run folder",), "evaluate {here}/nowhere", small=False),
+    Case("evaluate nothing", ("no run or weights file",), "evaluate {here}/nowhere", small=False),
     Case("evaluate a data folder", ("no run folder",), "evaluate {data}", small=False),
     Case("evaluate without a run", ("evaluate needs RUN",), "evaluate", small=False),
     Case(
@@ -311,7 +311,7 @@ RUNS = (
     ),
     Case(
         "predict by nothing",
-        ("no weights at",),
+        ("no run or weights file",),
         "predict {here}/nowhere {data}/images --out {out}",
         small=False,
     ),

@@ -170,7 +170,7 @@ def test_what_is_no_image_is_refused(predictor: Predictor, image: Any) -> None:
 
 
 def test_loading_what_is_no_run(tmp_path: Path, data: Path) -> None:
-    with pytest.raises(WeightsError, match="no weights at"):
+    with pytest.raises(WeightsError, match="no run or weights file"):
         mutualseg.load(tmp_path / "nowhere")
     with pytest.raises(WeightsError, match="no weights at"):
         mutualseg.load(data)

@@ -108,7 +108,7 @@ def test_runs_that_cannot_be_published(tmp_path: Path, finished: Path, command: 
     (run / "summary.json").unlink()
     for folder, said in (
         (run, "is not finished"),
-        (tmp_path / "none", "is no run folder"),
+        (tmp_path / "none", "no run folder"),
         (run / "weights" / "deployed.safetensors", "is no run folder"),
     ):
         outcome = command("push", folder, NAME, "--dry-run", tmp_path / "out")

@@ -225,7 +225,7 @@ def test_a_wrong_second_network_is_said_and_changes_nothing(
     app = make_viewer(*runs, images=photos)
     app.open(PAGE)
     view = app.compare(PAGE, "nowhere")
-    assert "There are no weights at 'nowhere'" in view.problems[0]
+    assert "There is no run or weights file 'nowhere'" in view.problems[0]
     assert [network.label for network in view.networks] == ["first", "second"]
     assert len(app.compare(PAGE, "  ").networks) == 1
 

@@ -80,6 +80,7 @@ def distill(
     """
     if steps is not None and budget is not None:
         raise ConfigError("--steps and --budget exclude each other; use one of them.")
+    folder = own_run(run, "distill")
     from mutualseg.engine.distilling import prepare_distillation, require_teaching_run
     from mutualseg.engine.late_signals import telling_how_to_go_on
     from mutualseg.engine.training_run import run_training
@@ -87,7 +88,7 @@ def distill(
     from mutualseg.run_report.writing import leave_report
     from mutualseg.runs import RunFolder
 
-    teaching = require_teaching_run(own_run(run, "distill"))
+    teaching = require_teaching_run(folder)
     root = Path(out) if out is not None else next_distilled(run, overwrite=overwrite)
     with occupied(root) as hold, telling_how_to_go_on(RunFolder(root)):
         session, method = prepare_distillation(

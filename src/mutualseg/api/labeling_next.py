@@ -61,10 +61,11 @@ def suggest(
         if value < 1:
             raise ConfigError(f"--{name} {value} is too small; give at least 1.")
     formats = read_formats(prefill)
+    start = run_or_weights(run, out)
     from mutualseg.suggesting.run_suggestion import suggest_images
 
     return suggest_images(
-        run_or_weights(run, out),
+        start,
         count=count,
         out=None if out is None else Path(out),
         data=data,

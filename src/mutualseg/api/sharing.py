@@ -41,11 +41,12 @@ def push(
     Raises:
         MutualSegError: the run is not finished, the name cannot be, or the Hub refuses or is not reached.
     """
+    folder = own_run(run, "push")
     from mutualseg.hub.publishing import publish
     from mutualseg.reporting.console import RunConsole
 
     return publish(
-        own_run(run, "push"),
+        folder,
         name,
         private=private,
         license=license,

@@ -56,10 +56,13 @@ def evaluate(
     # Refused before imports that take seconds.
     options = inference_options(window, scales, flip, tta=tta)
     from mutualseg.hub.downloads import local_path
+    from mutualseg.runs import require_there
+
+    path = require_there(local_path(run))
     from mutualseg.scoring import score_run
 
     return score_run(
-        local_path(run),
+        path,
         data=data,
         part=split,
         window=window,
@@ -163,6 +166,9 @@ def load(path: str | Path, *, device: str = "auto") -> Predictor:
         MutualSegError: there are no weights, or they do not fit.
     """
     from mutualseg.hub.downloads import local_path
+    from mutualseg.runs import require_weights
+
+    weights = require_weights(local_path(path))
     from mutualseg.predictor import Predictor
 
-    return Predictor.load(local_path(path), device=device)
+    return Predictor.load(weights, device=device)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mutualseg.data.inside import is_inside
-from mutualseg.errors import ConfigError, WeightsError
+from mutualseg.errors import ConfigError
 from mutualseg.nearest import nearest_name
-from mutualseg.runs import RunFolder, weights_of
+from mutualseg.runs import RunFolder, require_weights
 
 FORMATS = ("onnx", "pt2")
 QUANTIZATIONS = ("dynamic", "static")
@@ -73,11 +73,7 @@ def export_request(
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None] if to == "onnx" else []
     if missing:
         raise ConfigError(f"--to onnx needs {' and '.join(missing)}; pip install 'mutualseg[export]'.")
-    if not run.exists():
-        raise WeightsError(f"There is no run or weights file '{run}'; check the path.")
-    weights = weights_of(run)
-    if not weights.is_file():
-        raise WeightsError(f"There are no weights at '{weights}'; finish the training, or give another path.")
+    weights = require_weights(run)
     for path in images:
         if not path.exists():
             raise ConfigError(f"--images {path} does not exist; check the path.")

@@ -12,7 +12,7 @@ from mutualseg.data.sample_index import SampleIndex
 from mutualseg.data.samples import Split
 from mutualseg.data.split_file import read_split
 from mutualseg.engine.checked_settings import read_settings
-from mutualseg.errors import ConfigError, RunError
+from mutualseg.errors import ConfigError
 from mutualseg.opened_data import read_data, refuse_other_classes, reopen_run_data
 from mutualseg.runs import RunFolder
 from mutualseg.skipped_list import read_skipped
@@ -54,8 +54,6 @@ def start_from(run: Path, data: str | None, unlabeled: Sequence[Path], *, quiet:
     """
     if run.is_file():
         return _of_weights(run, data, unlabeled, quiet=quiet)
-    if not run.is_dir():
-        raise RunError(f"There is no run folder or weights file '{run}'; give the --out of a train.")
     folder = RunFolder(run)
     settings = read_settings(folder)
     source = reopen_run_data(folder, settings, data, quiet=quiet)

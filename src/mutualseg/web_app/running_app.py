@@ -12,6 +12,8 @@ from pathlib import Path
 from types import FrameType
 
 from mutualseg.errors import ConfigError, Interrupted
+from mutualseg.hub.addresses import is_address
+from mutualseg.runs import require_there
 from mutualseg.web_app.announcing import Announcement
 
 _MOST_RUNS = 2
@@ -90,6 +92,9 @@ def serve_until_stopped(app: Served, announce: Callable[[Announcement], None], *
 def _check(runs: Sequence[str], max_megabytes: float, max_megapixels: float) -> None:
     if not 1 <= len(runs) <= _MOST_RUNS:
         raise ConfigError(f"app takes one run or two to compare, and was given {len(runs)}; name one or two.")
+    for run in runs:
+        if not is_address(run):
+            require_there(Path(run))
     for name, value in (("megabytes", max_megabytes), ("megapixels", max_megapixels)):
         if not 0 < value < float("inf"):
             raise ConfigError(f"--max-{name} {value:g} leaves nothing to look at; give a number above 0.")
