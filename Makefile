@@ -46,6 +46,7 @@ soak: setup
 	$(BIN)/python soak/bad_files.py --cases 5000 --minutes 20
 	$(BIN)/python soak/kills.py --kills 50 --minutes 30
 	$(BIN)/python soak/long_run.py --steps 20000 --minutes 45
+	$(BIN)/python soak/exports.py
 	$(BIN)/python soak/long_run.py --files 100000 --steps 300 --memory-mb 100
 
 bench: setup

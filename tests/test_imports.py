@@ -120,15 +120,35 @@ def test_no_module_shadows_a_public_function() -> None:
     assert public >= {"train", "evaluate", "predict", "split", "check", "compare", "load"}
 
 
+_HEAVY = "torch torchvision pytorch_lightning timm matplotlib gradio onnx huggingface_hub"
+
+
+def _heavy_after(code: str) -> str:
+    """Return which slow modules a program has imported at its end."""
+    last = f"print('heavy:', *sorted(set('{_HEAVY} numpy PIL'.split()) & set(sys.modules)))\n"
+    program = f"import sys, mutualseg.cli\nfrom mutualseg.command_line.verbs import VERBS\n{code}{last}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1].removeprefix("heavy:").strip()
+
+
 def test_help_needs_no_torch() -> None:
     code = (
-        "import sys, mutualseg, mutualseg.cli\n"
-        "for words in (['--help'], ['--version'], ['train', '--help'], ['predict', '--help'],"
-        " ['compare', '--help'], ['report', '--help']):\n"
+        "for words in (['--help'], ['--version'], *([verb, '--help'] for verb in VERBS)):\n"
         "    assert mutualseg.cli.main(words) == 0\n"
-        "heavy = {'torch', 'torchvision', 'pytorch_lightning', 'timm', 'numpy', 'PIL', 'matplotlib'}\n"
-        "print('heavy:', *sorted(heavy & set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "heavy:"
+    assert _heavy_after(code) == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["evaluate"], ["report"], ["app"], ["suggest"], ["export"], ["push", "owner/name"]),
+        *(["distill", "--encoder", "resnet18"], ["predict", ".", "--out", "x"]),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_misspelled_run_is_refused_before_torch_is_imported(words: list[str]) -> None:
+    called = [words[0], "no/such/run", *words[1:]]
+    found = _heavy_after(f"assert mutualseg.cli.main({called}) == 2\n")
+    assert found.replace("numpy", "").replace("PIL", "").split() == []
