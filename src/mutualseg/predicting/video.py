@@ -24,6 +24,8 @@ _LEAST_SHARE = 0.98
 """Of the frames that a file announces, which is often a guess: with fewer it was cut short."""
 _MOST_BROKEN = 25
 """Frames in a row that cannot be read, after which a video is taken to have ended."""
+_LEAST_SIDE = 16
+"""Of an overlay video: a block of the encoder."""
 _FRAMES_PER_SECOND = 25.0
 """Where a file does not say."""
 
@@ -160,9 +162,10 @@ class OverlayVideo:
         """
         cv2 = _opencv()
         # The encoder halves colors in both directions: a last odd line or column is left out.
-        # It takes no side of 1 either: that line is doubled.
-        height, width = (max(2, side - side % 2) for side in picture.shape[:2])
-        picture = np.pad(picture, [*((0, max(0, 2 - side)) for side in picture.shape[:2]), (0, 0)], "edge")
+        # It spoils sides of a few pixels: there the last line is repeated.
+        height, width = (max(_LEAST_SIDE, side - side % 2) for side in picture.shape[:2])
+        missing = [(0, max(0, _LEAST_SIDE - side)) for side in picture.shape[:2]]
+        picture = np.pad(picture, [*missing, (0, 0)], "edge")
         picture = picture[:height, :width]
         if self._writer is None:
             self._size = width, height
@@ -186,6 +189,7 @@ def _opencv() -> Any:
     os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "protocol_whitelist;file")
     import cv2
 
-    # For a program that has imported it before.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # For a program that has imported it before; OpenCV 4 and 5 call it differently.
+    set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+    set_log_level(0)  # silent
     return cv2
