@@ -79,12 +79,14 @@ def _make_placeholders(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def _shrunk(words: Sequence[str]) -> list[str]:
     """Return a command with a small network, few steps and a folder that is free."""
     own = [r"^(\d)" if word.startswith("^(") else word for word in words]  # as the made names are
-    if own[0] == "train" and "--resume" not in own:
+    begins = own[0] == "train" and ("--resume" not in own or "--data" in own)
+    if begins:
         own = _without(
             own, "--steps", "--budget", "--crop", "--encoder", "--network", "--batch", "--accumulate"
         )
-        own += [*flags(_SHRUNK, steps=2, evaluate_every=1), "--overwrite"]
-    if own[0] == "train" and "--resume" in own and "--out" not in own and "--steps" in own:
+        own += [*flags(_SHRUNK, steps=2, evaluate_every=1)]
+        own += [] if "--resume" in own else ["--overwrite"]
+    if own[0] == "train" and not begins and "--steps" in own:
         own[own.index("--steps") + 1] = "6"
     if own[0] == "compare":
         own = _without(own, "--steps", "--budget")
