@@ -65,3 +65,11 @@ def test_a_missing_folder_is_named_by_the_file(tmp_path: Path) -> None:
     assert raised.value.filename == str(path)
     assert partial_of(path).name == "a.txt.partial"
     assert not path.parent.exists()
+
+
+def test_names_as_long_as_names_may_be_are_written_too(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 251 + ".txt")
+    write_text(path, "whole")
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert partial_of(path).suffix == ".partial"
+    assert partial_of(path) != partial_of(path.with_name("y" * 255))

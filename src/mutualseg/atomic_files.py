@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_PARTIAL = ".partial"
+_LONGEST_NAME = 255
+"""Bytes of a file's name, on nearly every file system."""
+
 
 def partial_of(path: Path) -> Path:
     """Return where a file is written before it takes its place: beside it, so that a rename suffices."""
-    return path.with_name(f"{path.name}.partial")
+    name = os.fsencode(path.name)
+    if len(name) + len(_PARTIAL) > _LONGEST_NAME:  # a name as long as names may be has no room for more
+        return path.with_name(f"{hashlib.sha256(name).hexdigest()}{_PARTIAL}")
+    return path.with_name(f"{path.name}{_PARTIAL}")
 
 
 @contextmanager

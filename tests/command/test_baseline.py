@@ -30,9 +30,9 @@ def _summary(run: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def both(data: Path) -> Path:
+def both(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run with its twin that nobody stopped."""
-    run = data.parent / "both"
+    run = tmp_path_factory.mktemp("both") / "both"
     mutualseg.train(str(data), out=str(run), with_baseline=True, quiet=True, **SMALL)
     return run
 

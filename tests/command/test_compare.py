@@ -36,9 +36,9 @@ def _statuses(out: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def compared(data: Path) -> Path:
+def compared(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a finished comparison of two methods, two amounts and two seeds, to read."""
-    out = data.parent / "compared"
+    out = tmp_path_factory.mktemp("compared") / "compared"
     assert main(["compare", "--data", str(data), "--out", str(out), "--quiet", *TWO, *flags(SHORT)]) == 0
     return out
 

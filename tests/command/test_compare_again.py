@@ -23,9 +23,9 @@ SHORT: dict[str, Any] = {**SMALL, "steps": 2, "evaluate_every": 2, "seeds": 0}
 
 
 @pytest.fixture(scope="module")
-def before(data: Path) -> Path:
+def before(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a finished comparison of two methods, to read."""
-    out = data.parent / "compared_before"
+    out = tmp_path_factory.mktemp("compared_before") / "compared_before"
     words = ["compare", "--data", str(data), "--out", str(out), "--quiet", *flags(SHORT)]
     assert main([*words, "--methods", "labels_only,mutual"]) == 0
     return out

@@ -24,11 +24,11 @@ ONE = ("--methods", "labels_only", "--seeds", "0")
 
 
 @pytest.fixture(scope="module")
-def trained(data: Path) -> Path:
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a finished run, as a comparison made it."""
     from mutualseg.cli import main
 
-    out = data.parent / "damaged-cmp"
+    out = tmp_path_factory.mktemp("damaged-cmp") / "damaged-cmp"
     assert main(["compare", "--data", str(data), "--out", str(out), "--quiet", *ONE, *flags(RUN)]) == 0
     return out
 

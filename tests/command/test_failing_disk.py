@@ -26,9 +26,9 @@ RUN: dict[str, Any] = {**SMALL, "method": "labels_only", "steps": 4, "checkpoint
 
 
 @pytest.fixture(scope="module")
-def straight(data: Path) -> Path:
+def straight(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run that nothing disturbed."""
-    run = data.parent / "undisturbed"
+    run = tmp_path_factory.mktemp("undisturbed") / "undisturbed"
     mutualseg.train(str(data), out=str(run), quiet=True, **RUN)
     return run
 

@@ -42,9 +42,9 @@ def _no_account(monkeypatch: Patch) -> None:
 
 
 @pytest.fixture(scope="module")
-def plain(data: Path) -> Path:
+def plain(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run with the logger that every run has."""
-    run = data.parent / "plain"
+    run = tmp_path_factory.mktemp("plain") / "run"
     mutualseg.train(str(data), out=str(run), quiet=True, **QUICK)
     return run
 

@@ -24,9 +24,9 @@ RUN: dict[str, Any] = {**SMALL, "steps": 3, "evaluate_every": 1, "checkpoint_eve
 
 
 @pytest.fixture(scope="module")
-def trained(data: Path) -> Path:
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a finished run of 3 steps."""
-    run = data.parent / "override"
+    run = tmp_path_factory.mktemp("override") / "run"
     mutualseg.train(str(data), out=str(run), quiet=True, **RUN)
     return run
 

@@ -54,9 +54,9 @@ def _page(path: Path) -> _Page:
 
 
 @pytest.fixture(scope="module")
-def both(data: Path) -> Path:
+def both(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run with its twin, to read."""
-    run = data.parent / "reported"
+    run = tmp_path_factory.mktemp("reported") / "reported"
     mutualseg.train(str(data), out=str(run), with_baseline=True, quiet=True, **SMALL)
     return run
 

@@ -33,9 +33,9 @@ def _words(**changes: Any) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def straight(data: Path) -> Path:
+def straight(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run of 6 steps that nobody stopped."""
-    run = data.parent / "straight"
+    run = tmp_path_factory.mktemp("straight") / "straight"
     mutualseg.train(str(data), out=str(run), method={"name": "mutual", **TAUGHT}, quiet=True, **LONG)
     return run
 

@@ -40,9 +40,9 @@ def windowed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undecided(windowed: Path) -> Path:
+def undecided(windowed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of it whose network likes every class alike on the whole, so that each look differs."""
-    run = windowed.parent / "undecided"
+    run = tmp_path_factory.mktemp("undecided") / "undecided"
     shutil.copytree(windowed, run)
     network, config, facts = load_network(windowed / "weights/deployed.safetensors")
     pixels = torch.from_numpy(np.stack([draw(f"undecided/{index}")[0] for index in range(4)]))

@@ -162,7 +162,7 @@ def test_dynamic_int8_of_bare_weights_elsewhere(
     assert lines[1] == "checked against PyTorch on 2 named images, in batches of 5 shapes:"
     assert "no mIoU" in printed.out
     assert max(map(len, lines)) <= 90
-    assert len(printed.err.splitlines()) == 2, printed.err  # what is done, and nothing of a library
+    assert len(printed.err.splitlines()) == 3, printed.err  # what is done, and nothing of a library
 
 
 def test_a_run_whose_data_are_gone_is_compared_on_made_images(
