@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from mutualseg.data.findings import CuredCopy, Finding, Report
 from mutualseg.data.layouts import FOLDER
 from mutualseg.data.samples import PARTS
+from mutualseg.shell_lines import shell_line
 from mutualseg.terminal import shown
 
 _WIDTH = 80
@@ -45,7 +45,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield from _finding_lines(finding)
     if not report.ok and report.copy is None:
         yield from _wrapped(
-            f"mutualseg check {shlex.quote(str(report.root))} --fix OUT writes a copy without what is broken",
+            f"{shell_line('check', report.root)} --fix OUT writes a copy without what is broken",
             "  ",
         )
         yield ""

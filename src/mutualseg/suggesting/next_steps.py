@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mutualseg.data.folder import DataFolder
 from mutualseg.data.sample_index import SampleIndex
+from mutualseg.shell_lines import shell_line
 from mutualseg.suggesting.suggestions import Suggestion
 
 _WHERE = {
@@ -66,6 +67,6 @@ def _correct(out: Path, formats: Sequence[str]) -> str:
     text = f"Correct {' or '.join(_WHERE[name] for name in formats)} in {out}."
     drawn = [name for name in formats if name != "png"]
     if drawn:
-        command = f"mutualseg check {shlex.quote(str(out))} --layout {drawn[0]} --fix corrected"
+        command = shell_line("check", out, "--layout", drawn[0], "--fix", "corrected")
         text += f" Of {drawn[0]}, `{command}` makes masks."
     return text
